@@ -1,0 +1,1 @@
+"""The control plane: the web front, the scheduler and the plays."""

@@ -1,0 +1,1 @@
+"""The database: its connection, its tables, and the queries that belong to them."""

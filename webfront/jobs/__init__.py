@@ -1,0 +1,1 @@
+"""Jobs: a user's wishes, their attempts, and what came of them."""
