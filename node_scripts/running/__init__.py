@@ -1,0 +1,1 @@
+"""Runs attempts: their folders, processes, limits, virtual environments and results."""

@@ -1,0 +1,99 @@
+"""What the agent's core asks of whatever runs attempts, and what it gets back.
+
+The core (`node_scripts.agent`) knows journals, messages and slots; a `Runner` knows folders, processes and the share.
+Neither looks into the other.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from wire.messages import Cause, Order, OutputFile, Usage
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """How an attempt ended: what its `Finished` event will say."""
+
+    cause: Cause
+    message: str = ""
+    """One sentence for a person."""
+    exit_code: int | None = None
+    outputs: tuple[OutputFile, ...] = ()
+    """The committed results: they stand on the share, whole."""
+    log_lines: int = 0
+    usage: Usage = Usage()
+
+
+class AttemptEnded(Exception):  # noqa: N818  an end is an outcome, not an error
+    """Raised by `Runner.prepare` and `Runner.launch`: the attempt is over before its app ran; `ended` says why.
+
+    The app's own fault (requirements that cannot be installed) is `app_error`, the node's (a full disk, an unreadable
+    share) is `rejected`.
+    """
+
+    def __init__(self, ended: Ended) -> None:
+        super().__init__(ended.message)
+        self.ended = ended
+
+
+class Recovered(enum.Enum):
+    """What `Runner.recover` found instead of an attempt to adopt."""
+
+    NOT_LAUNCHED = "not_launched"
+    """The app never ran: prepare and launch it as if it were new."""
+    LOST = "lost"
+    """It was launched, and neither its keeper nor its end is there: the node lost it."""
+
+
+class Prepared:
+    """An attempt ready to launch. The runner subclasses it; the core only hands it back."""
+
+
+class RunningAttempt(Protocol):
+    """An attempt whose app was launched, whether it still runs or has exited meanwhile."""
+
+    @property
+    def job(self) -> str: ...
+
+    @property
+    def attempt(self) -> int: ...
+
+    async def wait(self) -> None:
+        """Return when the app and its process group are gone. At once when they are already."""
+
+    def cancel(self) -> None:
+        """End the whole process group; the cause is then `cancelled`. Idempotent, and nothing after the end."""
+
+    def read_log(self, after: int, limit: int = 500) -> list[str]:
+        """Up to `limit` complete lines, numbered `after + 1` and on, without their newlines.
+
+        After `wait` has returned, also a last line that has no newline. Undecodable bytes are replaced, overlong lines
+        cut. `after` only grows, except after a restart, when it may be any earlier number.
+        """
+
+    async def finish(self) -> Ended:
+        """Commit the results to the share and say how it ended. Called after `wait`; idempotent, also after a restart."""
+
+    def discard(self) -> None:
+        """Remove the attempt's folder. Called once the `Finished` event is confirmed; nothing if it is gone already."""
+
+
+class Runner(Protocol):
+    """Prepares, launches and recovers attempts. `slot` counts from 0; an attempt has its slot alone until its end."""
+
+    async def prepare(self, order: Order, slot: int, preparing: Callable[[str], None]) -> Prepared:
+        """Make the attempt ready to launch; call `preparing` with words for what takes long.
+
+        Raises `AttemptEnded` when it cannot. May be cancelled (`asyncio.CancelledError`), and then leaves nothing
+        running behind.
+        """
+
+    async def launch(self, prepared: Prepared) -> RunningAttempt:
+        """Start the app. From here on the attempt outlives the agent."""
+
+    def recover(self, order: Order, slot: int) -> RunningAttempt | Recovered:
+        """After the agent's restart: the attempt if it was launched and its keeper lives or its end is written down."""
