@@ -1,0 +1,1 @@
+"""Apps and their versions: the manifest, the upload, the queries."""

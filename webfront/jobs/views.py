@@ -1,0 +1,103 @@
+"""Jobs as pages and the API show them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import msgspec
+
+
+class OutputView(msgspec.Struct, frozen=True):
+    """A file of the attempt that counts."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+class AttemptView(msgspec.Struct, frozen=True):
+    number: int
+    node: str
+    state: str
+    """`placed`, `claimed`, `running` or `ended`."""
+    placement: dict[str, Any]
+    """`webfront.scheduling.placement.Placement` as a dict: the ranking that led to this node."""
+    placed_at: float
+    claimed_at: float | None
+    preparing: str
+    started_at: float | None
+    ended_at: float | None
+    cause: str | None
+    message: str
+    exit_code: int | None
+    log_lines: int | None
+    usage: dict[str, Any] | None
+
+
+class JobView(msgspec.Struct, frozen=True):
+    id: str
+    app: str
+    version: str
+    user: str
+    state: str
+    cause: str | None
+    message: str
+    waiting_reason: str
+    cancel_requested: bool
+    submitted_at: float
+    finished_at: float | None
+    parameters: dict[str, str]
+    input: str | None
+    """The input's file name."""
+    outputs: tuple[OutputView, ...] = ()
+    """Files of the attempt that counts, once the job has ended; empty in lists."""
+    attempts: tuple[AttemptView, ...] = ()
+    """Oldest first; empty in lists."""
+    priority: int = 0
+
+    @property
+    def is_over(self) -> bool:
+        return self.state in {"succeeded", "failed", "cancelled"}
+
+
+class LogLine(msgspec.Struct, frozen=True):
+    number: int
+    text: str
+
+
+class LogView(msgspec.Struct, frozen=True):
+    """Lines of one attempt's log after a number."""
+
+    attempt: int
+    """Whose log this is; 0 when the job has no attempt yet."""
+    lines: tuple[LogLine, ...]
+    next: int
+    """Pass it as `after` the next time."""
+    gaps: tuple[tuple[int, int], ...]
+    """First and last number of each run of lines that is missing between `after` and `next`."""
+    complete: bool
+    """True when nothing will follow: the attempt has ended, and this reaches its last line."""
+
+
+class Download(NamedTuple):
+    """A result file to send: an open file, read from its beginning; whoever takes it closes it."""
+
+    name: str
+    size: int
+    sha256: str
+    file: BinaryIO
+
+
+class InputFile(NamedTuple):
+    """An input on its way in: the name the user gave it, and its bytes as a stream."""
+
+    name: str
+    stream: BinaryIO
+
+
+class ShareFile(NamedTuple):
+    """A file on the share, by the path a Job row keeps and by where it is."""
+
+    relative: str
+    path: Path
