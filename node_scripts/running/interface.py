@@ -28,7 +28,7 @@ class Ended(msgspec.Struct, frozen=True):
     usage: Usage = Usage()
 
 
-class AttemptEnded(Exception):  # noqa: N818  an end is an outcome, not an error
+class AttemptEnded(Exception):
     """Raised by `Runner.prepare` and `Runner.launch`: the attempt is over before its app ran; `ended` says why.
 
     The app's own fault (requirements that cannot be installed) is `app_error`, the node's (a full disk, an unreadable
@@ -76,20 +76,24 @@ class RunningAttempt(Protocol):
         """
 
     async def finish(self) -> Ended:
-        """Commit the results to the share and say how it ended. Called after `wait`; idempotent, also after a restart."""
+        """Commit the results to the share and say how it ended. Called after `wait`; idempotent, also after a restart.
+
+        Once it has returned, the slot is given to the next attempt although this one's folder still stands (its log
+        may not be sent yet): nothing of it may be open to the slot's user any more.
+        """
 
     def discard(self) -> None:
         """Remove the attempt's folder. Called once the `Finished` event is confirmed; nothing if it is gone already."""
 
 
 class Runner(Protocol):
-    """Prepares, launches and recovers attempts. `slot` counts from 0; an attempt has its slot alone until its end."""
+    """Prepares, launches and recovers attempts. `slot` counts from 0; an attempt has it alone until `finish`."""
 
     async def prepare(self, order: Order, slot: int, preparing: Callable[[str], None]) -> Prepared:
         """Make the attempt ready to launch; call `preparing` with words for what takes long.
 
         Raises `AttemptEnded` when it cannot. May be cancelled (`asyncio.CancelledError`), and then leaves nothing
-        running behind.
+        running behind. What an earlier try left (the agent died meanwhile) is replaced.
         """
 
     async def launch(self, prepared: Prepared) -> RunningAttempt:
@@ -97,3 +101,9 @@ class Runner(Protocol):
 
     def recover(self, order: Order, slot: int) -> RunningAttempt | Recovered:
         """After the agent's restart: the attempt if it was launched and its keeper lives or its end is written down."""
+
+    def forget(self, order: Order) -> None:
+        """Remove what stands of an attempt that will not be launched (again): it ended before its launch, or is lost.
+
+        Nothing if there is nothing. Attempts that were launched and not lost are removed by `RunningAttempt.discard`.
+        """
