@@ -212,7 +212,7 @@ class RunBenchmark(Message, frozen=True, tag="run_benchmark", kw_only=True):
 AnyMessage = Submitted | Order | Events | Heartbeat | Cancel | RunBenchmark
 
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(AnyMessage)
+_decoder: msgspec.json.Decoder[AnyMessage] = msgspec.json.Decoder(AnyMessage)
 _version_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -224,7 +224,7 @@ def encode(message: Message) -> bytes:
 def decode(body: bytes) -> AnyMessage:
     """The message in these bytes. Raises `MessageError` with the reason."""
     try:
-        message = _decoder.decode(body)
+        message: AnyMessage = _decoder.decode(body)
     except msgspec.MsgspecError as error:
         raise MessageError(_explain(body, error)) from error
     if message.v != VERSION:
