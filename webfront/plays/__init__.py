@@ -1,0 +1,1 @@
+"""Plays: ansible-runner runs that the platform starts, their secrets, and their steps in words."""
