@@ -1,0 +1,106 @@
+"""wire.broker against a real RabbitMQ."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+from support.rabbitmq import PrivateRabbit
+
+from wire.broker import Broker, BrokerAddress, BrokerLost, Delivery, QueueLocked, Unroutable
+
+
+@contextlib.asynccontextmanager
+async def connected(
+    rabbit: PrivateRabbit, begin: Callable[[Broker], Awaitable[None]] | None = None
+) -> AsyncIterator[Broker]:
+    async def on_connected() -> None:
+        if begin is not None:
+            await begin(broker)
+
+    address = BrokerAddress.read(rabbit.url, rabbit.password_file)
+    broker = Broker(address, name="test", on_connected=on_connected)
+    running = asyncio.create_task(broker.run())
+    try:
+        await until(lambda: broker.connected)
+        yield broker
+    finally:
+        await broker.stop()
+        await running
+
+
+async def until(condition: object, timeout: float = 30) -> None:
+    async with asyncio.timeout(timeout):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def test_confirmed_messages_arrive_in_order_with_the_senders_identity(broker: PrivateRabbit) -> None:
+    async def scenario() -> None:
+        async with connected(broker) as link:
+            await link.declare_queue("t.order", arguments={"x-queue-type": "quorum"})
+            received: list[Delivery] = []
+            await link.consume("t.order", received.append, prefetch=1000)
+            await asyncio.gather(*(link.publish("", "t.order", str(n).encode()) for n in range(500)))
+            await until(lambda: len(received) == 500)
+            assert [int(one.body) for one in received] == list(range(500))
+            assert {one.user_id for one in received} == {broker.user}
+            link.ack(received[-1], multiple=True)
+            await link.delete_queue("t.order")
+
+    asyncio.run(scenario())
+
+
+def test_a_mandatory_message_without_a_queue_is_unroutable(broker: PrivateRabbit) -> None:
+    async def scenario() -> None:
+        async with connected(broker) as link:
+            lost = link.publish("", "t.nowhere", b"x", mandatory=True)
+            fine = link.publish("", "t.nowhere", b"x")
+            with pytest.raises(Unroutable):
+                await lost
+            await fine
+
+    asyncio.run(scenario())
+
+
+def test_an_exclusive_queue_is_locked_for_others_until_its_connection_ends(broker: PrivateRabbit) -> None:
+    async def scenario() -> None:
+        async with connected(broker) as second:
+            async with connected(broker) as first:
+                await first.declare_queue("t.lock", durable=False, exclusive=True)
+                with pytest.raises(QueueLocked):
+                    await second.declare_queue("t.lock", durable=False, exclusive=True)
+                assert second.connected
+            await asyncio.sleep(0.2)
+            await second.declare_queue("t.lock", durable=False, exclusive=True)
+
+    asyncio.run(scenario())
+
+
+def test_it_comes_back_after_the_broker_was_killed(broker: PrivateRabbit) -> None:
+    async def scenario() -> None:
+        begun: list[str] = []
+        received: list[Delivery] = []
+
+        async def begin(link: Broker) -> None:
+            await link.declare_queue("t.back", arguments={"x-queue-type": "quorum"})
+            await link.consume("t.back", received.append, prefetch=10)
+            begun.append("begun")
+
+        async with connected(broker, begin) as link:
+            await until(lambda: len(begun) == 1)
+            await link.publish("", "t.back", b"before")
+            await asyncio.to_thread(broker.kill)
+            with pytest.raises(BrokerLost):
+                await link.publish("", "t.back", b"while it is away")
+            await asyncio.to_thread(broker.start)
+            await until(lambda: len(begun) == 2)
+            await link.publish("", "t.back", b"after")
+            await until(lambda: received and received[-1].body == b"after")
+            # The first was never acknowledged, so it comes again.
+            assert [one.body for one in received].count(b"before") == 2
+            await link.delete_queue("t.back")
+
+    asyncio.run(scenario())

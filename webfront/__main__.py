@@ -1,0 +1,41 @@
+"""`python -m webfront web|scheduler|plays`: the controller's processes."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from webfront.errors import SkerryError
+from webfront.settings import Settings, SettingsError
+from wire.logs import configure_logging
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one process until it is told to stop. Returns its exit code; 2 for settings that cannot be used."""
+    parser = argparse.ArgumentParser(prog="python -m webfront", description=__doc__)
+    parser.add_argument("process", choices=["web", "scheduler", "plays"])
+    process = parser.parse_args(arguments).process
+    try:
+        settings = Settings.from_environment()
+        settings.broker_address()
+    except SettingsError as error:
+        print(f"webfront: {error}", file=sys.stderr)
+        return 2
+    configure_logging({"web": "webfront"}.get(process, process), level=settings.log_level)
+    try:
+        # Each process imports only what it needs.
+        if process == "web":
+            from webfront.web import serve as run
+        elif process == "scheduler":
+            from webfront.scheduling.scheduler import run
+        else:
+            from webfront.plays.process import run
+        run(settings)
+    except SkerryError as error:
+        print(f"webfront: {error.message}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

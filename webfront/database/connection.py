@@ -1,0 +1,73 @@
+"""Opening the database, its schema, and transactions. SQLite and MySQL behave alike behind this module."""
+
+from __future__ import annotations
+
+import contextlib
+import urllib.parse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import peewee
+
+from webfront.database import models
+from webfront.errors import Unavailable
+
+SCHEMA: Final = 1
+"""Raised with each change of the tables that an existing database must be led through."""
+
+_BUSY_TIMEOUT_MS: Final = 10_000
+
+
+def open_database(url: str, password_file: Path | None = None, *, create: bool = False) -> peewee.Database:
+    """Bind the tables to the database at `url`; with `create`, make what is missing of its schema.
+
+    `sqlite:////absolute/path` or `mysql://user@host:port/name`. Connections are one per thread. Raises `Unavailable`
+    when it cannot be opened, or when its schema is of another version than this code's.
+    """
+    connection = _database(url, password_file)
+    models.database.initialize(connection)
+    try:
+        connection.connect(reuse_if_open=True)
+        if create:
+            with transaction():
+                connection.create_tables(models.TABLES, safe=True)
+                if models.SchemaVersion.select().count() == 0:
+                    models.SchemaVersion.create(number=SCHEMA)
+                    models.Leadership.create()
+        found = models.SchemaVersion.select().first()
+    except peewee.PeeweeException as error:
+        raise Unavailable(f"the database cannot be used: {error}; run `skerry-admin init` if it is new") from error
+    if found is None or found.number != SCHEMA:
+        number = "none" if found is None else found.number
+        raise Unavailable(f"the database has schema {number}, this version of Skerry needs {SCHEMA}")
+    return connection
+
+
+@contextlib.contextmanager
+def transaction() -> Iterator[None]:
+    """All or nothing. On SQLite the write lock is taken at once, so that a read in it cannot be overtaken."""
+    database = models.database.obj
+    arguments = ("IMMEDIATE",) if isinstance(database, peewee.SqliteDatabase) else ()
+    with database.atomic(*arguments):
+        yield
+
+
+def _database(url: str, password_file: Path | None) -> peewee.Database:
+    parts = urllib.parse.urlsplit(url)
+    if parts.scheme == "sqlite":
+        path = urllib.parse.unquote(parts.path)
+        # FULL: a committed job must outlive a power cut, since the user has been told that it is accepted.
+        pragmas = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1, "busy_timeout": _BUSY_TIMEOUT_MS}
+        return peewee.SqliteDatabase(path, pragmas=pragmas)
+    if parts.scheme == "mysql":
+        password = password_file.read_text(encoding="utf-8").strip() if password_file else None
+        return peewee.MySQLDatabase(
+            parts.path.lstrip("/"),
+            host=parts.hostname or "localhost",
+            port=parts.port or 3306,
+            user=urllib.parse.unquote(parts.username or ""),
+            password=password,
+            charset="utf8mb4",
+        )
+    raise Unavailable(f"SKERRY_DATABASE_URL must begin with sqlite:// or mysql://, not {parts.scheme}://")

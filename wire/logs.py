@@ -1,0 +1,118 @@
+"""Log records: one JSON object a line, with Elastic Common Schema names, on stderr and to `skerry.logs`.
+
+Modules log as usual (`logging.getLogger(__name__)`) and put context into `extra` under its ECS name, for example
+`extra={"event.action": "job.submit", "skerry.job": job_id}`. Only a process's start calls `configure_logging`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import datetime
+import logging
+import os
+import platform
+import sys
+from typing import Any, Final
+
+from pythonjsonlogger.json import JsonFormatter
+
+from wire import topology
+from wire.broker import Broker
+
+_ECS_VERSION: Final = "8.11.0"
+_KEPT_RECORDS: Final = 5000
+"""How many records wait for a broker that is away; then the oldest go. stderr has them all."""
+
+
+class EcsFormatter(JsonFormatter):
+    """Formats a record as one ECS line. `node` is the node's name, or None on the controller."""
+
+    def __init__(self, service: str, node: str | None) -> None:
+        super().__init__()
+        self._fixed: dict[str, Any] = {
+            "ecs.version": _ECS_VERSION,
+            "service.name": service,
+            "host.name": platform.node(),
+            "process.pid": os.getpid(),
+        }
+        if node is not None:
+            self._fixed["skerry.node"] = node
+
+    def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
+        """Called by the base class with the message and the `extra` fields; a None value is left out."""
+        return {name: value for name, value in log_data.items() if value is not None}
+
+    def add_fields(self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]) -> None:
+        """Build the record from ECS's names rather than from logging's."""
+        super().add_fields(log_data, record, message_dict)
+        moment = datetime.datetime.fromtimestamp(record.created, datetime.UTC)
+        exception = log_data.pop("exc_info", None)
+        fields = {
+            "@timestamp": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "log.level": record.levelname.lower(),
+            "message": record.getMessage(),
+            "log.logger": record.name,
+            **self._fixed,
+        }
+        if exception and record.exc_info and record.exc_info[0]:
+            fields["error.type"] = record.exc_info[0].__name__
+            fields["error.message"] = str(record.exc_info[1])
+            fields["error.stack_trace"] = exception
+        for name in ("taskName", "stack_info"):
+            log_data.pop(name, None)
+        rest = {name: value for name, value in log_data.items() if name not in fields}
+        log_data.clear()
+        log_data.update(fields)
+        log_data.update(rest)
+
+
+def configure_logging(service: str, *, level: str = "INFO", node: str | None = None) -> None:
+    """Send every record of this process to stderr as JSON. `service` is the process: `webfront`, `scheduler`, ..."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(EcsFormatter(service, node))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    # pika tells each step of a connection, and each failed one as an error; `wire.broker` says the same in a sentence.
+    logging.getLogger("pika").setLevel(logging.CRITICAL)
+
+
+class LogShipper(logging.Handler):
+    """Publishes each record to `skerry.logs` too. It never blocks and never fails the code that logs.
+
+    Records wait in memory, the oldest dropped past a bound, and are sent from the broker's event loop.
+    """
+
+    def __init__(self, broker: Broker, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self._broker = broker
+        self._loop = loop
+        self._waiting: collections.deque[bytes] = collections.deque(maxlen=_KEPT_RECORDS)
+        self._scheduled = False
+
+    def attach(self) -> None:
+        """Start shipping: everything logged from here on, in the format `configure_logging` set."""
+        root = logging.getLogger()
+        if root.handlers:
+            self.setFormatter(root.handlers[0].formatter)
+        root.addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Queue the record; called by logging, on any thread."""
+        try:
+            self._waiting.append(self.format(record).encode())
+            if not self._scheduled:
+                self._scheduled = True
+                self._loop.call_soon_threadsafe(self.flush_waiting)
+        except RuntimeError:
+            # The loop is closed: the process is ending, and stderr has the record.
+            self._scheduled = False
+        except Exception:
+            self.handleError(record)
+
+    def flush_waiting(self) -> None:
+        """Send what waits, if the broker is there; also called after each reconnect. Runs on the broker's loop."""
+        self._scheduled = False
+        while self._waiting and self._broker.connected:
+            self._broker.publish_unconfirmed(topology.LOGS, "", self._waiting.popleft())
