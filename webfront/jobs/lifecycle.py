@@ -1,0 +1,327 @@
+"""The states of jobs, attempts and nodes, what may follow what, and the only functions that change them.
+
+Jobs and attempts change on records (`JobRecord`, `AttemptRecord`): rows in memory, which
+`webfront.scheduling.ledger` loads and writes back many at a time, within one transaction. Only the scheduler does that.
+The web front and the playbooks' commands change a state only by `request_cancel` and `change_node`, single conditional
+updates that hold against a scheduler working at the same time.
+
+Fencing: the number of a job's newest attempt is its token. What an older attempt says, or another node than the
+attempt's, or what comes after the end, changes nothing, and the function returns False. So does a repetition.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from webfront.database.connection import transaction
+from webfront.database.models import Job, Node
+from wire.messages import Cause
+
+REASON_LENGTH: Final = 500
+"""How many characters `waiting_reason` and `state_reason` hold."""
+
+
+class JobState(enum.StrEnum):
+    QUEUED = "queued"
+    PLACED = "placed"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class AttemptState(enum.StrEnum):
+    PLACED = "placed"
+    CLAIMED = "claimed"
+    RUNNING = "running"
+    ENDED = "ended"
+
+
+class NodeState(enum.StrEnum):
+    REGISTERING = "registering"
+    ACTIVE = "active"
+    SUSPECT = "suspect"
+    DRAINING = "draining"
+    DRAINED = "drained"
+    DEAD = "dead"
+    REMOVED = "removed"
+
+
+LIVE_JOBS: Final = (JobState.PLACED, JobState.RUNNING)
+"""An attempt of the job is under way."""
+OPEN_JOBS: Final = (JobState.QUEUED, *LIVE_JOBS)
+"""The job has no outcome yet."""
+LIVE_ATTEMPTS: Final = (AttemptState.PLACED, AttemptState.CLAIMED, AttemptState.RUNNING)
+
+JOB_TRANSITIONS: Final[Mapping[JobState, frozenset[JobState]]] = {
+    JobState.QUEUED: frozenset({JobState.PLACED, JobState.CANCELLED}),
+    # An attempt may end, well or not, before the word of its start: then `running` is left out.
+    JobState.PLACED: frozenset(
+        {JobState.RUNNING, JobState.QUEUED, JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED}
+    ),
+    JobState.RUNNING: frozenset({JobState.QUEUED, JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED}),
+    JobState.SUCCEEDED: frozenset(),
+    JobState.FAILED: frozenset(),
+    JobState.CANCELLED: frozenset(),
+}
+
+ATTEMPT_TRANSITIONS: Final[Mapping[AttemptState, frozenset[AttemptState]]] = {
+    AttemptState.PLACED: frozenset({AttemptState.CLAIMED, AttemptState.RUNNING, AttemptState.ENDED}),
+    AttemptState.CLAIMED: frozenset({AttemptState.RUNNING, AttemptState.ENDED}),
+    AttemptState.RUNNING: frozenset({AttemptState.ENDED}),
+    AttemptState.ENDED: frozenset(),
+}
+
+NODE_TRANSITIONS: Final[Mapping[NodeState, frozenset[NodeState]]] = {
+    NodeState.REGISTERING: frozenset({NodeState.ACTIVE, NodeState.DRAINING, NodeState.REMOVED}),
+    NodeState.ACTIVE: frozenset(
+        {NodeState.SUSPECT, NodeState.DEAD, NodeState.DRAINING, NodeState.REGISTERING, NodeState.REMOVED}
+    ),
+    NodeState.SUSPECT: frozenset(
+        {NodeState.ACTIVE, NodeState.DEAD, NodeState.DRAINING, NodeState.REGISTERING, NodeState.REMOVED}
+    ),
+    NodeState.DRAINING: frozenset({NodeState.DRAINED, NodeState.ACTIVE, NodeState.REGISTERING, NodeState.REMOVED}),
+    NodeState.DRAINED: frozenset({NodeState.ACTIVE, NodeState.DRAINING, NodeState.REGISTERING, NodeState.REMOVED}),
+    NodeState.DEAD: frozenset({NodeState.ACTIVE, NodeState.DRAINING, NodeState.REGISTERING, NodeState.REMOVED}),
+    NodeState.REMOVED: frozenset({NodeState.REGISTERING}),
+}
+
+DEFAULT_RETRIES: Final[Mapping[str, int]] = {Cause.NODE_LOST: 3, Cause.REJECTED: 3}
+"""How many further attempts a cause allows where the manifest says nothing; 0 for the others."""
+
+_NODES_FAULT: Final = (Cause.NODE_LOST, Cause.REJECTED)
+
+_CAUSE_WORDS: Final[Mapping[Cause, str]] = {
+    Cause.OK: "",
+    Cause.APP_ERROR: "the app ended with an error",
+    Cause.TIMEOUT: "it ran longer than its manifest allows",
+    Cause.OUT_OF_MEMORY: "it used more memory than its manifest asks for",
+    Cause.NODE_LOST: "the node was lost while it ran",
+    Cause.REJECTED: "the node could not run it",
+    Cause.CANCELLED: "it was cancelled",
+}
+
+
+class IllegalTransitionError(RuntimeError):
+    """A change that the tables above do not allow: a fault in the caller."""
+
+
+@dataclasses.dataclass(slots=True)
+class JobRecord:
+    """A job's row, as far as its life needs it. `changed` says that it differs from the row."""
+
+    id: str
+    app_version_id: int
+    state: JobState
+    attempts: int
+    cancel_requested: bool
+    excluded_nodes: list[str]
+    cause: str | None = None
+    message: str = ""
+    waiting_reason: str = ""
+    finished_at: float | None = None
+    changed: bool = False
+
+
+@dataclasses.dataclass(slots=True)
+class AttemptRecord:
+    """An attempt's row. `pk` is None until it has been inserted."""
+
+    pk: int | None
+    job_id: str
+    number: int
+    node: str
+    state: AttemptState
+    placed_at: float
+    claimed_at: float | None = None
+    preparing: str = ""
+    started_at: float | None = None
+    ended_at: float | None = None
+    cause: str | None = None
+    message: str = ""
+    exit_code: int | None = None
+    outputs: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    log_lines: int | None = None
+    usage: dict[str, Any] | None = None
+    changed: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Ending:
+    """How an attempt ended."""
+
+    cause: Cause
+    at: float
+    message: str = ""
+    exit_code: int | None = None
+    outputs: tuple[dict[str, Any], ...] = ()
+    log_lines: int | None = None
+    usage: dict[str, Any] | None = None
+
+
+def place(job: JobRecord, node: str, now: float) -> AttemptRecord | None:
+    """Give a queued job its next attempt, on `node`. None when it is not queued or no longer wanted."""
+    if job.state is not JobState.QUEUED or job.cancel_requested:
+        return None
+    _move_job(job, JobState.PLACED)
+    job.attempts += 1
+    job.waiting_reason = ""
+    return AttemptRecord(None, job.id, job.attempts, node, AttemptState.PLACED, placed_at=now)
+
+
+def claim(job: JobRecord, attempt: AttemptRecord, node: str, at: float, now: float) -> bool:
+    """The node holds the attempt in its journal, since `at` by its own clock."""
+    if not _counts(job, attempt, node) or attempt.state is not AttemptState.PLACED:
+        return False
+    _move_attempt(attempt, AttemptState.CLAIMED)
+    attempt.claimed_at = _within(attempt.placed_at, at, now)
+    return True
+
+
+def prepare(job: JobRecord, attempt: AttemptRecord, node: str, what: str) -> bool:
+    """The node makes the attempt ready; `what` says what takes the time."""
+    if not _counts(job, attempt, node) or attempt.state is AttemptState.RUNNING:
+        return False
+    attempt.preparing = what[:200]
+    attempt.changed = True
+    return True
+
+
+def start(job: JobRecord, attempt: AttemptRecord, node: str, at: float, now: float) -> bool:
+    """The app's process runs."""
+    if not _counts(job, attempt, node) or attempt.state is AttemptState.RUNNING:
+        return False
+    _move_attempt(attempt, AttemptState.RUNNING)
+    attempt.started_at = _within(attempt.placed_at, at, now)
+    if attempt.claimed_at is None:
+        attempt.claimed_at = attempt.started_at
+    _move_job(job, JobState.RUNNING)
+    return True
+
+
+def end(
+    job: JobRecord,
+    attempt: AttemptRecord,
+    node: str,
+    ending: Ending,
+    *,
+    retries: Mapping[str, int],
+    earlier: Iterable[str],
+    now: float,
+) -> bool:
+    """End the attempt, and with it the job, unless its cause allows another attempt: then the job is queued again.
+
+    `retries` is the manifest's, `earlier` the causes of the job's earlier attempts. A node that lost or rejected the
+    attempt is excluded from the job's next one.
+    """
+    if not _counts(job, attempt, node):
+        return False
+    _move_attempt(attempt, AttemptState.ENDED)
+    attempt.ended_at = _within(attempt.placed_at, ending.at, now)
+    attempt.cause = ending.cause.value
+    attempt.message = ending.message or _CAUSE_WORDS[ending.cause]
+    attempt.exit_code = ending.exit_code
+    attempt.outputs = list(ending.outputs)
+    attempt.log_lines = ending.log_lines
+    attempt.usage = ending.usage
+    if ending.cause is Cause.OK:
+        _finish(job, JobState.SUCCEEDED, Cause.OK, ending.message, now)
+        return True
+    if ending.cause in _NODES_FAULT and node not in job.excluded_nodes:
+        job.excluded_nodes = [*job.excluded_nodes, node]
+    # An agent ends an attempt as cancelled only when asked to; if the user did not ask, it is a node's failure.
+    cause = Cause.NODE_LOST if ending.cause is Cause.CANCELLED and not job.cancel_requested else ending.cause
+    may_retry = sum(1 for one in earlier if one == cause) < allowed_retries(retries, cause)
+    if cause is Cause.CANCELLED or (job.cancel_requested and (may_retry or cause in _NODES_FAULT)):
+        _finish(job, JobState.CANCELLED, Cause.CANCELLED, "cancelled", now)
+    elif may_retry:
+        _move_job(job, JobState.QUEUED)
+        job.waiting_reason = f"attempt {attempt.number} on {node} ended: {attempt.message}"[:REASON_LENGTH]
+    else:
+        _finish(job, JobState.FAILED, ending.cause, attempt.message, now)
+    return True
+
+
+def allowed_retries(retries: Mapping[str, int], cause: Cause) -> int:
+    """How many further attempts the manifest allows after this cause. `rejected` goes by `node_lost` unless named."""
+    if cause in retries:
+        return retries[cause]
+    if cause is Cause.REJECTED and Cause.NODE_LOST in retries:
+        return retries[Cause.NODE_LOST]
+    return DEFAULT_RETRIES.get(cause, 0)
+
+
+def cancel_queued(job: JobRecord, now: float) -> bool:
+    """End a queued job that is no longer wanted."""
+    if job.state is not JobState.QUEUED or not job.cancel_requested:
+        return False
+    _finish(job, JobState.CANCELLED, Cause.CANCELLED, "cancelled before it was placed", now)
+    return True
+
+
+def request_cancel(job_id: str, now: float) -> bool:
+    """A user no longer wants the job: a queued one is cancelled at once, the others as soon as their node has ended it.
+
+    False when there is nothing to cancel: unknown, or over. In a transaction of its own, or the caller's.
+    """
+    with transaction():
+        # The first update holds the row, so that the scheduler's placing cannot come between the two.
+        wanted = Job.update(cancel_requested=True).where(Job.id == job_id, Job.state.in_(OPEN_JOBS)).execute()
+        Job.update(
+            state=JobState.CANCELLED,
+            cause=Cause.CANCELLED.value,
+            message="cancelled before it was placed",
+            waiting_reason="",
+            finished_at=now,
+        ).where(Job.id == job_id, Job.state == JobState.QUEUED, Job.cancel_requested).execute()
+    return bool(wanted)
+
+
+def change_node(name: str, to: NodeState, reason: str = "", *, only_from: Iterable[NodeState] | None = None) -> bool:
+    """Move a node to another state, if its present state allows that (and is one of `only_from`, where given).
+
+    `reason` says why, in words for the node's page. Taking work again forgets the failures that set a node aside. One
+    conditional update: of two that happen at once, each sees what the other left.
+    """
+    sources = [state for state, following in NODE_TRANSITIONS.items() if to in following]
+    if only_from is not None:
+        chosen = set(only_from)
+        sources = [state for state in sources if state in chosen]
+    fields: dict[str, Any] = {"state": to.value, "state_reason": reason[:REASON_LENGTH]}
+    if to is NodeState.ACTIVE:
+        fields["consecutive_failures"] = 0
+    return bool(Node.update(**fields).where(Node.name == name, Node.state.in_(sources)).execute())
+
+
+def _counts(job: JobRecord, attempt: AttemptRecord, node: str) -> bool:
+    return attempt.number == job.attempts and attempt.node == node and attempt.state is not AttemptState.ENDED
+
+
+def _move_job(job: JobRecord, to: JobState) -> None:
+    if to not in JOB_TRANSITIONS[job.state]:
+        raise IllegalTransitionError(f"job {job.id} cannot go from {job.state} to {to}")
+    job.state = to
+    job.changed = True
+
+
+def _move_attempt(attempt: AttemptRecord, to: AttemptState) -> None:
+    if to not in ATTEMPT_TRANSITIONS[attempt.state]:
+        raise IllegalTransitionError(f"attempt {attempt.number} of {attempt.job_id} cannot go to {to}")
+    attempt.state = to
+    attempt.changed = True
+
+
+def _finish(job: JobRecord, to: JobState, cause: Cause, message: str, now: float) -> None:
+    _move_job(job, to)
+    job.cause = cause.value
+    job.message = message
+    job.waiting_reason = ""
+    job.finished_at = now
+
+
+def _within(placed_at: float, at: float, now: float) -> float:
+    """A node's time, held between the placing and now: its clock may be off, the order of the steps is not."""
+    return max(placed_at, min(at, now))
