@@ -1,0 +1,126 @@
+"""The exchanges and queues the platform and each node need, as data, and their declaration over AMQP.
+
+The names are `wire.topology`'s. What is declared here must stay the same for a name once it is in use: the broker
+refuses other arguments for a queue that exists. It works on RabbitMQ 3.10 and on 4, whose defaults differ (4 limits a
+quorum queue to 20 deliveries and deprecates transient queues that are not exclusive), so nothing is left to defaults.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Final
+
+from wire import topology
+from wire.broker import Broker
+
+ORDER_DELIVERIES: Final = 5
+"""An order delivered this often without an acknowledgement is dead-lettered: no agent of that node lives to take it."""
+
+_SCHEDULER_DELIVERIES: Final = 1000
+"""High, since a restart of the scheduler delivers again. What passes it is not lost: it comes by `skerry.dead`."""
+
+_LAST_RESORT_DELIVERIES: Final = 1_000_000
+
+_HEARTBEATS_KEPT: Final = 1000
+_HEARTBEAT_TTL_MS: Final = 15_000
+"""An older heartbeat would only say what was."""
+
+_CONTROL_KEPT: Final = 1000
+_CONTROL_TTL_MS: Final = 30_000
+"""Whoever sends a control message sends it again while it is needed."""
+
+_LOGS_KEPT: Final = 200_000
+_LOGS_BYTES: Final = 128 * 1024 * 1024
+
+
+@dataclasses.dataclass(frozen=True)
+class Exchange:
+    """A durable exchange."""
+
+    name: str
+    kind: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Queue:
+    """A durable queue, and the exchange and routing key that lead to it."""
+
+    name: str
+    arguments: dict[str, Any]
+    exchange: str
+    routing_key: str = ""
+
+
+def _quorum(deliveries: int, *, dead_letters: bool = True, single_consumer: bool = False) -> dict[str, Any]:
+    arguments: dict[str, Any] = {"x-queue-type": "quorum", "x-delivery-limit": deliveries}
+    if dead_letters:
+        arguments["x-dead-letter-exchange"] = topology.DEAD
+    if single_consumer:
+        arguments["x-single-active-consumer"] = True
+    return arguments
+
+
+def _bounded(length: int, **more: Any) -> dict[str, Any]:
+    """A classic queue that drops its oldest messages. Durable, although what it holds need not be."""
+    return {"x-queue-type": "classic", "x-max-length": length, "x-overflow": "drop-head", **more}
+
+
+EXCHANGES: Final = (
+    Exchange(topology.SUBMITTED, "fanout"),
+    Exchange(topology.EVENTS, "fanout"),
+    Exchange(topology.HEARTBEATS, "fanout"),
+    Exchange(topology.LOGS, "fanout"),
+    Exchange(topology.DEAD, "fanout"),
+    Exchange(topology.JOBS, "direct"),
+    Exchange(topology.CONTROL, "direct"),
+)
+
+QUEUES: Final = (
+    Queue(topology.SUBMITTED, _quorum(_SCHEDULER_DELIVERIES, single_consumer=True), topology.SUBMITTED),
+    Queue(topology.EVENTS, _quorum(_SCHEDULER_DELIVERIES, single_consumer=True), topology.EVENTS),
+    Queue(topology.DEAD, _quorum(_LAST_RESORT_DELIVERIES, dead_letters=False, single_consumer=True), topology.DEAD),
+    Queue(
+        topology.HEARTBEATS,
+        _bounded(_HEARTBEATS_KEPT, **{"x-message-ttl": _HEARTBEAT_TTL_MS, "x-single-active-consumer": True}),
+        topology.HEARTBEATS,
+    ),
+    Queue(topology.LOGS, _bounded(_LOGS_KEPT, **{"x-max-length-bytes": _LOGS_BYTES}), topology.LOGS),
+)
+
+
+def node_queues(name: str) -> tuple[Queue, ...]:
+    """What the node `name` needs: its orders, and its control messages."""
+    return (
+        Queue(topology.jobs_queue(name), _quorum(ORDER_DELIVERIES), topology.JOBS, name),
+        Queue(
+            topology.control_queue(name),
+            _bounded(_CONTROL_KEPT, **{"x-message-ttl": _CONTROL_TTL_MS}),
+            topology.CONTROL,
+            name,
+        ),
+    )
+
+
+async def declare_platform(broker: Broker) -> None:
+    """Make what the platform needs and is not there yet. Raises `BrokerError`."""
+    for exchange in EXCHANGES:
+        await broker.declare_exchange(exchange.name, exchange.kind)
+    await _declare(broker, QUEUES)
+
+
+async def declare_node(broker: Broker, name: str) -> None:
+    """Make the node's queues and bind them; its own broker user could not. The platform's exchanges must be there."""
+    await _declare(broker, node_queues(name))
+
+
+async def remove_node(broker: Broker, name: str) -> None:
+    """Delete the node's queues with what they hold. The scheduler ends the attempts whose orders go with them."""
+    for queue in node_queues(name):
+        await broker.delete_queue(queue.name)
+
+
+async def _declare(broker: Broker, queues: tuple[Queue, ...]) -> None:
+    for queue in queues:
+        await broker.declare_queue(queue.name, arguments=queue.arguments)
+        # Bound last: a message is routed here only once the queue is as it must be.
+        await broker.bind_queue(queue.name, queue.exchange, queue.routing_key)
