@@ -1,0 +1,119 @@
+"""The files of a play's private directory: the node as a host, its pinned host key, and the play's variables.
+
+Everything a person typed is written as `!unsafe`: Ansible would otherwise run a `{{ ... }}` in it as a template, on the
+controller.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import yaml
+
+from webfront.fleet.views import Secrets
+
+_CONTROL_PERSIST: Final = (
+    "-o ControlMaster=auto -o ControlPersist=60s -o ServerAliveInterval=15 -o ServerAliveCountMax=3"
+)
+
+
+class Machine(msgspec.Struct, frozen=True):
+    """The node as a play needs it."""
+
+    name: str
+    connection: str
+    address: str = ""
+    port: int = 22
+    user: str = ""
+    labels: tuple[str, ...] = ()
+    slots: int = 1
+
+
+class Access(msgspec.Struct, frozen=True):
+    """How an ssh node lets the play in."""
+
+    host_keys: str
+    """One `type key` a line."""
+    secrets: Secrets
+    identity: Path | None = None
+    """The platform's private key, or the public half of the one that ssh-agent holds; None for a password."""
+
+
+class Typed(str):
+    """Text from a person: never a template."""
+
+
+class _Dumper(yaml.SafeDumper):
+    pass
+
+
+_Dumper.add_representer(Typed, lambda dumper, value: dumper.represent_scalar("!unsafe", str(value), style='"'))
+
+
+def write_private(path: Path, content: str) -> Path:
+    """Write a new file that only this user reads, from its first moment on."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(content)
+    return path
+
+
+def write_yaml(path: Path, content: dict[str, Any]) -> Path:
+    """Write a new private YAML file."""
+    # Wide, so that nothing is folded over lines.
+    return write_private(path, yaml.dump(content, Dumper=_Dumper, width=100_000, allow_unicode=True))
+
+
+def write_hosts(folder: Path, machine: Machine, access: Access | None) -> Path:
+    """The generated inventory file, `hosts.yml` in `folder`; for an ssh node its `known_hosts` too."""
+    if machine.connection == "local" or access is None:
+        host: dict[str, Any] = {"ansible_connection": "local"}
+        group = "local_nodes"
+    else:
+        host = _over_ssh(folder, machine, access)
+        group = "ssh_nodes"
+    host["node_slots"] = machine.slots
+    host["node_labels"] = [Typed(label) for label in machine.labels]
+    groups = {"nodes": {"hosts": {machine.name: host}}, group: {"hosts": {machine.name: None}}}
+    return write_yaml(folder / "hosts.yml", groups)
+
+
+def _over_ssh(folder: Path, machine: Machine, access: Access) -> dict[str, Any]:
+    known_hosts = "".join(f"{machine.name} {key}\n" for key in access.host_keys.splitlines())
+    known_hosts_file = write_private(folder / "known_hosts", known_hosts)
+    options = [
+        f"-o UserKnownHostsFile={shlex.quote(str(known_hosts_file))}",
+        "-o GlobalKnownHostsFile=/dev/null",
+        "-o StrictHostKeyChecking=yes",
+        # The pinned key belongs to the node, whatever its address and port.
+        f"-o HostKeyAlias={machine.name}",
+        "-o ConnectTimeout=15",
+        "-o NumberOfPasswordPrompts=1",
+        # No configuration of the user this process runs as has a say in it.
+        "-F /dev/null",
+    ]
+    host: dict[str, Any] = {
+        "ansible_connection": "ssh",
+        "ansible_host": Typed(machine.address),
+        "ansible_port": machine.port,
+        "ansible_user": Typed(machine.user),
+        "ansible_ssh_args": _CONTROL_PERSIST,
+        "ansible_host_key_checking": True,
+    }
+    secrets = access.secrets
+    if access.identity is not None:
+        # Only this key, not whatever else this user or an agent has: a wrong one must show as wrong.
+        options.append("-o IdentitiesOnly=yes")
+        host["ansible_ssh_private_key_file"] = str(access.identity)
+    else:
+        options.append("-o PubkeyAuthentication=no")
+        host["ansible_password"] = Typed(secrets.password)
+        # Handed to ssh in shared memory that only this user reads; not in an argument, nor in the environment.
+        host["ansible_ssh_password_mechanism"] = "ssh_askpass"  # noqa: S105 - the mechanism's name
+    if secrets.password and machine.user != "root":
+        host["ansible_become_password"] = Typed(secrets.password)
+    host["ansible_ssh_common_args"] = " ".join(options)
+    return host
