@@ -31,6 +31,7 @@ _FIRST_RETRY_S: Final = 0.2
 _LONGEST_RETRY_S: Final = 5.0
 _AMQP_HEARTBEAT_S: Final = 20
 _CONNECT_TIMEOUT_S: Final = 15.0
+_CALL_TIMEOUT_S: Final = 5.0
 _FLUSH_S: Final = 1.0
 
 
@@ -411,7 +412,12 @@ async def _call(method: Callable[[Callable[..., None]], object], channel: Channe
         method(on_answer)
     except pika.exceptions.AMQPError as error:
         raise BrokerLost(_describe(error)) from error
-    await answered
+    try:
+        # A broker that has just come up can leave a call about a quorum queue unanswered for a minute, while a new
+        # connection is answered at once: better to give up early and begin again.
+        await asyncio.wait_for(answered, _CALL_TIMEOUT_S)
+    except TimeoutError as error:
+        raise BrokerLost(f"the broker did not answer within {_CALL_TIMEOUT_S:.0f} s") from error
 
 
 def _retrieve(future: asyncio.Future[Any]) -> None:
@@ -422,7 +428,15 @@ def _retrieve(future: asyncio.Future[Any]) -> None:
 
 def _describe(error: object) -> str:
     """What happened, in words; pika's own text is often empty."""
-    text = str(getattr(error, "reply_text", "") or error)
+    # pika wraps the cause of a failed connection several times over, each time under another name.
+    while isinstance(error, BaseException):
+        if isinstance(error, pika.exceptions.ProbableAuthenticationError):
+            break
+        inner = (getattr(error, "exceptions", None) or [getattr(error, "exception", None)])[-1]
+        inner = inner or (error.args[0] if error.args and isinstance(error, pika.exceptions.AMQPError) else None)
+        if not isinstance(inner, BaseException):
+            break
+        error = inner
     if isinstance(error, pika.exceptions.ProbableAuthenticationError):
-        return "the broker refused the user or password"
-    return text or type(error).__name__
+        return "it refused the user or password"
+    return str(getattr(error, "reply_text", "") or error) or type(error).__name__
