@@ -78,8 +78,8 @@ class Management:
     ) -> BrokerUnavailable | Conflict:
         if error.code in (401, 403):
             return BrokerUnavailable(
-                f"The broker's management API refuses the user {self._user}: check SKERRY_BROKER_PASSWORD_FILE, and that "
-                "the user carries the tag `administrator`."
+                f"The broker's management API refuses the user {self._user}: check SKERRY_BROKER_PASSWORD_FILE, and "
+                "that the user carries the tag `administrator`."
             )
         try:
             reason = json.loads(error.read()).get("reason", "")
