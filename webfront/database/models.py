@@ -194,6 +194,7 @@ class LogChunk(Model):
 class Play(Model):
     """One ansible-runner run. Its secrets never come here."""
 
+    id = peewee.AutoField()
     verb = peewee.CharField(16)
     """`register`, `drain`, `remove`."""
     node = peewee.CharField(32, index=True)
