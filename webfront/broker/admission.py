@@ -68,8 +68,8 @@ def check_name(node: str) -> None:
     """Raise `InvalidInput` unless this can be a node's name: it becomes part of names and patterns at the broker."""
     if not _NAME.fullmatch(node):
         raise InvalidInput(
-            f"{node!r} cannot be a node's name: it has up to 32 lower case letters, digits and hyphens, and none of the "
-            "hyphens at an end."
+            f"{node!r} cannot be a node's name: up to 32 lower case letters, digits and hyphens, with no hyphen "
+            "at its ends."
         )
 
 
