@@ -97,7 +97,7 @@ class Fleet(Protocol):
         """One node, a removed one too. NotFound."""
 
     def register(self, account: Account, wish: NewNode) -> Registration:
-        """Begin a registration: node and play rows, secrets to the plays process. InvalidInput, Conflict, Unavailable."""
+        """Begin a registration: the rows, the secrets to the plays process. InvalidInput, Conflict, Unavailable."""
 
     def register_again(self, account: Account, name: str, secrets: Secrets) -> PlayView:
         """Run the registration again; it converges. Conflict while a play about the node runs."""

@@ -14,7 +14,7 @@ class Account(msgspec.Struct, frozen=True):
 
 
 class NewSession(msgspec.Struct, frozen=True):
-    """A session just begun. `token` goes into the cookie and nowhere else; `__repr__` would show it, so never log it."""
+    """A session just begun. `token` goes into the cookie and nowhere else."""
 
     token: str
     account: Account

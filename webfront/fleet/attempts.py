@@ -1,0 +1,62 @@
+"""What a node has run lately, for its page."""
+
+from __future__ import annotations
+
+import msgspec
+
+from webfront.accounts.views import Account
+from webfront.database.models import App, AppVersion, Attempt, Job
+
+
+class NodeAttempt(msgspec.Struct, frozen=True):
+    """One try on a node. `job` and `app` are empty where the job is another user's."""
+
+    job: str
+    app: str
+    yours: bool
+    number: int
+    state: str
+    cause: str | None
+    placed_at: float
+    started_at: float | None
+    ended_at: float | None
+
+
+def recent_attempts(account: Account, node: str, *, limit: int = 10) -> tuple[NodeAttempt, ...]:
+    """The newest attempts on this node, newest first. Other users' show that there were some, not what they were."""
+    query = (
+        Attempt.select(
+            Attempt.job,
+            Attempt.number,
+            Attempt.state,
+            Attempt.cause,
+            Attempt.placed_at,
+            Attempt.started_at,
+            Attempt.ended_at,
+            Job.user.alias("user_id"),
+            App.name.alias("app_name"),
+        )
+        .join(Job)
+        .join(AppVersion)
+        .join(App)
+        .where(Attempt.node == node)
+        .order_by(Attempt.id.desc())
+        .limit(limit)
+    )
+    found = []
+    for row in query.dicts():
+        yours = account.is_admin or row["user_id"] == account.id
+        found.append(
+            NodeAttempt(
+                job=row["job"] if yours else "",
+                app=row["app_name"] if yours else "",
+                yours=yours,
+                number=row["number"],
+                state=row["state"],
+                cause=row["cause"],
+                placed_at=row["placed_at"],
+                started_at=row["started_at"],
+                ended_at=row["ended_at"],
+            )
+        )
+    return tuple(found)

@@ -1,0 +1,96 @@
+"""Checking a wish to register a machine, so that a play is not begun that cannot end well."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from typing import Final
+
+import msgspec
+
+from webfront.errors import InvalidInput
+from webfront.fleet.views import NewNode, Secrets
+
+NAME: Final = re.compile(r"[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?")
+_ADDRESS: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9])?|[0-9A-Fa-f:]{2,45}")
+_USER: Final = re.compile(r"[a-z_][a-z0-9_.-]{0,31}")
+_LABEL: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,31}")
+_HOST_KEY: Final = re.compile(r"SHA256:[A-Za-z0-9+/=]{20,60}|(?:ssh-|ecdsa-|sk-)[a-z0-9@.-]+ [A-Za-z0-9+/=]{40,}")
+_LARGEST_KEY: Final = 16 * 1024
+_MOST_SLOTS: Final = 256
+_MOST_LABELS: Final = 20
+
+
+def check_new_node(wish: NewNode) -> NewNode:
+    """The wish with its fields in their stored form. InvalidInput names the field in `detail`."""
+    name = wish.name.strip()
+    if not NAME.fullmatch(name):
+        raise _refuse("name", "A node's name has up to 32 of a-z, 0-9 and hyphen, and begins with a letter.")
+    if not 1 <= wish.slots <= _MOST_SLOTS:
+        raise _refuse("slots", f"A node has 1 to {_MOST_SLOTS} slots: how many jobs it runs at once.")
+    labels = tuple(dict.fromkeys(label.strip() for label in wish.labels if label.strip()))
+    for label in labels:
+        if not _LABEL.fullmatch(label):
+            raise _refuse("labels", f"{label[:40]!r} is no label: up to 32 of a-z, 0-9, dot, hyphen, underscore.")
+    if len(labels) > _MOST_LABELS:
+        raise _refuse("labels", f"A node has at most {_MOST_LABELS} labels.")
+    if wish.connection == "local":
+        return NewNode(name=name, connection="local", address="localhost", labels=labels, slots=wish.slots)
+    if wish.connection != "ssh":
+        raise _refuse("connection", "The connection is `ssh` or `local`.")
+    return _check_ssh(msgspec.structs.replace(wish, name=name, labels=labels))
+
+
+def _check_ssh(wish: NewNode) -> NewNode:
+    address, user = wish.address.strip(), wish.ssh_user.strip()
+    if not _ADDRESS.fullmatch(address):
+        raise _refuse("address", "Give the machine's address: a host name or an IP address, without port or user.")
+    if not 1 <= wish.ssh_port <= 65535:
+        raise _refuse("ssh_port", "A port is a number from 1 to 65535; SSH's is 22.")
+    if not _USER.fullmatch(user):
+        raise _refuse("ssh_user", "Give the user to sign in as over SSH: root, or one that may use sudo.")
+    secrets = check_secrets(wish.secrets)
+    if not secrets.private_key and not secrets.password:
+        raise _refuse("private_key", "Give a private key or a one-time password, so that the platform gets in.")
+    host_key = "\n".join(line.strip() for line in wish.host_key.splitlines() if line.strip())
+    if len(host_key) > _LARGEST_KEY or any(not _HOST_KEY.search(line) for line in host_key.splitlines()):
+        raise _refuse("host_key", "A host key is a line of known_hosts, `type key`, or a fingerprint (SHA256:...).")
+    return msgspec.structs.replace(wish, address=address, ssh_user=user, secrets=secrets, host_key=host_key)
+
+
+def check_secrets(secrets: Secrets) -> Secrets:
+    """The secrets in the form the plays need. The error never repeats them."""
+    password = secrets.password
+    if len(password) > 1000 or "\n" in password or "\0" in password:
+        raise _refuse("password", "This cannot be a password: it is too long or has more than one line.")
+    key = secrets.private_key.replace("\r\n", "\n").strip()
+    if not key:
+        return Secrets(password=password)
+    if len(key) > _LARGEST_KEY:
+        raise _refuse("private_key", f"A private key has at most {_LARGEST_KEY // 1024} KiB.")
+    lines = key.split("\n")
+    if not re.fullmatch(r"-----BEGIN [A-Z ]*PRIVATE KEY-----", lines[0]) or not lines[-1].startswith("-----END "):
+        raise _refuse("private_key", "This is no private key: it begins with -----BEGIN ... PRIVATE KEY-----.")
+    if _has_passphrase(lines):
+        raise _refuse("private_key", "This key is locked with a passphrase. Give one without, or a password instead.")
+    return Secrets(private_key=key + "\n", password=password)
+
+
+def _has_passphrase(lines: list[str]) -> bool:
+    if "ENCRYPTED" in lines[0] or any("ENCRYPTED" in line for line in lines[1:4]):
+        return True
+    if "OPENSSH" not in lines[0]:
+        return False
+    try:
+        data = base64.b64decode("".join(lines[1:-1]), validate=True)
+    except binascii.Error:
+        raise _refuse("private_key", "This private key is damaged: copy it again, whole.") from None
+    # openssh-key-v1: the magic, then the name of the cipher with its length.
+    magic = b"openssh-key-v1\0"
+    length = int.from_bytes(data[len(magic) : len(magic) + 4], "big")
+    return data.startswith(magic) and data[len(magic) + 4 : len(magic) + 4 + length] != b"none"
+
+
+def _refuse(field: str, reason: str) -> InvalidInput:
+    return InvalidInput(reason, detail={"field": field})

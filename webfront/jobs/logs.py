@@ -1,0 +1,70 @@
+"""Reading an attempt's log out of its chunks: in order, each line once, and what is missing told as a gap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from webfront.database.models import Attempt, Job, LogChunk
+from webfront.errors import NotFound
+from webfront.jobs.lifecycle import OPEN_JOBS, AttemptState
+from webfront.jobs.views import LogLine, LogView
+
+MOST_LINES: Final = 5000
+SETTLES_S: Final = 10.0
+"""While an attempt lives, a hole may still be filled, by a message delivered again; an older one is a gap."""
+
+
+def read_log(job: Job, *, after: int, attempt: int | None, limit: int, now: float) -> LogView:
+    """Up to `limit` lines numbered above `after`. NotFound when the job has no attempt of that number."""
+    number = job.attempts if attempt is None else attempt
+    row = Attempt.get_or_none((Attempt.job == job) & (Attempt.number == number))
+    if row is None:
+        if attempt is None:
+            return LogView(0, (), 0, (), complete=job.state not in OPEN_JOBS)
+        raise NotFound(f"This job has no attempt {attempt}.")
+    return _read(row, max(0, after), max(1, min(limit, MOST_LINES)), now)
+
+
+def _read(row: Attempt, after: int, limit: int, now: float) -> LogView:
+    ended = row.state == AttemptState.ENDED
+    lines: list[LogLine] = []
+    gaps: list[tuple[int, int]] = []
+    last, stopped = after, False
+    for chunk in _chunks(row, after):
+        if chunk.first > last + 1:
+            if not ended and chunk.at > now - SETTLES_S:
+                stopped = True  # look again soon: the missing lines may be on their way
+                break
+            gaps.append((last + 1, chunk.first - 1))
+            last = chunk.first - 1
+        for number, text in enumerate(chunk.text.split("\n"), chunk.first):
+            # Chunks may overlap, when an agent came back and did not know what had arrived.
+            if number <= last or number >= chunk.first + chunk.count:
+                continue
+            if len(lines) == limit:
+                stopped = True
+                break
+            lines.append(LogLine(number, text))
+            last = number
+        if stopped:
+            break
+    total = row.log_lines
+    if ended and not stopped and total is not None and last < total:
+        gaps.append((last + 1, total))
+        last = total
+    return LogView(row.number, tuple(lines), last, tuple(gaps), complete=ended and not stopped)
+
+
+def _chunks(row: Attempt, after: int) -> Iterator[LogChunk]:
+    """The chunks from the one that holds the line after `after` on, read as they are needed."""
+    before = (
+        LogChunk.select(LogChunk.first)
+        .where((LogChunk.attempt == row) & (LogChunk.first <= after + 1))
+        .order_by(LogChunk.first.desc())
+        .first()
+    )
+    start = before.first if before else 0
+    query = LogChunk.select().where((LogChunk.attempt == row) & (LogChunk.first >= start)).order_by(LogChunk.first)
+    found: Iterator[LogChunk] = query.iterator()
+    return found

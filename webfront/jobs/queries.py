@@ -1,0 +1,106 @@
+"""What pages and the API show of jobs. A user sees their own, an administrator all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from webfront.accounts.views import Account
+from webfront.database.models import App, AppVersion, Attempt, Job, User
+from webfront.errors import InvalidInput, NotFound
+from webfront.jobs.identifiers import PATTERN
+from webfront.jobs.lifecycle import AttemptState, JobState
+from webfront.jobs.views import AttemptView, JobView, OutputView
+
+MOST_JOBS = 200
+_OVER = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED})
+
+
+def list_jobs(
+    account: Account, *, state: str | None, app: str | None, limit: int, before: str | None
+) -> tuple[JobView, ...]:
+    """Newest first; see `webfront.services.Jobs.list`."""
+    query = _jobs().order_by(Job.id.desc()).limit(max(1, min(limit, MOST_JOBS)))
+    if not account.is_admin:
+        query = query.where(Job.user == account.id)
+    if state:
+        if state not in set(JobState):
+            raise InvalidInput(f"There is no job state {state}; there are: {', '.join(JobState)}.")
+        query = query.where(Job.state == state)
+    if app:
+        query = query.where(App.name == app)
+    if before:
+        query = query.where(Job.id < before)
+    return tuple(_view(job, (), ()) for job in query)
+
+
+def get_job(account: Account, job_id: str) -> JobView:
+    """One job with its attempts, and with the outputs of the attempt that counts. NotFound."""
+    job = find_job(account, job_id)
+    attempts = list(Attempt.select().where(Attempt.job == job).order_by(Attempt.number))
+    return _view(job, tuple(_attempt_view(row) for row in attempts), outputs_of(job, attempts))
+
+
+def find_job(account: Account, job_id: str) -> Job:
+    """The row. NotFound, and no other answer for somebody else's job: whether it exists is nobody's business."""
+    job = _jobs().where(Job.id == job_id).first() if PATTERN.fullmatch(job_id) else None
+    if job is None or (job.user_id != account.id and not account.is_admin):
+        raise NotFound("There is no such job.")
+    found: Job = job
+    return found
+
+
+def outputs_of(job: Job, attempts: Sequence[Attempt]) -> tuple[OutputView, ...]:
+    """The files of the attempt that counts: the newest, once the job is over. A superseded one's are never shown."""
+    if job.state not in _OVER or not attempts:
+        return ()
+    newest = attempts[-1]
+    if newest.number != job.attempts or newest.state != AttemptState.ENDED:
+        return ()
+    return tuple(msgspec.convert(newest.outputs, tuple[OutputView, ...]))
+
+
+def _jobs() -> Any:
+    return Job.select(Job, AppVersion, App, User).join(AppVersion).join(App).switch(Job).join(User)
+
+
+def _view(job: Job, attempts: tuple[AttemptView, ...], outputs: tuple[OutputView, ...]) -> JobView:
+    return JobView(
+        id=job.id,
+        app=job.app_version.app.name,
+        version=job.app_version.hash,
+        user=job.user.name,
+        state=job.state,
+        cause=job.cause,
+        message=job.message,
+        waiting_reason=job.waiting_reason,
+        cancel_requested=job.cancel_requested,
+        submitted_at=job.submitted_at,
+        finished_at=job.finished_at,
+        parameters=job.parameters,
+        input=job.input.rpartition("/")[2] if job.input else None,
+        outputs=outputs,
+        attempts=attempts,
+        priority=job.priority,
+    )
+
+
+def _attempt_view(row: Attempt) -> AttemptView:
+    return AttemptView(
+        number=row.number,
+        node=row.node,
+        state=row.state,
+        placement=row.placement,
+        placed_at=row.placed_at,
+        claimed_at=row.claimed_at,
+        preparing=row.preparing,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        cause=row.cause,
+        message=row.message,
+        exit_code=row.exit_code,
+        log_lines=row.log_lines,
+        usage=row.usage,
+    )
