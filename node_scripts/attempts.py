@@ -1,0 +1,322 @@
+"""Every attempt this node holds, from its claim to the confirm of its end.
+
+An attempt is claimed (in the journal, on disk), waits for a slot, is prepared, launched, followed while it runs, and
+finished; its slot is free then. Its end is journalled before anybody is told, and it is held until the broker has
+confirmed that. Whatever dies on the way, the journal and the attempt's folder say where to go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import functools
+import logging
+import threading
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final
+
+from node_scripts.held import Held
+from node_scripts.journal import Journal, JournalError, JournalledAttempt, Key
+from node_scripts.logtail import LogFollower, LogTail
+from node_scripts.outbox import Outbox
+from node_scripts.running.interface import AttemptEnded, Ended, Recovered, Runner, RunningAttempt
+from node_scripts.slots import Slots
+from wire.messages import Cause, Claimed, Finished, HeldAttempt, Order, Preparing, Started
+
+_log = logging.getLogger(__name__)
+
+_CANCELS_REMEMBERED: Final = 1000
+_FINISH_PAUSES_S: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+_JOURNAL_PAUSE_S: Final = 1.0
+_STOP_S: Final = 3.0
+
+_CANCELLED: Final = Ended(Cause.CANCELLED, "cancelled before it was started")
+
+
+class Attempts:
+    """The held attempts and the slots they run in."""
+
+    def __init__(
+        self,
+        *,
+        slots: int,
+        runner: Runner,
+        journal: Journal,
+        outbox: Outbox,
+        now: Callable[[], float],
+        on_failure: Callable[[BaseException], None],
+    ) -> None:
+        """`on_failure` is told of an error that nothing here can put right; a restart of the agent may."""
+        self._runner = runner
+        self._journal = journal
+        self._outbox = outbox
+        self._now = now
+        self._on_failure = on_failure
+        self._slots = Slots(slots)
+        self._held: dict[Key, Held] = {}
+        self._waiting: collections.deque[Held] = collections.deque()
+        self._early_cancels: collections.OrderedDict[Key, None] = collections.OrderedDict()
+        self._confirmed: list[Held] = []
+        self._discarding: asyncio.Task[None] | None = None
+        self._follower = LogFollower()
+        self._stopping = False
+
+    def held(self) -> tuple[HeldAttempt, ...]:
+        """What a heartbeat lists: every attempt whose end the broker has not confirmed."""
+        return tuple(HeldAttempt(job, attempt) for job, attempt in self._held)
+
+    def recover(self, journalled: Sequence[JournalledAttempt]) -> None:
+        """Go on with what an earlier process held. Called once, before any `claim`."""
+        for record in journalled:
+            order = record.order
+            held = Held(order)
+            self._held[held.key] = held
+            self._outbox.put(Claimed(*held.key, record.claimed_at))
+            # The journal has the slot before anything is launched in it.
+            found = Recovered.NOT_LAUNCHED if record.slot is None else self._runner.recover(order, record.slot)
+            what = found.value if isinstance(found, Recovered) else "launched"
+            _log.info("found an attempt of an earlier start (%s)", what, extra=held.fields())
+            if not isinstance(found, Recovered):
+                started_at = self._now() if record.started_at is None else record.started_at
+                self._launched(held, found, started_at, record.lines_confirmed)
+            if record.finished is not None:
+                held.finished = record.finished
+                self._begin(held, self._hand_over(held))
+            elif found is Recovered.LOST:
+                text = "the node was restarted while it ran, and nothing was left of it"
+                self._begin(held, self._conclude(held, Ended(Cause.NODE_LOST, text, log_lines=record.lines_confirmed)))
+            elif found is Recovered.NOT_LAUNCHED or record.slot is None:
+                self._waiting.append(held)
+            else:
+                self._slots.occupy(record.slot)
+                held.slot = record.slot
+                self._begin(held, self._live(held))
+        self._fill_slots()
+
+    async def claim(self, orders: Sequence[Order]) -> None:
+        """Take orders; when this returns they are in the journal, on disk. Raises `JournalError`.
+
+        An order that is held already or has ended changes nothing.
+        """
+        at = self._now()
+        claims = [(order, self._slots.take()) for order in orders]
+        try:
+            new = await self._journal.hold(claims, at)
+        except BaseException:
+            for _, slot in claims:
+                self._slots.give_back(slot)
+            raise
+        for (order, slot), is_new in zip(claims, new, strict=True):
+            if not is_new:
+                self._slots.give_back(slot)
+                continue
+            held = Held(order, slot)
+            self._held[held.key] = held
+            self._outbox.put(Claimed(*held.key, at))
+            if held.key in self._early_cancels:
+                del self._early_cancels[held.key]
+                held.cancel_wanted = True
+            if slot is not None:
+                self._begin(held, self._live(held))
+            elif held.cancel_wanted:
+                self._begin(held, self._conclude(held, _CANCELLED))
+            else:
+                self._waiting.append(held)
+        self._fill_slots()
+
+    def cancel(self, job: str, attempt: int) -> None:
+        """End this attempt wherever it stands; one that is not here yet ends when it comes. Idempotent."""
+        held = self._held.get((job, attempt))
+        if held is None:
+            self._early_cancels[job, attempt] = None
+            if len(self._early_cancels) > _CANCELS_REMEMBERED:
+                self._early_cancels.popitem(last=False)
+            return
+        if held.cancel_wanted or held.finished is not None:
+            return
+        _log.info("cancelling an attempt", extra=held.fields())
+        held.cancel_wanted = True
+        if held.running is not None:
+            held.running.cancel()
+        elif held.task is None:
+            self._begin(held, self._conclude(held, _CANCELLED))
+        elif held.preparing:
+            held.task.cancel()
+        # Otherwise its task is between two steps, and looks at `cancel_wanted` before the next.
+
+    async def follow_logs(self) -> None:
+        """Send log lines as they are written, until cancelled."""
+        await self._follower.run()
+
+    async def stop(self) -> None:
+        """Let go of everything without ending it; the next start goes on with it."""
+        self._stopping = True
+        tasks = [held.task for held in self._held.values() if held.task is not None]
+        for held in self._held.values():
+            # A launch is a matter of milliseconds; half of one might leave an app that nobody watches.
+            if held.task is not None and not held.launching:
+                held.task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_STOP_S)
+
+    async def discarded(self) -> None:
+        """Return when what the broker has confirmed is out of the journal's hands."""
+        if self._discarding is not None:
+            await asyncio.wait([self._discarding], timeout=_STOP_S)
+
+    def _begin(self, held: Held, steps: Coroutine[Any, Any, None]) -> None:
+        held.task = asyncio.create_task(steps)
+        held.task.add_done_callback(self._stepped)
+
+    def _stepped(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._on_failure(error)
+
+    def _fill_slots(self) -> None:
+        while self._waiting and not self._stopping:
+            if self._waiting[0].task is not None:  # it was cancelled while it waited
+                self._waiting.popleft()
+                continue
+            slot = self._slots.take()
+            if slot is None:
+                return
+            held = self._waiting.popleft()
+            held.slot = slot
+            held.slot_noted = self._journal.take_slot(held.key, slot)
+            self._begin(held, self._live(held))
+
+    async def _live(self, held: Held) -> None:
+        """From its slot, or its adoption, to the end."""
+        try:
+            ended = await self._run(held)
+        finally:
+            self._slots.give_back(held.slot)
+            self._fill_slots()
+        await self._conclude(held, ended)
+
+    async def _run(self, held: Held) -> Ended:
+        try:
+            running = held.running or await self._launch(held)
+            await running.wait()
+            if held.tail is not None:
+                self._follower.remove(held.tail)
+            return await self._finish(held, running)
+        except AttemptEnded as end:
+            return end.ended
+        except asyncio.CancelledError:
+            if not held.cancel_wanted or held.running is not None or self._stopping:
+                raise
+            if held.task is not None:
+                held.task.uncancel()
+            return _CANCELLED
+        except Exception as error:
+            _log.exception("an attempt could not be run", extra=held.fields())
+            return Ended(Cause.REJECTED, f"the node could not run it: {error}")
+
+    async def _launch(self, held: Held) -> RunningAttempt:
+        if held.cancel_wanted:
+            raise AttemptEnded(_CANCELLED)
+        held.preparing = True
+        try:
+            tell = functools.partial(self._preparing, held, asyncio.get_running_loop(), threading.get_ident())
+            prepared = await self._runner.prepare(held.order, held.slot or 0, tell)
+            if held.slot_noted is not None:
+                await held.slot_noted
+        finally:
+            held.preparing = False
+        # No waiting between here and the launch, so neither of these can change meanwhile.
+        if held.cancel_wanted:
+            raise AttemptEnded(_CANCELLED)
+        held.launching = True
+        try:
+            running = await self._runner.launch(prepared)
+        finally:
+            held.launching = False
+        at = self._now()
+        self._journal.note_started(held.key, at)
+        self._launched(held, running, at, 0)
+        if self._stopping:
+            raise asyncio.CancelledError
+        if held.cancel_wanted:
+            running.cancel()
+        return running
+
+    def _launched(self, held: Held, running: RunningAttempt, at: float, lines_confirmed: int) -> None:
+        held.running = running
+        held.tail = LogTail(running, self._outbox, self._journal, self._now, lines_confirmed)
+        self._outbox.put(Started(*held.key, at))
+        self._follower.add(held.tail)
+
+    def _preparing(self, held: Held, loop: asyncio.AbstractEventLoop, thread: int, what: str) -> None:
+        event = Preparing(*held.key, self._now(), what)
+        if threading.get_ident() == thread:
+            self._outbox.put(event)
+        else:
+            loop.call_soon_threadsafe(self._outbox.put, event)
+
+    async def _finish(self, held: Held, running: RunningAttempt) -> Ended:
+        """The results onto the share. A share that is away for a minute is no reason to throw them away."""
+        for pause in _FINISH_PAUSES_S:
+            try:
+                return await running.finish()
+            except OSError as error:
+                if held.cancel_wanted:
+                    break
+                _log.warning("results cannot be stored, trying again: %s", error, extra=held.fields())
+            await asyncio.sleep(pause)
+        return await running.finish()
+
+    async def _conclude(self, held: Held, ended: Ended) -> None:
+        """Write down how it ended, then tell."""
+        held.finished = Finished(
+            *held.key,
+            at=self._now(),
+            cause=ended.cause,
+            message=ended.message,
+            exit_code=ended.exit_code,
+            outputs=ended.outputs,
+            log_lines=ended.log_lines,
+            usage=ended.usage,
+        )
+        if held.tail is not None:
+            held.tail.send_new()
+        while True:
+            try:
+                await self._journal.finish(held.finished)
+                break
+            except JournalError:
+                await asyncio.sleep(_JOURNAL_PAUSE_S)
+        await self._hand_over(held)
+
+    async def _hand_over(self, held: Held) -> None:
+        if held.tail is not None and held.running is not None:
+            await held.running.wait()  # at once, but for an end that an earlier start of the agent wrote down
+            self._follower.remove(held.tail)
+            await held.tail.send_rest()
+        if held.finished is not None:
+            self._outbox.put(held.finished, functools.partial(self._on_confirmed, held))
+
+    def _on_confirmed(self, held: Held) -> None:
+        del self._held[held.key]
+        self._confirmed.append(held)
+        if self._discarding is None or self._discarding.done():
+            self._discarding = asyncio.create_task(self._discard())
+            self._discarding.add_done_callback(self._stepped)
+
+    async def _discard(self) -> None:
+        # The folder goes before the row: an agent that dies in between sends the end once more, which changes nothing,
+        # whereas a folder without a row would stay for ever.
+        while self._confirmed:
+            confirmed, self._confirmed = self._confirmed, []
+            await asyncio.to_thread(self._discard_folders, confirmed)
+            self._journal.end([held.key for held in confirmed])
+
+    def _discard_folders(self, confirmed: Sequence[Held]) -> None:
+        for held in confirmed:
+            try:
+                if held.running is not None:
+                    held.running.discard()
+                else:
+                    self._runner.forget(held.order)
+            except OSError as error:
+                _log.warning("an attempt's folder cannot be removed: %s", error, extra=held.fields())

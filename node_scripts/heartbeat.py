@@ -1,0 +1,94 @@
+"""The sign of life: metrics and held attempts, every few seconds, as a transient message."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from node_scripts import VERSION, benchmark
+from node_scripts.collectors import Collection
+from wire import topology
+from wire.broker import Broker
+from wire.messages import Heartbeat, HeldAttempt, Metrics, encode
+
+_log = logging.getLogger(__name__)
+
+_PATIENCE_S: Final = 1.0
+"""A sensor that takes longer must not make the node look dead: its last figures go out again."""
+
+
+class Heartbeats:
+    """Measures and sends. Nothing waits for an answer: a lost one is made up for by the next."""
+
+    def __init__(
+        self,
+        *,
+        broker: Broker,
+        held: Callable[[], tuple[HeldAttempt, ...]],
+        slots: int,
+        every_s: float,
+        state_dir: Path,
+        now: Callable[[], float],
+    ) -> None:
+        self._broker = broker
+        self._held = held
+        self._slots = slots
+        self._every_s = every_s
+        self._state_dir = state_dir
+        self._now = now
+        self._collection = Collection(state_dir)
+        self._metrics = self._collection.collect()
+        self._measuring: asyncio.Future[Metrics] | None = None
+        self._arch = os.uname().machine
+        self._boot = uuid.uuid4().hex
+        self._events_per_second: float | None = None
+        self.reload_benchmark()
+
+    def reload_benchmark(self) -> None:
+        """Take the benchmark's figure from the state directory."""
+        kept = benchmark.load(self._state_dir)
+        self._events_per_second = kept.events_per_second if kept is not None else None
+
+    def send(self) -> None:
+        """Send one now, with the newest figures there are."""
+        metrics = msgspec.structs.replace(self._metrics, events_per_second=self._events_per_second)
+        self._broker.publish_unconfirmed(
+            topology.HEARTBEATS,
+            "",
+            encode(
+                Heartbeat(
+                    at=self._now(),
+                    metrics=metrics,
+                    held=self._held(),
+                    slots=self._slots,
+                    agent_version=VERSION,
+                    arch=self._arch,
+                    boot=self._boot,
+                )
+            ),
+        )
+
+    async def run(self) -> None:
+        """Measure and send, until cancelled."""
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while True:
+            due = max(due + self._every_s, loop.time())
+            await asyncio.sleep(due - loop.time())
+            await self._measure(loop)
+            self.send()
+
+    async def _measure(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._measuring is None:
+            self._measuring = loop.run_in_executor(None, self._collection.collect)
+        done, _ = await asyncio.wait([self._measuring], timeout=min(_PATIENCE_S, self._every_s))
+        if done:
+            self._metrics = self._measuring.result()
+            self._measuring = None

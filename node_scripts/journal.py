@@ -1,0 +1,292 @@
+"""The agent's journal: which attempts it holds, on disk before the broker is told that they are.
+
+What must survive the agent's death stands here or in an attempt's own folder, nothing else:
+
+* an order, from before its acknowledgement until the broker has confirmed its `Finished` event;
+* the slot it got, so that after a restart no other attempt is started as the same user;
+* its end, from before its `Finished` event is sent (an attempt that ended before its launch has no other record);
+* the last line of its log that the broker confirmed, so that the next start sends the rest;
+* the newest ended attempts, so that an order delivered once more changes nothing.
+
+`Claimed` and `Started` events need no rows of their own: a held attempt says the one, a launched one the other, and
+the receiver takes a second copy for nothing.
+
+SQLite with a write-ahead log and `synchronous=FULL`: a commit is one fsync. A thread writes, so that the event loop
+goes on meanwhile; what was asked for during one commit goes together into the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from wire.messages import Finished, MessageError, Order, decode, encode
+
+_log = logging.getLogger(__name__)
+
+Key = tuple[str, int]
+"""A job's id and an attempt's number."""
+
+_SCHEMA_VERSION: Final = 1
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS attempts (
+    job TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    claimed_at REAL NOT NULL,
+    slot INTEGER,
+    started_at REAL,
+    lines_confirmed INTEGER NOT NULL DEFAULT 0,
+    finished BLOB,
+    PRIMARY KEY (job, attempt)
+);
+CREATE TABLE IF NOT EXISTS ended (
+    number INTEGER PRIMARY KEY,
+    job TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    UNIQUE (job, attempt)
+);
+"""
+_HOLD: Final = """
+INSERT INTO attempts (job, attempt, body, claimed_at, slot) SELECT ?1, ?2, ?3, ?4, ?5
+WHERE NOT EXISTS (SELECT 1 FROM ended WHERE job = ?1 AND attempt = ?2)
+ON CONFLICT DO NOTHING
+"""
+_KEPT_ENDED: Final = 10_000
+_TRIM_EVERY: Final = 500
+_UNHURRIED_S: Final = 1.0
+"""How long a note whose loss does little harm waits for a commit that is made anyway."""
+
+
+class JournalError(Exception):
+    """The journal cannot be written or read (a full disk, for one)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class JournalledAttempt:
+    """A held attempt as the journal has it."""
+
+    order: Order
+    claimed_at: float
+    slot: int | None
+    started_at: float | None
+    lines_confirmed: int
+    finished: Finished | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Request:
+    """Statements that stand or fall together, and who waits for them."""
+
+    statements: list[tuple[str, tuple[Any, ...]]]
+    done: asyncio.Future[list[int]] | None
+
+
+class Journal:
+    """Opened by one agent process at a time, and used from one event loop."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or make the journal. Raises `JournalError`."""
+        try:
+            self._connection = _open(path)
+        except sqlite3.Error as error:
+            raise JournalError(f"the journal {path} cannot be opened: {error}") from error
+        self._requests: list[_Request] = []
+        self._wake = threading.Condition()
+        self._urgent = False
+        self._closing = False
+        self._unhurried_since: float | None = None
+        self._ended = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = threading.Thread(target=self._write, name="journal", daemon=True)
+
+    def held(self) -> list[JournalledAttempt]:
+        """The attempts an earlier process held, oldest first. Only before `start`."""
+        rows = self._connection.execute(
+            "SELECT job, attempt, body, claimed_at, slot, started_at, lines_confirmed, finished"
+            " FROM attempts ORDER BY claimed_at, rowid"
+        ).fetchall()
+        held = []
+        for job, attempt, body, claimed_at, slot, started_at, lines_confirmed, finished in rows:
+            try:
+                order, end = _decode(body, finished)
+            except (MessageError, msgspec.MsgspecError):
+                # Written by a version this one cannot read. The scheduler sees it missing and places the job again.
+                _log.error("dropped an unreadable attempt", extra={"skerry.job": job, "skerry.attempt": attempt})
+                self._connection.execute("DELETE FROM attempts WHERE job = ? AND attempt = ?", (job, attempt))
+                continue
+            held.append(JournalledAttempt(order, claimed_at, slot, started_at, lines_confirmed, end))
+        return held
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin to write; answers go to `loop`."""
+        self._loop = loop
+        self._thread.start()
+
+    async def hold(self, claims: Sequence[tuple[Order, int | None]], at: float) -> list[bool]:
+        """Put orders with their slots into the journal, in one commit.
+
+        For each: True if it is new, False if it is held already or has ended. Raises `JournalError`.
+        """
+        statements: list[tuple[str, tuple[Any, ...]]] = [
+            (_HOLD, (order.job, order.attempt, encode(order), at, slot)) for order, slot in claims
+        ]
+        return [changed > 0 for changed in await self._ask(statements)]
+
+    def take_slot(self, key: Key, slot: int) -> asyncio.Future[list[int]]:
+        """Note the slot of an attempt that had to wait for it. The future is done when it is on disk, or fails with
+        `JournalError`; nothing may be launched in the slot before."""
+        return self._ask([("UPDATE attempts SET slot = ? WHERE job = ? AND attempt = ?", (slot, *key))])
+
+    async def finish(self, finished: Finished) -> None:
+        """Note how an attempt ended, before anybody is told. Raises `JournalError`."""
+        body = msgspec.json.encode(finished)
+        await self._ask(
+            [("UPDATE attempts SET finished = ? WHERE job = ? AND attempt = ?", (body, finished.job, finished.attempt))]
+        )
+
+    def end(self, keys: Sequence[Key]) -> None:
+        """The broker has confirmed these attempts' ends: hold them no longer, only remember them."""
+        statements: list[tuple[str, tuple[Any, ...]]] = []
+        for key in keys:
+            statements.append(("DELETE FROM attempts WHERE job = ? AND attempt = ?", key))
+            statements.append(("INSERT OR IGNORE INTO ended (job, attempt) VALUES (?, ?)", key))
+            self._ended += 1
+            if self._ended % _TRIM_EVERY == 0:
+                trim = "DELETE FROM ended WHERE number <= (SELECT max(number) FROM ended) - ?"
+                statements.append((trim, (_KEPT_ENDED,)))
+        self._submit(_Request(statements, None), urgent=True)
+
+    def note_started(self, key: Key, at: float) -> None:
+        """Note when the app was started; lost with the last second, it is told as the restart's time."""
+        self._note("UPDATE attempts SET started_at = ? WHERE job = ? AND attempt = ?", (at, *key))
+
+    def note_lines(self, key: Key, lines: int) -> None:
+        """Note that the broker has confirmed the log up to this line; lost, the lines are sent once more."""
+        self._note("UPDATE attempts SET lines_confirmed = ? WHERE job = ? AND attempt = ?", (lines, *key))
+
+    def close(self) -> None:
+        """Write what waits, and close."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._connection.close()
+
+    def _note(self, statement: str, values: tuple[Any, ...]) -> None:
+        self._submit(_Request([(statement, values)], None), urgent=False)
+
+    def _ask(self, statements: list[tuple[str, tuple[Any, ...]]]) -> asyncio.Future[list[int]]:
+        done: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
+        # Whoever asks may be cancelled and never look; the request itself goes on.
+        done.add_done_callback(lambda future: future.cancelled() or future.exception())
+        self._submit(_Request(statements, done), urgent=True)
+        return done
+
+    def _submit(self, request: _Request, *, urgent: bool) -> None:
+        with self._wake:
+            self._requests.append(request)
+            if urgent and not self._urgent:
+                self._urgent = True
+                self._wake.notify()
+            elif not urgent and self._unhurried_since is None:
+                self._unhurried_since = time.monotonic()
+                self._wake.notify()
+
+    def _take(self) -> list[_Request]:
+        """Wait for something to write; nothing only when closing."""
+        with self._wake:
+            while not self._urgent and not self._closing:
+                if self._unhurried_since is None:
+                    self._wake.wait()
+                    continue
+                left = self._unhurried_since + _UNHURRIED_S - time.monotonic()
+                if left <= 0:
+                    break
+                self._wake.wait(left)
+            requests, self._requests = self._requests, []
+            self._urgent = False
+            self._unhurried_since = None
+            return requests
+
+    def _write(self) -> None:
+        while requests := self._take():
+            answers, error = self._commit(requests)
+            asked = [(request.done, answer) for request, answer in zip(requests, answers, strict=True) if request.done]
+            if asked and self._loop is not None and not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(_answer, asked, error)
+
+    def _commit(self, requests: list[_Request]) -> tuple[list[list[int]], JournalError | None]:
+        """Write all of these and fsync once. For each statement how many rows it changed."""
+        execute = self._connection.execute
+        try:
+            execute("BEGIN IMMEDIATE")
+            answers = [[execute(*statement).rowcount for statement in request.statements] for request in requests]
+            execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._connection.in_transaction:
+                self._connection.rollback()
+            _log.error("the journal cannot be written: %s", error)
+            return [[] for _ in requests], JournalError(f"the journal cannot be written: {error}")
+        return answers, None
+
+
+def _answer(asked: list[tuple[asyncio.Future[list[int]], list[int]]], error: JournalError | None) -> None:
+    for done, answer in asked:
+        if done.done():
+            continue
+        if error is None:
+            done.set_result(answer)
+        else:
+            done.set_exception(error)
+
+
+def _decode(body: bytes, finished: bytes | None) -> tuple[Order, Finished | None]:
+    order = decode(body)
+    if not isinstance(order, Order):
+        raise MessageError("not an order")
+    return order, None if finished is None else msgspec.json.decode(finished, type=Finished)
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    try:
+        return _connect(path)
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError):
+            raise
+        # Not a database any more (a worn card, a power cut below the file system). What it held is lost, which the
+        # scheduler sees from the heartbeats and puts right; refusing to start would help nobody.
+        aside = path.with_name(f"{path.name}.unreadable-{int(time.time())}")
+        path.rename(aside)
+        for suffix in ("-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        _log.error("the journal is damaged (%s); moved it to %s and began a new one", error, aside)
+        return _connect(path)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    # Made here, used by the writing thread alone once that has started.
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA cache_size=-512")
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version not in (0, _SCHEMA_VERSION):
+            raise sqlite3.OperationalError(f"it is of version {version}, written by a newer agent")
+        connection.executescript(_SCHEMA)
+        connection.execute(f"PRAGMA user_version={_SCHEMA_VERSION}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
