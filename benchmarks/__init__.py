@@ -1,0 +1,1 @@
+"""What is measured, against whom. `./bench NAME` runs one; docs are in benchmarks/README.md."""
