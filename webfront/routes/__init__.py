@@ -1,0 +1,1 @@
+"""The pages' controllers: each module exposes `register(app, services)`. A route parses, calls one service, renders."""

@@ -1,0 +1,182 @@
+"""The pages of the jobs: the list, the run form, one job with its outputs and log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import quote, urlencode
+
+import bottle
+
+from webfront import actions, guard
+from webfront.accounts.views import Account
+from webfront.apps.views import VersionView
+from webfront.errors import InvalidInput, SkerryError
+from webfront.jobs.views import InputFile, JobView
+from webfront.routes import jobwords
+from webfront.routes.apps import version_of
+from webfront.routes.logpage import log_page, whole_log
+from webfront.routes.rendering import refused, render, see_other
+from webfront.routes.table import Table, preview
+from webfront.services import Services
+
+_PAGE = 50
+_TABLES = 3
+"""How many outputs are shown as tables; the others are downloads."""
+
+
+def register(app: bottle.Bottle, services: Services) -> None:
+    jobs = services.jobs
+
+    @app.get("/jobs")
+    def listing() -> str:
+        query = {key: bottle.request.query.getunicode(key) or "" for key in ("state", "app", "before")}
+        state = query["state"] if query["state"] in jobwords.FILTERS else ""
+        found = jobs.list(
+            guard.identity().account,
+            state=state or None,
+            app=query["app"] or None,
+            limit=_PAGE + 1,
+            before=query["before"] or None,
+        )
+        shown = found[:_PAGE]
+        return render("jobs.html", jobs=shown, **_navigation(query | {"state": state}, shown, more=len(found) > _PAGE))
+
+    @app.get("/jobs/new")
+    def form() -> str:
+        query = bottle.request.query
+        name = query.getunicode("app")
+        if not name:
+            return render("run.html", app=None, apps=services.apps.list())
+        like = query.getunicode("like")
+        parameters = jobs.get(guard.identity().account, like).parameters if like else {}
+        return render("run.html", error=None, **_form(services, name, query.getunicode("version"), parameters))
+
+    @app.post("/jobs/new", action="job.submit")
+    def submit() -> str | bottle.HTTPResponse:
+        forms = bottle.request.forms
+        name, version = forms.getunicode("app") or "", forms.getunicode("version")
+        actions.note("skerry.app", name)
+        parameters: dict[str, str] = {}
+        try:
+            parameters = given_parameters()
+            job = jobs.submit(
+                guard.identity().account, app=name, version=version, parameters=parameters, input_file=_input_file()
+            )
+        except SkerryError as error:
+            return refused(error, "run.html", **_form(services, name, version, parameters))
+        actions.note("skerry.job", job.id)
+        return see_other(f"/jobs/{job.id}")
+
+    @app.get("/jobs/<job_id>")
+    def job(job_id: str) -> str:
+        account = guard.identity().account
+        found = jobs.get(account, job_id)
+        newest = found.attempts[-1] if found.attempts else None
+        return render(
+            "job.html",
+            job=found,
+            headline=jobwords.headline(found),
+            failure=jobwords.failure(found),
+            timeline=jobwords.timeline(found),
+            attempt_words=jobwords.attempt_words,
+            usage=jobwords.usage_words(newest) if newest else "",
+            placement=newest.placement if newest and newest.placement.get("ranking") else None,
+            exclusion_words=jobwords.EXCLUSION_WORDS,
+            tables=_tables(services, account, found),
+            **log_page(jobs, account, found, bottle.request.query.get("attempt", "")),
+        )
+
+    @app.post("/jobs/<job_id>/cancel", action="job.cancel")
+    def cancel(job_id: str) -> bottle.HTTPResponse:
+        actions.note("skerry.job", job_id)
+        return see_other(f"/jobs/{jobs.cancel(guard.identity().account, job_id).id}")
+
+    @app.get("/jobs/<job_id>/log.txt")
+    def log_file(job_id: str) -> Iterator[bytes]:
+        attempt = bottle.request.query.get("attempt", "")
+        lines = whole_log(jobs, guard.identity().account, job_id, int(attempt) if attempt.isdecimal() else None)
+        bottle.response.content_type = "text/plain; charset=utf-8"
+        return lines
+
+    @app.get("/jobs/<job_id>/outputs/<name>", action="job.download")
+    def output(job_id: str, name: str) -> bottle.HTTPResponse:
+        actions.note("skerry.job", job_id)
+        found = jobs.output(guard.identity().account, job_id, name)
+        return bottle.HTTPResponse(
+            found.file,
+            headers={
+                # An app's output is a stranger's file: it is saved, never shown as a page of ours.
+                "Content-Type": "application/octet-stream",
+                "Content-Disposition": f"attachment; filename*=UTF-8''{quote(found.name)}",
+                "Content-Length": str(found.size),
+                "X-Content-Type-Options": "nosniff",
+            },
+        )
+
+
+def given_parameters() -> dict[str, str]:
+    """The form's parameters: a field each, or lines of `name = value`. Raises `InvalidInput`."""
+    forms = bottle.request.forms
+    found = {
+        key.removeprefix("parameter."): value
+        for key in forms
+        if key.startswith("parameter.") and (value := (forms.getunicode(key) or "").strip())
+    }
+    for number, line in enumerate((forms.getunicode("parameters") or "").splitlines(), 1):
+        if not line.strip():
+            continue
+        name, mark, value = line.partition("=")
+        if not mark or not name.strip():
+            raise InvalidInput(f"Line {number} of the parameters is not “name = value”: “{line.strip()}”.")
+        found[name.strip()] = value.strip()
+    return found
+
+
+def _input_file() -> InputFile | None:
+    file = bottle.request.files.get("input")
+    # An empty file field comes as a file without a name.
+    return None if file is None or file.raw_filename in ("", "empty") else InputFile(file.raw_filename, file.file)
+
+
+def _form(services: Services, name: str, version: str | None, parameters: dict[str, str]) -> dict[str, object]:
+    app = services.apps.get(name)
+    shown: VersionView = version_of(app, version)
+    lines = bottle.request.forms.getunicode("parameters") if bottle.request.method == "POST" else None
+    text = lines if lines is not None else "\n".join(f"{key} = {value}" for key, value in parameters.items())
+    return {
+        "app": app,
+        "version": shown,
+        "typed": {"values": parameters, "parameters": text},
+        "max_mb": services.settings.max_upload_mb,
+    }
+
+
+def _tables(services: Services, account: Account, job: JobView) -> list[Table]:
+    found = []
+    for output in [one for one in job.outputs if one.name.lower().endswith(".csv")][:_TABLES]:
+        download = services.jobs.output(account, job.id, output.name)
+        with download.file as file:
+            found.append(preview(download.name, download.size, file))
+    return found
+
+
+def _navigation(query: dict[str, str], shown: tuple[JobView, ...], *, more: bool) -> dict[str, object]:
+    """The list's links: by state, on to older ones, back; and what its page polls."""
+
+    def link(**changes: str) -> str:
+        wanted = {key: value for key, value in (query | changes).items() if value}
+        return "/jobs?" + urlencode(wanted) if wanted else "/jobs"
+
+    polled = urlencode({key: query[key] for key in ("state", "app") if query[key]} | {"limit": str(_PAGE)})
+    return {
+        "state": query["state"],
+        "app": query["app"],
+        "filters": [
+            ("all", link(state="", before="")),
+            *((word, link(state=word, before="")) for word in jobwords.FILTERS),
+        ],
+        "first_page": not query["before"],
+        "newest": link(before=""),
+        "older": link(before=shown[-1].id) if more else "",
+        "poll": None if query["before"] else f"/api/v1/jobs?{polled}",
+    }

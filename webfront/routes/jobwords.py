@@ -1,0 +1,211 @@
+"""A job in words: its headline, its timeline, what its failure means and what to do. Pure functions of a `JobView`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from webfront.jobs.views import AttemptView, JobView
+from webfront.routes.rendering import CAUSES, duration, figure
+
+FILTERS: Final = ("queued", "placed", "running", "succeeded", "failed", "cancelled")
+"""The states a list may be filtered by, in the order of a job's life."""
+
+EXCLUSION_WORDS: Final = {
+    "state": "not active",
+    "labels": "without a label it needs",
+    "architecture": "of another architecture",
+    "slots": "with no free slot",
+    "memory": "with too little free memory",
+    "accelerator": "without the accelerator",
+    "excluded": "that lost or rejected it before",
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """A point of the timeline. `took` is the time since the step before, `since` when a step under way began."""
+
+    title: str
+    status: str
+    """`done`, `now`, `todo` or `failed`."""
+    at: float | None = None
+    took: float | None = None
+    since: float | None = None
+    words: str = ""
+
+
+@dataclass(frozen=True)
+class FailureWords:
+    title: str
+    advice: str
+
+
+def headline(job: JobView) -> str:
+    """Where the job stands, in a sentence. It carries no running time, so that it is announced only when it changes."""
+    last = job.attempts[-1] if job.attempts else None
+    match job.state:
+        case "queued":
+            again = f"Attempt {last.number} on {last.node} ended ({_cause(last)}); it is tried again. " if last else ""
+            return again + (_sentence(job.waiting_reason) or "It waits for a place.")
+        case "placed" if last is not None:
+            if last.preparing:
+                return f"{last.node} makes it ready: {last.preparing}."
+            return f"{last.node} has it and is about to start it." if last.claimed_at else f"On its way to {last.node}."
+        case "running" if last is not None:
+            return f"It runs on {last.node}."
+        case "succeeded" if last is not None:
+            return f"It succeeded on {last.node} after {duration(_run_time(last))} of running."
+        case "failed" if last is not None:
+            tries = f" after {job.attempts[-1].number} attempts" if len(job.attempts) > 1 else ""
+            return f"It failed on {last.node}{tries}: {_cause(last)}."
+        case "cancelled":
+            return "It was cancelled."
+    return _sentence(job.message) or f"It is {job.state}."
+
+
+def failure(job: JobView) -> FailureWords:
+    """What a failed job's cause means, and what a person can do about it."""
+    match job.cause:
+        case "app_error":
+            code = job.attempts[-1].exit_code if job.attempts else None
+            ended = f" with exit code {code}" if code is not None else ""
+            return FailureWords(
+                f"The app itself failed{ended}",
+                "The last lines of the log say where. Mend the app or its input, upload it, and run it again.",
+            )
+        case "timeout":
+            return FailureWords(
+                "It took longer than its manifest allows",
+                "Raise resources.timeout_s in the app's manifest, or give it a smaller input.",
+            )
+        case "out_of_memory":
+            return FailureWords(
+                "It used more memory than its manifest asks for",
+                "Raise resources.memory_mb in the app's manifest, or give it a smaller input.",
+            )
+        case "node_lost":
+            return FailureWords(
+                "The node was lost while it ran, each time it was tried",
+                "Look at the nodes: when one is active again, run it again.",
+            )
+        case "rejected":
+            return FailureWords(
+                "No node could take it", "Look at its attempts for the reason and at the nodes, then run it again."
+            )
+    return FailureWords("It did not succeed", "Look at its log and its attempts, then run it again.")
+
+
+def timeline(job: JobView) -> list[Step]:
+    """The steps of the newest attempt, from submission on; the first one that is not done is under way."""
+    last = job.attempts[-1] if job.attempts else None
+    retried = len(job.attempts) > 1
+    steps = [Step("Submitted", "done", at=job.submitted_at)]
+    waited_from = job.attempts[-2].ended_at if retried else job.submitted_at
+    if retried and last is not None:
+        earlier = last.number - 1
+        words = "1 attempt before this one" if earlier == 1 else f"{earlier} attempts before this one"
+        steps.append(Step("Tried again", "done", at=waited_from, words=words))
+    if last is None or (job.state == "queued" and last.ended_at is not None):
+        return _pending(job, steps, last)
+    steps.append(Step(f"Placed on {last.node}", "done", at=last.placed_at, took=_between(waited_from, last.placed_at)))
+    steps += _attempt_steps(last)
+    if not job.is_over or last.ended_at is None:
+        return _mark_first_open(steps, last, over=job.is_over)
+    took = _between(last.started_at, last.ended_at)
+    title = {"succeeded": "Finished", "cancelled": "Cancelled"}.get(job.state, "Failed")
+    status = "failed" if job.state == "failed" else "done"
+    steps = [step for step in steps if step.status == "done"]
+    return [*steps, Step(title, status, at=last.ended_at, took=took, words=_words_of_end(last))]
+
+
+def _pending(job: JobView, steps: list[Step], last: AttemptView | None) -> list[Step]:
+    if job.is_over:
+        return [*steps, Step(job.state.capitalize(), "failed" if job.state == "failed" else "done", at=job.finished_at)]
+    since = last.ended_at if last is not None and last.ended_at is not None else job.submitted_at
+    waiting = Step("Waiting for a place", "now", since=since)
+    return [*steps, waiting, Step("Started", "todo"), Step("Finished", "todo")]
+
+
+def _attempt_steps(last: AttemptView) -> list[Step]:
+    claimed = Step(
+        "Claimed by the node",
+        "done" if last.claimed_at else "todo",
+        at=last.claimed_at,
+        took=_between(last.placed_at, last.claimed_at),
+    )
+    started = Step(
+        "Started",
+        "done" if last.started_at else "todo",
+        at=last.started_at,
+        took=None if last.preparing else _between(last.claimed_at, last.started_at),
+    )
+    if not last.preparing:
+        return [claimed, started]
+    preparing = Step(
+        "Preparing",
+        "done" if last.started_at else "now",
+        took=_between(last.claimed_at, last.started_at),
+        since=None if last.started_at else last.claimed_at,
+        words=last.preparing,
+    )
+    return [claimed, preparing, started]
+
+
+def _mark_first_open(steps: list[Step], last: AttemptView, *, over: bool) -> list[Step]:
+    if over:
+        return steps
+    if last.started_at is not None:
+        return [*steps, Step("Running", "now", since=last.started_at), Step("Finished", "todo")]
+    if not any(step.status == "now" for step in steps):
+        opened = next(i for i, step in enumerate(steps) if step.status == "todo")
+        since = last.claimed_at or last.placed_at
+        steps[opened] = Step(steps[opened].title, "now", since=since)
+    return [*steps, Step("Finished", "todo")]
+
+
+def attempt_words(attempt: AttemptView) -> str:
+    """An attempt's times and figures, in one line."""
+    parts = []
+    if attempt.started_at is not None and attempt.ended_at is not None:
+        parts.append(f"ran {duration(attempt.ended_at - attempt.started_at)}")
+    elif attempt.ended_at is not None:
+        parts.append("never started")
+    if attempt.exit_code is not None:
+        parts.append(f"exit code {attempt.exit_code}")
+    if attempt.log_lines is not None:
+        parts.append(f"{attempt.log_lines} log line{'' if attempt.log_lines == 1 else 's'}")
+    if used := usage_words(attempt):
+        parts.append(used)
+    return ", ".join(parts)
+
+
+def usage_words(attempt: AttemptView) -> str:
+    """What an attempt used, or nothing while that is not known."""
+    usage = attempt.usage
+    if not usage or not usage.get("wall_s"):
+        return ""
+    return (
+        f"{duration(usage.get('cpu_s', 0.0))} of processor, {figure(usage.get('peak_memory_mb', 0.0), 0)} MB of memory"
+    )
+
+
+def _words_of_end(attempt: AttemptView) -> str:
+    return "" if attempt.cause == "ok" else attempt.message
+
+
+def _cause(attempt: AttemptView) -> str:
+    return CAUSES.get(attempt.cause or "", "it ended")
+
+
+def _run_time(attempt: AttemptView) -> float | None:
+    return _between(attempt.started_at or attempt.claimed_at or attempt.placed_at, attempt.ended_at)
+
+
+def _between(start: float | None, end: float | None) -> float | None:
+    # Two machines' clocks may differ by a little: less than nothing is shown as nothing.
+    return None if start is None or end is None else max(0.0, end - start)
+
+
+def _sentence(words: str) -> str:
+    return f"{words[0].upper()}{words[1:].rstrip('.')}." if words else ""

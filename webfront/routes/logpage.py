@@ -1,0 +1,57 @@
+"""A job's log on its page: the lines and gaps in order, and where the page's script goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from webfront.accounts.views import Account
+from webfront.jobs.views import JobView, LogView
+from webfront.services import Jobs
+
+_SHOWN: Final = 1000
+"""Lines on the page; of a longer log of an ended attempt, the last ones."""
+_AT_ONCE: Final = 2000
+
+
+class Entry(NamedTuple):
+    number: int
+    text: str
+    gap: bool = False
+
+
+def log_page(jobs: Jobs, account: Account, job: JobView, wanted: str) -> dict[str, object]:
+    """What the template needs: the lines of the newest attempt, or of the one that `wanted` names."""
+    pinned = wanted.isdecimal() and any(attempt.number == int(wanted) for attempt in job.attempts)
+    shown = next((one for one in job.attempts if pinned and one.number == int(wanted)), None)
+    if shown is None and job.attempts:
+        shown = job.attempts[-1]
+    skipped = max(0, (shown.log_lines or 0) - _SHOWN) if shown else 0
+    view = jobs.log(account, job.id, after=skipped, attempt=int(wanted) if pinned else None, limit=_SHOWN)
+    return {"log": view, "log_entries": entries(view), "log_skipped": skipped, "pinned": pinned}
+
+
+def entries(view: LogView) -> list[Entry]:
+    """Lines and gaps in the order of their numbers."""
+    found = [Entry(line.number, line.text) for line in view.lines]
+    found += [Entry(first, _gap(first, last), gap=True) for first, last in view.gaps]
+    return sorted(found, key=lambda entry: entry.number)
+
+
+def whole_log(jobs: Jobs, account: Account, job_id: str, attempt: int | None) -> Iterator[bytes]:
+    """The log as text, a piece at a time. Errors are raised here, before the first piece is sent."""
+    first = jobs.log(account, job_id, attempt=attempt, limit=_AT_ONCE)
+    return _pieces(jobs, account, job_id, first)
+
+
+def _pieces(jobs: Jobs, account: Account, job_id: str, view: LogView) -> Iterator[bytes]:
+    while True:
+        lines = entries(view)
+        yield "".join(f"[{entry.text}]\n" if entry.gap else f"{entry.text}\n" for entry in lines).encode()
+        if not lines or view.complete or not view.attempt:
+            return
+        view = jobs.log(account, job_id, after=view.next, attempt=view.attempt, limit=_AT_ONCE)
+
+
+def _gap(first: int, last: int) -> str:
+    return f"line {first} is missing" if first == last else f"lines {first} to {last} are missing"

@@ -1,0 +1,148 @@
+"""The pages of the nodes: all, one, register one, and what may be asked of one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import bottle
+
+from webfront import actions, guard
+from webfront.errors import InvalidInput, SkerryError
+from webfront.fleet.attempts import recent_attempts
+from webfront.fleet.views import NewNode, NodeView, Secrets
+from webfront.routes import nodewords
+from webfront.routes.rendering import plural, refused, render, see_other
+from webfront.services import Services
+
+_LARGEST_KEY = 64 * 1024
+
+
+def register(app: bottle.Bottle, services: Services) -> None:
+    fleet = services.fleet
+
+    @app.get("/nodes")
+    def nodes() -> str:
+        found = fleet.nodes()
+        return render("nodes.html", nodes=found, summary=summary(found))
+
+    @app.get("/nodes/register")
+    def form() -> str:
+        return render("register.html", error=None, typed=_typed())
+
+    @app.post("/nodes/register", action="node.register")
+    def register_node() -> str | bottle.HTTPResponse:
+        typed = _typed()
+        actions.note("skerry.node", typed["name"])
+        try:
+            registration = fleet.register(guard.identity().account, _wish(typed))
+        except SkerryError as error:
+            return refused(error, "register.html", typed=typed)
+        return see_other(f"/plays/{registration.play.id}")
+
+    @app.get("/nodes/<name>")
+    def node(name: str) -> str:
+        found, plays = fleet.node(name), fleet.plays(name)
+        busy = next((play for play in plays if play.state in ("queued", "running")), None)
+        return render(
+            "node.html",
+            node=found,
+            attempts=recent_attempts(guard.identity().account, name),
+            plays=plays,
+            busy_play=busy,
+            play_words=nodewords.PLAYS_NOW,
+            state_words=nodewords.STATES.get(found.state, ""),
+            actions=[] if busy else nodewords.actions(found),
+        )
+
+    @app.post("/nodes/<name>/register", action="node.register_again")
+    def register_again(name: str) -> bottle.HTTPResponse:
+        actions.note("skerry.node", name)
+        return see_other(f"/plays/{fleet.register_again(guard.identity().account, name, credentials()).id}")
+
+    @app.post("/nodes/<name>/drain", action="node.drain")
+    def drain(name: str) -> bottle.HTTPResponse:
+        actions.note("skerry.node", name)
+        return see_other(f"/plays/{fleet.drain(guard.identity().account, name).id}")
+
+    @app.post("/nodes/<name>/remove", action="node.remove")
+    def remove(name: str) -> bottle.HTTPResponse:
+        actions.note("skerry.node", name)
+        return see_other(f"/plays/{fleet.remove(guard.identity().account, name).id}")
+
+    @app.post("/nodes/<name>/activate", action="node.activate")
+    def activate(name: str) -> bottle.HTTPResponse:
+        actions.note("skerry.node", name)
+        return see_other(f"/nodes/{fleet.activate(guard.identity().account, name).name}")
+
+    @app.post("/nodes/<name>/benchmark", action="node.benchmark")
+    def benchmark(name: str) -> bottle.HTTPResponse:
+        actions.note("skerry.node", name)
+        return see_other(f"/nodes/{fleet.benchmark(guard.identity().account, name).name}")
+
+
+def summary(nodes: Sequence[NodeView]) -> str:
+    """The fleet in a sentence: states and slots."""
+    states = Counter(node.state for node in nodes)
+    slots = sum(node.slots for node in nodes if node.state == "active")
+    busy = sum(min(node.busy, node.slots) for node in nodes if node.state == "active")
+    told = ", ".join(f"{count} {state}" for state, count in states.most_common())
+    return f"{plural(len(nodes), 'node')}: {told}. {busy} of {plural(slots, 'slot')} in use."
+
+
+def credentials() -> Secrets:
+    """The key or the password in the form: pasted, or as a file. Kept in memory only. Raises `InvalidInput`."""
+    forms, file = bottle.request.forms, bottle.request.files.get("private_key_file")
+    pasted = (forms.getunicode("private_key") or "").replace("\r\n", "\n").strip()
+    # An empty file field comes as a file without a name.
+    if file is not None and file.raw_filename not in ("", "empty"):
+        try:
+            key = file.file.read(_LARGEST_KEY + 1).decode("ascii").replace("\r\n", "\n").strip()
+        except UnicodeDecodeError:
+            raise InvalidInput(
+                "The private key's file is not a text file. Choose the key itself, not its agent's or a keystore."
+            ) from None
+        if len(key) > _LARGEST_KEY or "PRIVATE KEY" not in key:
+            raise InvalidInput(
+                "The chosen file is no private key: one has a line with BEGIN … PRIVATE KEY. "
+                "The file that ends in .pub is only its public half."
+            )
+        pasted = key
+    return Secrets(private_key=pasted + "\n" if pasted else "", password=forms.getunicode("password") or "")
+
+
+def _typed() -> dict[str, str]:
+    """What the form holds, as text, secrets left out: it is safe to show again."""
+    forms = bottle.request.forms if bottle.request.method == "POST" else bottle.FormsDict()
+    defaults = {
+        "name": "",
+        "connection": "ssh",
+        "address": "",
+        "ssh_port": "22",
+        "ssh_user": "",
+        "host_key": "",
+        "slots": "1",
+        "labels": "",
+    }
+    return {name: (forms.getunicode(name) or default).strip() for name, default in defaults.items()}
+
+
+def _wish(typed: dict[str, str]) -> NewNode:
+    over_ssh = typed["connection"] == "ssh"
+    return NewNode(
+        name=typed["name"],
+        connection=typed["connection"],
+        address=typed["address"] if over_ssh else "",
+        ssh_port=_number(typed["ssh_port"], "The port") if over_ssh else 22,
+        ssh_user=typed["ssh_user"] if over_ssh else "",
+        secrets=credentials() if over_ssh else Secrets(),
+        host_key=typed["host_key"] if over_ssh else "",
+        labels=tuple(dict.fromkeys(typed["labels"].replace(",", " ").split())),
+        slots=_number(typed["slots"], "The number of slots"),
+    )
+
+
+def _number(text: str, what: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise InvalidInput(f"{what} must be a whole number, not “{text}”.")
+    return int(text)

@@ -1,0 +1,73 @@
+// Live pages. `<main data-live="/api/v1/...">` names what to poll; when its answer changes, the page is fetched again and its
+// difference applied, so that every word on it is written in one place, the template.
+
+import { morph } from "./morph.js";
+import { refreshTimes } from "./times.js";
+
+const INTERVAL_MS = 1000;
+const LONGEST_MS = 10000;
+
+export class SignedOut extends Error {}
+
+export async function getJson(url) {
+  const response = await fetch(url, { headers: { Accept: "application/json" }, cache: "no-store" });
+  if (response.status === 401) throw new SignedOut();
+  if (!response.ok) throw new Error(`${url} answered ${response.status}`);
+  return response.text();
+}
+
+// Calls `step` about once a second while the page is seen. `step` returns "done" to end and "more" to be called at once;
+// a failure is told at the foot of the page, and tried again less and less often.
+export function poll(step) {
+  let wait = INTERVAL_MS;
+  const run = async () => {
+    let outcome;
+    try {
+      outcome = document.hidden ? "" : await step();
+      wait = INTERVAL_MS;
+      if (!document.hidden) tell("");
+    } catch (error) {
+      if (error instanceof SignedOut) {
+        tell("You are signed out. Load this page again to sign in.");
+        return;
+      }
+      wait = Math.min(wait * 2, LONGEST_MS);
+      tell("Skerry does not answer just now: what you see may be old. Trying again.");
+    }
+    if (outcome !== "done") setTimeout(run, outcome === "more" ? 0 : wait);
+  };
+  setTimeout(run, INTERVAL_MS);
+  document.addEventListener("visibilitychange", () => document.hidden || refreshTimes());
+}
+
+function tell(words) {
+  const place = document.getElementById("stale");
+  if (place && place.textContent !== words) place.textContent = words;
+}
+
+export async function applyFresh(main) {
+  const response = await fetch(location.href, { cache: "no-store" });
+  if (!response.ok) throw new Error(`the page answered ${response.status}`);
+  const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+  const wanted = fresh.getElementById("main");
+  if (!wanted) return;
+  morph(main, wanted);
+  refreshTimes(main);
+  document.title = fresh.title;
+}
+
+export function watch() {
+  const main = document.getElementById("main");
+  if (!main?.dataset.live) return;
+  let seen = null;
+  let url = null;
+  poll(async () => {
+    if (!main.dataset.live) return "done";
+    const answer = await getJson(main.dataset.live);
+    // A new address counts its answers anew; the first answer may already be newer than the page.
+    if (answer !== seen) await applyFresh(main);
+    url = main.dataset.live ?? null;
+    seen = url ? answer : null;
+    return url ? "" : "done";
+  });
+}
