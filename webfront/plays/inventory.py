@@ -29,8 +29,6 @@ class Machine(msgspec.Struct, frozen=True):
     address: str = ""
     port: int = 22
     user: str = ""
-    labels: tuple[str, ...] = ()
-    slots: int = 1
 
 
 class Access(msgspec.Struct, frozen=True):
@@ -38,7 +36,6 @@ class Access(msgspec.Struct, frozen=True):
 
     host_keys: str
     """One `type key` a line."""
-    secrets: Secrets
     identity: Path | None = None
     """The platform's private key, or the public half of the one that ssh-agent holds; None for a password."""
 
@@ -67,21 +64,24 @@ def write_yaml(path: Path, content: dict[str, Any]) -> Path:
     return write_private(path, yaml.dump(content, Dumper=_Dumper, width=100_000, allow_unicode=True))
 
 
-def write_hosts(folder: Path, machine: Machine, access: Access | None) -> Path:
-    """The generated inventory file, `hosts.yml` in `folder`; for an ssh node its `known_hosts` too."""
+def write_hosts(folder: Path, machine: Machine, access: Access | None, secrets: Secrets) -> Path:
+    """The generated inventory file, `hosts.yml` in `folder`; for an ssh node its `known_hosts` too.
+
+    A password stands in it, for this host alone: as an extra variable it would be used for the controller's sudo too.
+    """
     if machine.connection == "local" or access is None:
         host: dict[str, Any] = {"ansible_connection": "local"}
         group = "local_nodes"
     else:
-        host = _over_ssh(folder, machine, access)
+        host = _over_ssh(folder, machine, access, secrets)
         group = "ssh_nodes"
-    host["node_slots"] = machine.slots
-    host["node_labels"] = [Typed(label) for label in machine.labels]
+    if secrets.password and machine.user != "root":
+        host["ansible_become_password"] = Typed(secrets.password)
     groups = {"nodes": {"hosts": {machine.name: host}}, group: {"hosts": {machine.name: None}}}
     return write_yaml(folder / "hosts.yml", groups)
 
 
-def _over_ssh(folder: Path, machine: Machine, access: Access) -> dict[str, Any]:
+def _over_ssh(folder: Path, machine: Machine, access: Access, secrets: Secrets) -> dict[str, Any]:
     known_hosts = "".join(f"{machine.name} {key}\n" for key in access.host_keys.splitlines())
     known_hosts_file = write_private(folder / "known_hosts", known_hosts)
     options = [
@@ -103,7 +103,6 @@ def _over_ssh(folder: Path, machine: Machine, access: Access) -> dict[str, Any]:
         "ansible_ssh_args": _CONTROL_PERSIST,
         "ansible_host_key_checking": True,
     }
-    secrets = access.secrets
     if access.identity is not None:
         # Only this key, not whatever else this user or an agent has: a wrong one must show as wrong.
         options.append("-o IdentitiesOnly=yes")
@@ -113,7 +112,5 @@ def _over_ssh(folder: Path, machine: Machine, access: Access) -> dict[str, Any]:
         host["ansible_password"] = Typed(secrets.password)
         # Handed to ssh in shared memory that only this user reads; not in an argument, nor in the environment.
         host["ansible_ssh_password_mechanism"] = "ssh_askpass"  # noqa: S105 - the mechanism's name
-    if secrets.password and machine.user != "root":
-        host["ansible_become_password"] = Typed(secrets.password)
     host["ansible_ssh_common_args"] = " ".join(options)
     return host

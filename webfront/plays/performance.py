@@ -1,0 +1,209 @@
+"""One play from its claim to its recorded end."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import peewee
+
+from webfront.database.models import Node, Play
+from webfront.fleet.views import Secrets
+from webfront.plays import hostkeys, keys
+from webfront.plays.failures import CUT_OFF, NOTHING_RAN, TOO_LONG, explain_output
+from webfront.plays.inventory import Access, Machine, Typed, write_hosts, write_private
+from webfront.plays.outcome import Failure, PlayFailed, Target
+from webfront.plays.private import private_directory
+from webfront.plays.rows import StepRows, end_play_surely
+from webfront.plays.runner import Ending, Run, run
+from webfront.plays.scrub import Scrubber
+from webfront.plays.words import Teller
+from webfront.settings import Settings
+
+log = logging.getLogger(__name__)
+
+VERBS: Final = ("register", "drain", "remove")
+
+_LIMIT_S: Final = {"drain": 24 * 3600}
+"""A drain waits for jobs, which may run long."""
+_OTHER_LIMIT_S: Final = 3600
+
+_BROKEN: Final = Failure(
+    "The platform's own program failed in this play",
+    "The log of the plays process has the details. Run it again; if it fails the same way, this is a fault in Skerry.",
+)
+
+
+def perform(settings: Settings, base: Path, play: Play, secrets: Secrets, should_stop: Callable[[], bool]) -> None:
+    """Run a claimed play and record its end, whatever happens. Its private directory lies in `base`."""
+    context = {"skerry.play": play.id, "skerry.node": play.node, "user.name": play.requested_by}
+    log.info("play %s of %s begins", play.verb, play.node, extra={**context, "event.action": f"play.{play.verb}"})
+    rows = StepRows(play.id)
+    failure: Failure | None
+    failed_step = ""
+    try:
+        performance = _Performance(settings, base, play, secrets, rows, should_stop)
+        failure = performance.run()
+        failed_step = performance.failed_step
+    except Exception as error:
+        # By its type alone: what went wrong may have been in the middle of a secret.
+        log.exception("play %s of %s broke: %s", play.verb, play.node, type(error).__name__, extra=context)
+        failure = _BROKEN
+    rows.flush()
+    end_play_surely(play.id, failure, failed_step)
+    outcome = {"event.action": f"play.{play.verb}", "event.outcome": "failure" if failure else "success"}
+    told = f"failed at {failed_step!r}: {failure.message}" if failure else "succeeded"
+    log.info("play %s of %s %s", play.verb, play.node, told, extra={**context, **outcome})
+
+
+class _Performance:
+    def __init__(
+        self,
+        settings: Settings,
+        base: Path,
+        play: Play,
+        secrets: Secrets,
+        rows: StepRows,
+        should_stop: Callable[[], bool],
+    ) -> None:
+        self._settings = settings
+        self._base = base
+        self._play = play
+        self._rows = rows
+        self._should_stop = should_stop
+        private_key = keys.normalise(secrets.private_key) if secrets.private_key.strip() else ""
+        self._secrets = Secrets(private_key=private_key, password=secrets.password)
+        self._scrub = Scrubber(secrets)
+        self.failed_step = ""
+
+    def run(self) -> Failure | None:
+        """The failure, or None when the play succeeded."""
+        node = Node.get_or_none(Node.name == self._play.node)
+        if node is None:
+            return Failure(f"There is no node {self._play.node}", "Register it first.")
+        teller = Teller(self._target(node), self._scrub, self._rows.tell)
+        try:
+            with private_directory(self._base, self._play.id) as folder:
+                failure = self._in(folder, node, teller)
+        except PlayFailed as error:
+            if teller.failure is None:
+                teller.fail(error.failure, "Preparing the play")
+            failure = teller.failure
+        self.failed_step = teller.failed_step if failure is not None else ""
+        return failure
+
+    def _target(self, node: Node) -> Target:
+        if self._secrets.private_key:
+            signed_in_with = "private_key"
+        else:
+            signed_in_with = "password" if self._secrets.password else "platform_key"
+        return Target(
+            node=node.name,
+            connection=node.connection,
+            user=node.ssh_user,
+            address=node.address,
+            port=node.ssh_port,
+            signed_in_with=signed_in_with,
+        )
+
+    def _in(self, folder: Path, node: Node, teller: Teller) -> Failure | None:
+        playbook, inventory = self._sources()
+        platform_key = keys.platform_key(self._settings.state_dir)
+        access = self._let_in(folder, node, teller, platform_key) if node.connection == "ssh" else None
+        machine = Machine(
+            name=node.name, connection=node.connection, address=node.address, port=node.ssh_port, user=node.ssh_user
+        )
+        hosts = write_hosts(folder, machine, access, self._secrets)
+        what = Run(
+            folder=folder,
+            project_dir=self._settings.project_dir,
+            playbook=playbook,
+            inventories=(inventory, hosts),
+            variables=self._variables(node, keys.public_half(platform_key)),
+            private_key=self._secrets.private_key,
+            limit_s=_LIMIT_S.get(self._play.verb, _OTHER_LIMIT_S),
+        )
+
+        def between() -> bool:
+            self._rows.flush()
+            return self._should_stop()
+
+        ending = run(what, teller.hear, between)
+        teller.finish()
+        match ending:
+            case Ending.SUCCEEDED if teller.tasks_ended:
+                return None
+            case Ending.SUCCEEDED:
+                teller.fail(NOTHING_RAN)
+            case Ending.STOPPED:
+                teller.fail(CUT_OFF)
+            case Ending.TOO_LONG:
+                teller.fail(TOO_LONG)
+            case Ending.FAILED if teller.failure is None:
+                teller.fail(explain_output(teller.output, self._target(node)))
+        return teller.failure
+
+    def _sources(self) -> tuple[Path, Path]:
+        playbook = self._settings.project_dir / "playbooks" / f"{self._play.verb}.yml"
+        if self._play.verb not in VERBS or not playbook.is_file():
+            raise PlayFailed(Failure(f"There is no playbook {playbook}", "Check SKERRY_PROJECT_DIR."))
+        inventory = self._settings.inventory
+        if inventory is None or not inventory.exists():
+            raise PlayFailed(
+                Failure(
+                    "The platform does not know its inventory",
+                    "Set SKERRY_INVENTORY of the plays process to the inventory the platform was installed with.",
+                )
+            )
+        return playbook, inventory
+
+    def _let_in(self, folder: Path, node: Node, teller: Teller, platform_key: Path) -> Access:
+        """Make sure of the machine before anything is sent to it, and choose how to sign in."""
+        found: list[str] = []
+
+        def read_host_key() -> str:
+            shown = hostkeys.read_host_keys(node.address, node.ssh_port)
+            kept = hostkeys.check(node.host_key, shown, node.name)
+            first_time = not node.host_key
+            if kept != node.host_key:
+                # Pinned before the first sign-in: from now on it is this machine or none.
+                Node.update(host_key=kept).where(Node.name == node.name).execute()
+            found.append(kept)
+            return f"{'pinned now' if first_time else 'as pinned'}: {hostkeys.describe(kept)}"
+
+        teller.say("Reading the machine's host key", read_host_key)
+        identity: Path | None = platform_key
+        if self._secrets.private_key:
+            identity = folder / "identity.pub"
+
+            def read_private_key() -> str:
+                public = keys.public_key_of(self._secrets.private_key)
+                write_private(folder / "identity.pub", public + "\n")
+                return f"its public half is {hostkeys.describe(public)}"
+
+            teller.say("Reading the private key that was given", read_private_key)
+        elif self._secrets.password:
+            identity = None
+        return Access(host_keys=found[0], identity=identity)
+
+    def _variables(self, node: Node, public_key_file: Path) -> dict[str, Any]:
+        variables: dict[str, Any] = {
+            "node": node.name,
+            "node_slots": node.slots,
+            "node_labels": [Typed(label) for label in node.labels],
+        }
+        with contextlib.suppress(OSError):
+            variables["register_platform_public_key"] = public_key_file.read_text(encoding="utf-8").strip()
+        return variables
+
+
+def queued_plays() -> list[Play]:
+    """The plays that wait, the oldest first. Empty when the database is away."""
+    try:
+        return list(Play.select().where(Play.state == "queued").order_by(Play.id))
+    except peewee.PeeweeException as error:
+        log.warning("the queued plays cannot be read: %s", error)
+        return []

@@ -1,0 +1,125 @@
+"""The plays process: takes queued plays and runs them, several at once, one per node at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import threading
+import time
+from types import FrameType
+from typing import Final
+
+import peewee
+
+from webfront.broker.publisher import Publisher
+from webfront.database import models
+from webfront.database.connection import open_database
+from webfront.database.models import Play, PlayEvent
+from webfront.fleet.views import Secrets
+from webfront.plays import private
+from webfront.plays.failures import CUT_OFF
+from webfront.plays.performance import perform, queued_plays
+from webfront.plays.rows import claim, end_play_surely
+from webfront.plays.secrets import SecretKeeper
+from webfront.settings import Settings
+
+log = logging.getLogger(__name__)
+
+MOST_AT_ONCE: Final = 8
+"""Plays that run side by side; each is an ansible-playbook of some 60 MB."""
+
+_LOOK_EVERY_S: Final = 1.0
+_STOP_S: Final = 20.0
+
+
+def run(settings: Settings) -> None:
+    """Run plays until SIGTERM or SIGINT. Raises `Conflict` when another plays process runs."""
+    open_database(settings.database_url, settings.database_password_file).close()
+    publisher = Publisher(settings.broker_address(), name="plays")
+    process = PlaysProcess(settings)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        process.stop()
+
+    process.open()
+    # Set once the process is alone at work; before, a signal simply ends it.
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    publisher.start()
+    try:
+        process.work()
+    finally:
+        publisher.stop()
+
+
+class PlaysProcess:
+    """The loop, apart from the process's signals. `stop` may be called from any thread."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._wake = threading.Event()
+        self._stopping = False
+        self._running: dict[int, tuple[str, threading.Thread]] = {}
+        self._keeper = SecretKeeper(settings.plays_socket, self._wake.set)
+        self._base = private.plays_base(settings.state_dir)
+
+    def open(self) -> None:
+        """Take the socket, and clear up after a plays process that died. Raises `Conflict`, `Unavailable`."""
+        self._keeper.open()
+        # Only now: with the socket's lock held, what is found running is nobody's.
+        with models.database.obj.connection_context():
+            cut_off = list(Play.select().where(Play.state == "running"))
+            private.clear(self._base)
+            for play in cut_off:
+                log.warning("play %s of %s was cut off", play.verb, play.node, extra={"skerry.play": play.id})
+                end_play_surely(play.id, CUT_OFF, _last_step(play))
+
+    def work(self) -> None:
+        """Run plays until `stop`; what runs then is stopped, and recorded as cut off."""
+        log.info("plays are run from %s", self._settings.project_dir)
+        try:
+            while not self._stopping:
+                self._start_what_can()
+                self._keeper.forget_old()
+                self._wake.wait(_LOOK_EVERY_S)
+                self._wake.clear()
+        finally:
+            self._stopping = True
+            self._keeper.close()
+            deadline = time.monotonic() + _STOP_S
+            for _, thread in list(self._running.values()):
+                thread.join(max(0.0, deadline - time.monotonic()))
+
+    def stop(self) -> None:
+        """End `work`."""
+        self._stopping = True
+        self._wake.set()
+
+    def _start_what_can(self) -> None:
+        for play_id in [play_id for play_id, (_, thread) in self._running.items() if not thread.is_alive()]:
+            del self._running[play_id]
+        with contextlib.suppress(peewee.PeeweeException), models.database.obj.connection_context():
+            for play in queued_plays():
+                busy = {node for node, _ in self._running.values()}
+                if len(self._running) >= MOST_AT_ONCE:
+                    return
+                # If this process dies after the claim, the next one finds the play running and ends it as cut off.
+                if play.node not in busy and claim(play.id, time.time()):
+                    self._start(play, self._keeper.take(play.id))
+
+    def _start(self, play: Play, secrets: Secrets) -> None:
+        def job() -> None:
+            with models.database.obj.connection_context():
+                perform(self._settings, self._base, play, secrets, lambda: self._stopping)
+            self._wake.set()
+
+        thread = threading.Thread(target=job, name=f"play-{play.id}", daemon=True)
+        self._running[play.id] = (play.node, thread)
+        thread.start()
+
+
+def _last_step(play: Play) -> str:
+    steps = PlayEvent.select().where(PlayEvent.play == play.id)
+    last = steps.order_by(PlayEvent.number.desc()).first()
+    return str(last.step) if last is not None else ""

@@ -1,0 +1,127 @@
+"""A play's rows in the database: its steps as they happen, and its end with what that means for its node."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Final
+
+import peewee
+
+from webfront.database.connection import transaction
+from webfront.database.models import Node, Play, PlayEvent
+from webfront.jobs.lifecycle import REASON_LENGTH, NodeState, change_node
+from webfront.plays.outcome import Failure
+from webfront.plays.words import Step
+
+log = logging.getLogger(__name__)
+
+_FLUSH_S: Final = 0.2
+_END_TRIES: Final = 30
+_END_PAUSE_S: Final = 1.0
+
+
+class StepRows:
+    """Writes steps to the database, gathered for a moment. A database that is away costs nothing but the delay."""
+
+    def __init__(self, play_id: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._play_id = play_id
+        self._clock = clock
+        self._waiting: list[Step] = []
+        self._flushed_at = 0.0
+
+    def tell(self, step: Step) -> None:
+        """Take a step; it is written now, or with the next one or the next `flush`."""
+        self._waiting.append(step)
+        if self._clock() - self._flushed_at >= _FLUSH_S:
+            self.flush()
+
+    def flush(self) -> bool:
+        """Write what waits. False when that did not work: it then waits on."""
+        if not self._waiting:
+            return True
+        self._flushed_at = self._clock()
+        # A beginning whose end waits here as well is never seen, so it need not be written.
+        replaced = [step.replaces for step in self._waiting if step.replaces is not None]
+        rows = [
+            {
+                "play": self._play_id,
+                "number": step.number,
+                "at": step.at,
+                "step": step.step,
+                "state": step.state,
+                "detail": step.detail,
+            }
+            for step in self._waiting
+            if step.number not in replaced
+        ]
+        try:
+            with transaction():
+                PlayEvent.delete().where(PlayEvent.play == self._play_id, PlayEvent.number.in_(replaced)).execute()
+                PlayEvent.insert_many(rows).execute()
+        except peewee.PeeweeException as error:
+            log.warning("the steps of a play could not be written: %s", error, extra={"skerry.play": self._play_id})
+            return False
+        self._waiting.clear()
+        return True
+
+
+def claim(play_id: int, now: float) -> bool:
+    """Take a queued play for this process. False when it is no longer queued."""
+    taken = Play.update(state="running", started_at=now).where(Play.id == play_id, Play.state == "queued").execute()
+    return bool(taken)
+
+
+def end_play(play_id: int, failure: Failure | None, failed_step: str, now: float) -> bool:
+    """Record how a running play ended, and bring its node's row in line, in one transaction. False if it had ended."""
+    with transaction():
+        fields = {
+            "state": "succeeded" if failure is None else "failed",
+            "finished_at": now,
+            "failed_step": failed_step[:200],
+            "message": "" if failure is None else failure.message,
+            "advice": "" if failure is None else failure.advice,
+        }
+        if not Play.update(fields).where(Play.id == play_id, Play.state == "running").execute():
+            return False
+        # A step that was under way when the play was cut off has no end of its own.
+        PlayEvent.update(state="failed").where(PlayEvent.play == play_id, PlayEvent.state == "running").execute()
+        play = Play.get_by_id(play_id)
+        settle_node(play.verb, play.node, failure)
+    return True
+
+
+def end_play_surely(play_id: int, failure: Failure | None, failed_step: str) -> None:
+    """`end_play`, waiting for a database that is away. If it stays away, the next start finds the play cut off."""
+    for _ in range(_END_TRIES):
+        try:
+            end_play(play_id, failure, failed_step, time.time())
+        except peewee.PeeweeException as error:
+            log.warning("the end of a play could not be written: %s", error, extra={"skerry.play": play_id})
+            time.sleep(_END_PAUSE_S)
+        else:
+            return
+    log.error("the end of a play was not written", extra={"skerry.play": play_id})
+
+
+def settle_node(verb: str, name: str, failure: Failure | None) -> None:
+    """The node's state after a play. Each change holds only from states that fit, so what came meanwhile stays.
+
+    register: stays `registering` until the scheduler's first heartbeat, with the reason when it failed. drain:
+    `drained`, or `draining` with the reason. remove: `removed`, or as it was with the reason.
+    """
+    if failure is not None:
+        expected = {"register": NodeState.REGISTERING, "drain": NodeState.DRAINING}.get(verb)
+        reason = f"{verb} failed: {failure.message}"[:REASON_LENGTH]
+        rows = Node.update(state_reason=reason).where(Node.name == name, Node.state != NodeState.REMOVED.value)
+        if expected is not None:
+            rows = rows.where(Node.state == expected.value)
+        rows.execute()
+    elif verb == "register":
+        reason = "registered; its first heartbeat will set it active"
+        Node.update(state_reason=reason).where(Node.name == name, Node.state == NodeState.REGISTERING.value).execute()
+    elif verb == "drain":
+        change_node(name, NodeState.DRAINED, only_from=[NodeState.DRAINING])
+    elif verb == "remove":
+        change_node(name, NodeState.REMOVED)
