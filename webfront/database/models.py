@@ -31,6 +31,9 @@ class LongTextField(peewee.TextField):
 
 
 class Model(peewee.Model):
+    id: Any
+    # peewee adds it, and `<name>_id` beside each foreign key; they are named for the type checker alone.
+
     class Meta:
         database = database
         legacy_table_names = False
@@ -103,6 +106,7 @@ class Node(Model):
 class App(Model):
     name = peewee.CharField(64, unique=True)
     owner = peewee.ForeignKeyField(User, backref="apps")
+    owner_id: int
     created_at = peewee.DoubleField()
 
 
@@ -110,6 +114,7 @@ class AppVersion(Model):
     """An immutable version of an app, named by the SHA-256 of its content. Files: `apps/<hash>/` on the share."""
 
     app = peewee.ForeignKeyField(App, backref="versions", on_delete="CASCADE")
+    app_id: int
     hash = peewee.CharField(64)
     manifest = JsonField()
     size = peewee.BigIntegerField()
@@ -123,7 +128,9 @@ class Job(Model):
     id = peewee.CharField(26, primary_key=True)
     """A ULID: sortable by time."""
     app_version = peewee.ForeignKeyField(AppVersion, backref="jobs")
+    app_version_id: int
     user = peewee.ForeignKeyField(User, backref="jobs")
+    user_id: int
     state = peewee.CharField(16)
     priority = peewee.IntegerField(default=0)
     input = peewee.CharField(500, null=True)
