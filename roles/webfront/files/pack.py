@@ -1,0 +1,1 @@
+../../node_agent/files/pack.py
