@@ -56,6 +56,8 @@ def run(measure: Callable[[Lane, int], list[float]], count: int, rounds: int) ->
     figures: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory(prefix="skerry-bench-") as scratch:
         root = Path(scratch)
+        # Apps run as a throw-away user, who must be able to reach their own folder below this one.
+        root.chmod(0o711)
         rabbit = PrivateRabbit(root / "rabbitmq")
         rabbit.start()
         lanes: list[Lane] = []

@@ -1,0 +1,43 @@
+"""A log record is one line of JSON with Elastic Common Schema names."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+from wire.logs import EcsFormatter
+
+
+def line(level: int = logging.INFO, **extra: object) -> str:
+    record = logging.getLogger("webfront.jobs").makeRecord(
+        "webfront.jobs", level, __file__, 1, "took %s", ("a job\nof two lines",), None, extra=extra
+    )
+    return EcsFormatter("webfront", "alpha").format(record)
+
+
+def test_a_record_is_one_line_with_ecs_names() -> None:
+    text = line(**{"event.action": "job.submit", "user.name": "ann", "skerry.job": None})
+    assert "\n" not in text
+    record = json.loads(text)
+    assert record["message"] == "took a job\nof two lines"
+    assert record["log.level"] == "info"
+    assert record["log.logger"] == "webfront.jobs"
+    assert record["service.name"] == "webfront"
+    assert record["skerry.node"] == "alpha"
+    assert record["event.action"] == "job.submit"
+    assert record["user.name"] == "ann"
+    assert record["@timestamp"].endswith("Z")
+    assert record["ecs.version"]
+    assert "skerry.job" not in record, "a field without a value is left out"
+
+
+def test_an_exception_becomes_error_fields() -> None:
+    try:
+        raise ValueError("no such thing")
+    except ValueError as error:
+        record = logging.LogRecord("x", logging.ERROR, __file__, 1, "failed", None, (type(error), error, None))
+    fields = json.loads(EcsFormatter("agent", None).format(record))
+    assert fields["error.type"] == "ValueError"
+    assert fields["error.message"] == "no such thing"
+    assert "no such thing" in fields["error.stack_trace"]
+    assert "exc_info" not in fields
