@@ -23,12 +23,12 @@ from webfront.errors import SkerryError
 
 log = logging.getLogger(__name__)
 
-_KEY = "skerry.action"
+KEY = "skerry.action"
 
 
 def note(name: str, value: object) -> None:
     """Add a field to this request's action record."""
-    bottle.request.environ.setdefault(_KEY, {})[name] = value
+    bottle.request.environ.setdefault(KEY, {})[name] = value
 
 
 class ActionLog:
@@ -47,6 +47,7 @@ class ActionLog:
 
         def logged(*args: Any, **kwargs: Any) -> Any:
             begun = time.perf_counter_ns()
+            bottle.request.environ.setdefault(KEY, {})
             status, reason = 500, "internal"
             try:
                 result = callback(*args, **kwargs)
@@ -69,7 +70,7 @@ class ActionLog:
 def _write(action: str, controller: str, status: int, reason: str, duration_ns: int) -> None:
     who = guard.visitor()
     outcome = "success" if status < 400 else "failure"
-    fields: dict[str, object] = dict(bottle.request.environ.get(_KEY, {}))
+    fields: dict[str, object] = dict(bottle.request.environ.get(KEY, {}))
     if who is not None:
         fields["user.name"] = who.account.name
     fields |= {

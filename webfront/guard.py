@@ -7,7 +7,8 @@ A route says what it needs where it is declared, and is closed when it says noth
     @app.get("/settings", access="admin")
 
 Inside a route, `identity()` tells who asks. An unsafe method that comes with a session cookie must carry the session's
-CSRF token, as the header `X-CSRF-Token` or the form field `csrf_token`; with a bearer token it needs none.
+CSRF token, as the header `X-CSRF-Token` or the form field `csrf_token`; with a bearer token it needs none. A signed-in
+user's multipart form may be as large as `SKERRY_MAX_UPLOAD_MB` says, every other body 1 MiB.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from urllib.parse import urlsplit
 
 import bottle
 
+from webfront import bodies
 from webfront.accounts.views import Account
 from webfront.errors import Forbidden, NotSignedIn
 from webfront.services import Services
@@ -47,11 +49,16 @@ class Guard:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        # What surrounds the file in its multipart body comes on top.
+        self._largest_upload = services.settings.max_upload_mb * 2**20 + bodies.SMALL
 
     def apply(self, callback: Callable[..., Any], route: bottle.Route) -> Callable[..., Any]:
         access = route.config.get("access", "user")
         if access not in ACCESS:
             raise ValueError(f"route {route.rule}: access is one of {sorted(ACCESS)}, not {access!r}")
+
+        if access == "public" and route.config.get("database") is False:
+            return callback  # nobody can be looked up
 
         def guarded(*args: Any, **kwargs: Any) -> Any:
             found = identify(self._services)
@@ -62,6 +69,9 @@ class Guard:
                 raise Forbidden("Only an administrator may do this.")
             if bottle.request.method not in SAFE_METHODS:
                 _check_origin(found)
+                # Only now is a body read at all: nobody fills this disk who may not.
+                bodies.prepare(self._largest_upload if found is not None else bodies.SMALL)
+                _check_csrf(found)
             return callback(*args, **kwargs)
 
         return guarded
@@ -96,7 +106,7 @@ def identify(services: Services) -> Identity | None:
 
 def bearer_token() -> str | None:
     """The token of `Authorization: Bearer`, or None without such a header."""
-    kind, _, token = bottle.request.get_header("Authorization", "").partition(" ")
+    kind, _, token = str(bottle.request.get_header("Authorization", "")).partition(" ")
     return token.strip() if kind.lower() == "bearer" else None
 
 
@@ -109,6 +119,9 @@ def _check_origin(found: Identity | None) -> None:
         raise Forbidden("This request comes from another site.")
     if bottle.request.get_header("Sec-Fetch-Site", "same-origin") == "cross-site":
         raise Forbidden("This request comes from another site.")
+
+
+def _check_csrf(found: Identity | None) -> None:
     if found is not None and found.csrf_token is not None:
         # The header first: looking for the form field reads the body.
         given = bottle.request.get_header("X-CSRF-Token") or bottle.request.forms.getunicode("csrf_token") or ""
@@ -123,7 +136,7 @@ def client_address(settings: Settings) -> str:
     header is not believed.
     """
     peer = str(bottle.request.environ.get("REMOTE_ADDR", ""))
-    forwarded = bottle.request.get_header("X-Forwarded-For", "").rpartition(",")[2].strip()
+    forwarded = str(bottle.request.get_header("X-Forwarded-For", "")).rpartition(",")[2].strip()
     if settings.secure_cookies and forwarded and _is_loopback(peer):
         return forwarded[:64]
     return peer.rpartition(":")[0][:64] if peer.count(":") == 1 else peer[:64]

@@ -9,6 +9,7 @@ swept away a day later.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import re
 import secrets
@@ -73,7 +74,7 @@ def _examine(stream: BinaryIO, file_name: str, name: str | None, most_bytes: int
     base = file_name.replace("\\", "/").rpartition("/")[2]
     if start[:2] == b"PK":
         archive = Archive(stream, most_bytes=most_bytes)
-        files: Files = {path: (lambda path=path: archive.chunks(path)) for path in archive.paths()}
+        files: Files = {path: functools.partial(archive.chunks, path) for path in archive.paths()}
         if FILE_NAME in files:
             manifest = read_manifest(archive.read(FILE_NAME, LARGEST), default_name=name)
             if name and manifest.name != name:

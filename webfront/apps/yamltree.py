@@ -132,7 +132,7 @@ def read_document(file_name: str, text: str, known: Collection[str]) -> Section:
     try:
         depth = 0
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
-            line = event.start_mark.line + 1
+            line = event.start_mark.line + 1 if event.start_mark else 1
             if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
                 raise refuse(file_name, line, "anchors and aliases (& and *) are not used in a manifest")
             if isinstance(event, yaml.CollectionStartEvent):

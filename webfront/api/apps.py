@@ -1,0 +1,32 @@
+"""Apps: showing and uploading them."""
+
+from __future__ import annotations
+
+import bottle
+
+from webfront import actions
+from webfront.api.bodies import reply
+from webfront.errors import InvalidInput
+from webfront.guard import identity
+from webfront.services import Services
+
+
+def register(app: bottle.Bottle, services: Services) -> None:
+    @app.get("/api/v1/apps")
+    def index() -> bytes:
+        return reply(apps=services.apps.list())
+
+    @app.get("/api/v1/apps/<name>")
+    def show(name: str) -> bytes:
+        return reply(app=services.apps.get(name))
+
+    @app.post("/api/v1/apps", action="app.upload")
+    def upload() -> bytes:
+        file = bottle.request.files.get("file")
+        if file is None:
+            raise InvalidInput("Send the app as the field `file` of a multipart form.")
+        name = bottle.request.forms.getunicode("name") or None
+        done = services.apps.upload(identity().account, file.file, file_name=file.raw_filename, name=name)
+        actions.note("skerry.app", done.app)
+        actions.note("skerry.app_version", done.version)
+        return reply(status=201 if done.created else 200, app=done.app, version=done.version, created=done.created)

@@ -1,0 +1,16 @@
+"""Whether the platform is well, for load balancers and for `./quickstart`; no sign-in, and nothing secret in it."""
+
+from __future__ import annotations
+
+import bottle
+import msgspec
+
+from webfront.api.bodies import reply
+from webfront.services import Services
+
+
+def register(app: bottle.Bottle, services: Services) -> None:
+    @app.get("/api/v1/health", access="public", database=False)
+    def health() -> bytes:
+        found = services.health()
+        return reply(status=200 if found.status == "ok" else 503, **msgspec.structs.asdict(found))

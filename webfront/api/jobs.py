@@ -1,0 +1,117 @@
+"""Jobs: submitting, following, cancelling, and fetching results."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import bottle
+import msgspec
+
+from webfront import actions
+from webfront.api.bodies import Wish, query_number, query_text, read_json, reply
+from webfront.errors import InvalidInput
+from webfront.guard import identity
+from webfront.jobs.views import Download, InputFile
+from webfront.services import Services
+
+
+class JobWish(Wish):
+    app: str
+    version: str | None = None
+    parameters: dict[str, str | bool | int | float] = msgspec.field(default_factory=dict)
+    priority: int = 0
+
+
+def register(app: bottle.Bottle, services: Services) -> None:
+    jobs = services.jobs
+
+    @app.get("/api/v1/jobs")
+    def index() -> bytes:
+        found = jobs.list(
+            identity().account,
+            state=query_text("state"),
+            app=query_text("app"),
+            limit=query_number("limit", 50, least=1),
+            before=query_text("before"),
+        )
+        return reply(jobs=found)
+
+    @app.post("/api/v1/jobs", action="job.submit")
+    def submit() -> bytes:
+        wish, input_file = _read_wish()
+        job = jobs.submit(
+            identity().account,
+            app=wish.app,
+            version=wish.version,
+            parameters={name: _as_text(value) for name, value in wish.parameters.items()},
+            input_file=input_file,
+            priority=wish.priority,
+        )
+        actions.note("skerry.job", job.id)
+        actions.note("skerry.app", job.app)
+        return reply(status=202, job=job)
+
+    @app.get("/api/v1/jobs/<job_id>")
+    def show(job_id: str) -> bytes:
+        return reply(job=jobs.get(identity().account, job_id))
+
+    @app.post("/api/v1/jobs/<job_id>/cancel", action="job.cancel")
+    def cancel(job_id: str) -> bytes:
+        actions.note("skerry.job", job_id[:26])
+        return reply(status=202, job=jobs.cancel(identity().account, job_id))
+
+    @app.get("/api/v1/jobs/<job_id>/log")
+    def log(job_id: str) -> bytes:
+        attempt = query_number("attempt", 0)
+        after, limit = query_number("after", 0), query_number("limit", 2000, least=1)
+        view = jobs.log(identity().account, job_id, after=after, attempt=attempt or None, limit=limit)
+        return reply(**msgspec.structs.asdict(view))
+
+    @app.get("/api/v1/jobs/<job_id>/outputs/<name:path>", action="job.download")
+    def output(job_id: str, name: str) -> bottle.HTTPResponse:
+        actions.note("skerry.job", job_id[:26])
+        return attachment(jobs.output(identity().account, job_id, name))
+
+
+def attachment(download: Download) -> bottle.HTTPResponse:
+    """The file, as one that a browser saves rather than shows: it is a stranger's."""
+    plain = "".join(
+        letter if letter.isalnum() and letter.isascii() or letter in "._-" else "_" for letter in download.name
+    )
+    return bottle.HTTPResponse(
+        download.file,
+        **{
+            "Content-Type": "application/octet-stream",
+            "Content-Length": str(download.size),
+            "Content-Disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(download.name)}",
+            "ETag": f'"{download.sha256}"',
+        },
+    )
+
+
+def _read_wish() -> tuple[JobWish, InputFile | None]:
+    """The wish out of a multipart form, or of a JSON body where there is no input."""
+    request = bottle.request
+    if not str(request.content_type).lower().startswith("multipart/"):
+        return read_json(JobWish), None
+    fields = {name: value for name in ("app", "version") if (value := request.forms.getunicode(name))}
+    parameters = request.forms.getunicode("parameters") or "{}"
+    try:
+        wish = msgspec.convert(
+            fields | {"parameters": msgspec.json.decode(parameters), "priority": request.forms.get("priority") or "0"},
+            JobWish,
+            strict=False,
+        )
+    except msgspec.ValidationError as error:
+        raise InvalidInput(f"The form cannot be used: {error}.") from error
+    except msgspec.DecodeError as error:
+        raise InvalidInput("`parameters` is not JSON.") from error
+    file = request.files.get("input")
+    return wish, InputFile(file.raw_filename, file.file) if file is not None else None
+
+
+def _as_text(value: str | bool | float) -> str:
+    """A JSON value as an app sees it on its command line."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)

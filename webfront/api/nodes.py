@@ -1,0 +1,88 @@
+"""Nodes: showing them, and asking for plays about them."""
+
+from __future__ import annotations
+
+import bottle
+
+from webfront import actions
+from webfront.api.bodies import Wish, read_json, reply
+from webfront.fleet.views import NewNode, Secrets
+from webfront.guard import identity
+from webfront.services import Services
+
+
+class Access(Wish):
+    """What lets the first play in, as the body of a request."""
+
+    private_key: str = ""
+    password: str = ""
+
+
+class NodeWish(Access):
+    name: str = ""
+    connection: str = "ssh"
+    address: str = ""
+    ssh_port: int = 22
+    ssh_user: str = ""
+    host_key: str = ""
+    labels: tuple[str, ...] = ()
+    slots: int = 1
+
+
+def register(app: bottle.Bottle, services: Services) -> None:
+    fleet = services.fleet
+
+    @app.get("/api/v1/nodes")
+    def index() -> bytes:
+        return reply(nodes=fleet.nodes())
+
+    @app.get("/api/v1/nodes/<name>")
+    def show(name: str) -> bytes:
+        return reply(node=fleet.node(name))
+
+    @app.post("/api/v1/nodes", action="node.register")
+    def create() -> bytes:
+        wish = read_json(NodeWish)
+        actions.note("skerry.node", wish.name)
+        begun = fleet.register(
+            identity().account,
+            NewNode(
+                name=wish.name,
+                connection=wish.connection,
+                address=wish.address,
+                ssh_port=wish.ssh_port,
+                ssh_user=wish.ssh_user,
+                secrets=Secrets(wish.private_key, wish.password),
+                host_key=wish.host_key,
+                labels=wish.labels,
+                slots=wish.slots,
+            ),
+        )
+        return reply(status=202, node=begun.node, play=begun.play)
+
+    @app.post("/api/v1/nodes/<name>/register", action="node.register")
+    def create_again(name: str) -> bytes:
+        actions.note("skerry.node", name)
+        wish = read_json(Access) if bottle.request.content_length else Access()
+        play = fleet.register_again(identity().account, name, Secrets(wish.private_key, wish.password))
+        return reply(status=202, play=play)
+
+    @app.post("/api/v1/nodes/<name>/drain", action="node.drain")
+    def drain(name: str) -> bytes:
+        actions.note("skerry.node", name)
+        return reply(status=202, play=fleet.drain(identity().account, name))
+
+    @app.delete("/api/v1/nodes/<name>", action="node.remove")
+    def remove(name: str) -> bytes:
+        actions.note("skerry.node", name)
+        return reply(status=202, play=fleet.remove(identity().account, name))
+
+    @app.post("/api/v1/nodes/<name>/activate", action="node.activate")
+    def activate(name: str) -> bytes:
+        actions.note("skerry.node", name)
+        return reply(node=fleet.activate(identity().account, name))
+
+    @app.post("/api/v1/nodes/<name>/benchmark", action="node.benchmark")
+    def benchmark(name: str) -> bytes:
+        actions.note("skerry.node", name)
+        return reply(status=202, node=fleet.benchmark(identity().account, name))

@@ -1,0 +1,38 @@
+"""Tokens of the API: getting one, giving it up, and whose it is."""
+
+from __future__ import annotations
+
+import bottle
+
+from webfront.api.bodies import Wish, no_content, read_json, reply
+from webfront.errors import InvalidInput
+from webfront.guard import bearer_token, client_address, identity
+from webfront.services import Services
+
+
+class SignIn(Wish):
+    user: str
+    password: str
+    label: str = ""
+
+
+def register(app: bottle.Bottle, services: Services) -> None:
+    @app.post("/api/v1/tokens", access="public", action="token.issue")
+    def issue() -> bytes:
+        wish = read_json(SignIn)
+        client = client_address(services.settings)
+        token = services.accounts.issue_token(wish.user, wish.password, client=client, label=wish.label)
+        return reply(status=201, token=token.token, expires_at=token.expires_at)
+
+    @app.delete("/api/v1/tokens/current", action="token.revoke")
+    def revoke() -> str:
+        token = bearer_token()
+        if token is None:
+            raise InvalidInput("This request comes with a session, not with a token.")
+        services.accounts.revoke_token(token)
+        return no_content()
+
+    @app.get("/api/v1/me")
+    def me() -> bytes:
+        account = identity().account
+        return reply(name=account.name, is_admin=account.is_admin)

@@ -1,0 +1,140 @@
+"""The web front: `create_app` puts the routes, the services and what surrounds them together; `serve` runs it."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import pkgutil
+import time
+from collections.abc import Callable, Iterable
+from types import ModuleType
+from typing import Any, Final
+
+import bottle
+
+from webfront import api, bodies, routes
+from webfront.accounts.service import AccountService
+from webfront.actions import KEY as ACTION_KEY
+from webfront.actions import ActionLog
+from webfront.answers import Answers, Connections, answer, translate
+from webfront.apps.service import AppService
+from webfront.broker.publisher import Publisher
+from webfront.clock import Clock, system_clock
+from webfront.database.connection import open_database
+from webfront.fleet.service import FleetService
+from webfront.guard import Guard
+from webfront.health import HealthService
+from webfront.jobs.service import JobService
+from webfront.server import run
+from webfront.services import Services
+from webfront.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_SECURITY_HEADERS: Final = (
+    (
+        "Content-Security-Policy",
+        "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; object-src 'none'; "
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    ),
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    # Not no-referrer: with it browsers send `Origin: null` with our own forms.
+    ("Referrer-Policy", "same-origin"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+)
+_TRANSPORT: Final = ("Strict-Transport-Security", "max-age=31536000")
+
+StartResponse = Callable[..., Any]
+
+
+class WebFront(bottle.Bottle):
+    """The application: a Bottle app whose every answer has the security headers, and whose every body is bounded."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self._headers = [*_SECURITY_HEADERS, *([_TRANSPORT] if settings.secure_cookies else [])]
+
+    def wsgi(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        begun = time.perf_counter_ns()
+        bodies.bound(environ)
+
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            if ACTION_KEY not in environ:  # an action's record says all this already
+                _log_access(environ, int(status[:3]), time.perf_counter_ns() - begun)
+            given = {name.lower() for name, _ in headers}
+            headers = headers + [pair for pair in self._headers if pair[0].lower() not in given]
+            if "cache-control" not in given:
+                headers.append(("Cache-Control", "no-store"))
+            return start_response(status, headers, exc_info)
+
+        found: Iterable[bytes] = super().wsgi(environ, start)
+        return found
+
+    def default_error_handler(self, res: bottle.HTTPError) -> Any:
+        """What no route answered: an unknown address or method."""
+        return answer(translate(res))
+
+
+def create_services(settings: Settings, publisher: Publisher, clock: Clock = system_clock) -> Services:
+    """The services, none of which connects to anything yet."""
+    return Services(
+        settings=settings,
+        accounts=AccountService(clock),
+        apps=AppService(settings.share_dir, settings.max_upload_mb, clock),
+        jobs=JobService(settings.share_dir, publisher.hint, clock),
+        fleet=FleetService(settings.plays_socket, publisher.benchmark, clock),
+        health=HealthService(lambda: publisher.connected),
+    )
+
+
+def create_app(settings: Settings, *, services: Services | None = None) -> WebFront:
+    """The WSGI application. Without `services` it opens the database and starts the publisher's thread."""
+    if services is None:
+        open_database(settings.database_url, settings.database_password_file)
+        publisher = Publisher(settings.broker_address())
+        publisher.start()
+        services = create_services(settings, publisher)
+    app = WebFront(settings)
+    app.uninstall(True)  # Bottle's own plugins: answers are rendered where they are made
+    # From the outside in. The connection lies outside the guard, which looks sessions up.
+    for plugin in (Answers(), Connections(), ActionLog(), Guard(services)):
+        app.install(plugin)
+    for module in _route_modules(api, routes):
+        module.register(app, services)
+    for route in app.routes:
+        route.prepare()  # a route that forgot its action is refused now, not when it is called first
+    return app
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    run(settings)
+
+
+def _route_modules(*packages: ModuleType) -> Iterable[ModuleType]:
+    for package in packages:
+        for found in pkgutil.iter_modules(package.__path__):
+            module = importlib.import_module(f"{package.__name__}.{found.name}")
+            if hasattr(module, "register"):
+                yield module
+
+
+def _log_access(environ: dict[str, Any], status: int, duration_ns: int) -> None:
+    """One record a request, of no request that a page makes by itself: polling and static files are told at debug."""
+    path = environ.get("PATH_INFO", "")
+    quiet = status < 400 and (path.startswith(("/static/", "/api/")) and environ.get("REQUEST_METHOD") == "GET")
+    log.log(
+        logging.DEBUG if quiet else logging.INFO,
+        "%s %s: %d",
+        environ.get("REQUEST_METHOD"),
+        path,
+        status,
+        extra={
+            "event.duration": duration_ns,
+            "url.path": path,
+            "http.request.method": environ.get("REQUEST_METHOD"),
+            "http.response.status_code": status,
+            "source.address": environ.get("REMOTE_ADDR"),
+        },
+    )
