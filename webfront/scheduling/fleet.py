@@ -1,0 +1,231 @@
+"""The nodes and the attempts live on them, as the scheduler holds them in memory beside the database.
+
+A mirror of rows: loaded at takeover and after each transaction that came to nothing, refreshed each second, since
+playbooks and the web front change nodes too. What changes here is written by `flush`, in the caller's transaction.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Final
+
+import msgspec
+
+from webfront.jobs.lifecycle import LIVE_ATTEMPTS, AttemptRecord, AttemptState, NodeState
+from webfront.scheduling import bulk
+from webfront.scheduling.placement import NodeView
+from webfront.scheduling.score import Pending, Score, score
+from webfront.scheduling.versions import Versions
+from webfront.settings import ScoreSettings
+from wire.messages import Heartbeat, Metrics
+
+_NODES: Final = (
+    "SELECT name, state, state_reason, labels, slots, arch, metrics, consecutive_failures FROM node WHERE state <> ?"
+)
+_LIVE: Final = (
+    "SELECT a.job_id, a.number, a.node, a.state, a.placed_at, a.published_at, a.claimed_at, a.started_at, "
+    "j.app_version_id FROM attempt a JOIN job j ON j.id = a.job_id WHERE a.state IN (?*)"
+)
+_BEAT: Final = (
+    "UPDATE node SET metrics = ?, score = ?, last_heartbeat_at = ?, arch = ?, agent_version = ? WHERE name = ?"
+)
+_FAILURES: Final = "UPDATE node SET consecutive_failures = ? WHERE name = ?"
+
+Key = tuple[str, int]
+"""A job's id and an attempt's number."""
+
+
+@dataclasses.dataclass(slots=True)
+class Live:
+    """An attempt under way."""
+
+    job: str
+    number: int
+    node: str
+    state: AttemptState
+    placed_at: float
+    published_at: float | None
+    claimed_at: float | None
+    started_at: float | None
+    app_version_id: int
+
+
+@dataclasses.dataclass(slots=True)
+class NodeEntry:
+    """A node that is not removed."""
+
+    name: str
+    state: NodeState
+    state_reason: str
+    labels: tuple[str, ...]
+    slots: int
+    arch: str
+    metrics: Metrics | None
+    consecutive_failures: int
+    agent_slots: int | None = None
+    """What the agent itself says, since its start."""
+    metrics_at: float = 0.0
+    """When its newest metrics were taken, by its own clock."""
+    trial: bool = False
+    """Set aside before, and now tried out: one attempt at a time until one succeeds."""
+
+    def room(self, backlog: int) -> int:
+        """How many attempts it may hold."""
+        slots = self.slots if self.agent_slots is None else min(self.slots, self.agent_slots)
+        return 1 if self.trial else slots + backlog
+
+
+class Fleet:
+    """The nodes by name, and the live attempts by job and number."""
+
+    def __init__(self, settings: ScoreSettings, backlog: int, versions: Versions) -> None:
+        self.nodes: dict[str, NodeEntry] = {}
+        self.live: dict[Key, Live] = {}
+        self._settings = settings
+        self._backlog = backlog
+        self._versions = versions
+        self._beats: dict[str, tuple[Heartbeat, float]] = {}
+        self._failures: set[str] = set()
+
+    def load(self) -> None:
+        """Read everything again, forgetting what was not written."""
+        self._beats.clear()
+        self._failures.clear()
+        self.live = {
+            (job, number): Live(job, number, node, AttemptState(state), placed, published, claimed, started, version)
+            for job, number, node, state, placed, published, claimed, started, version in bulk.rows(
+                _LIVE, [state.value for state in LIVE_ATTEMPTS]
+            )
+        }
+        self._versions.load(one.app_version_id for one in self.live.values())
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read the nodes' rows again: others change their states, labels and slots."""
+        known = self.nodes
+        self.nodes = {}
+        for name, state, reason, labels, slots, arch, metrics, failures in bulk.rows(_NODES, NodeState.REMOVED.value):
+            entry = NodeEntry(
+                name=name,
+                state=NodeState(state),
+                state_reason=reason,
+                labels=tuple(msgspec.json.decode(labels)),
+                slots=slots,
+                arch=arch,
+                metrics=_metrics(metrics),
+                consecutive_failures=failures,
+            )
+            before = known.get(name)
+            if before is not None:
+                entry.agent_slots = before.agent_slots
+                entry.metrics_at = before.metrics_at
+                entry.metrics = before.metrics or entry.metrics
+                # Activated by a person meanwhile, or set aside again: then the trial is over.
+                entry.trial = before.trial and entry.state is NodeState.ACTIVE and failures > 0
+            self.nodes[name] = entry
+
+    def beat(self, node: NodeEntry, heartbeat: Heartbeat, now: float) -> None:
+        """Take a heartbeat's figures; the newest of a transaction is written."""
+        node.metrics = heartbeat.metrics
+        node.metrics_at = heartbeat.at
+        node.agent_slots = heartbeat.slots
+        node.arch = heartbeat.arch or node.arch
+        self._beats[node.name] = (heartbeat, now)
+
+    def count_failures(self, node: NodeEntry, failures: int) -> None:
+        """Note how many jobs in a row have failed on it and then succeeded elsewhere."""
+        if node.consecutive_failures != failures:
+            node.consecutive_failures = failures
+            self._failures.add(node.name)
+
+    def placed(self, attempt: AttemptRecord, app_version_id: int) -> None:
+        """A new attempt."""
+        self.live[attempt.job_id, attempt.number] = Live(
+            attempt.job_id,
+            attempt.number,
+            attempt.node,
+            attempt.state,
+            attempt.placed_at,
+            None,
+            None,
+            None,
+            app_version_id,
+        )
+
+    def follow(self, attempt: AttemptRecord) -> None:
+        """An attempt has changed."""
+        key = (attempt.job_id, attempt.number)
+        if attempt.state is AttemptState.ENDED:
+            self.live.pop(key, None)
+        elif (one := self.live.get(key)) is not None:
+            one.state = attempt.state
+            one.claimed_at = attempt.claimed_at
+            one.started_at = attempt.started_at
+
+    def on_node(self, name: str) -> list[Live]:
+        """The live attempts of a node."""
+        return [one for one in self.live.values() if one.node == name]
+
+    def views(self) -> dict[str, NodeView]:
+        """Every node as a placement sees it now."""
+        held: dict[str, list[Live]] = {name: [] for name in self.nodes}
+        for one in self.live.values():
+            if one.node in held:
+                held[one.node].append(one)
+        return {name: self.view(node, held[name]) for name, node in self.nodes.items()}
+
+    def view(self, node: NodeEntry, held: list[Live]) -> NodeView:
+        """A node as a placement sees it, with these attempts live on it."""
+        return NodeView(
+            name=node.name,
+            state=node.state.value,
+            labels=node.labels,
+            arch=node.arch,
+            slots=node.slots,
+            live=len(held),
+            room=node.room(self._backlog),
+            score=self._score(node, held),
+        )
+
+    def flush(self) -> None:
+        """Write the newest heartbeats and the counts of failures."""
+        beats = []
+        for name, (heartbeat, now) in self._beats.items():
+            node = self.nodes[name]
+            figures = self._score(node, self.on_node(name))
+            beats.append(
+                (
+                    msgspec.json.encode(heartbeat.metrics).decode(),
+                    None if figures is None else msgspec.json.encode(figures).decode(),
+                    now,
+                    node.arch[:32],
+                    heartbeat.agent_version[:32],
+                    name,
+                )
+            )
+        bulk.many(_BEAT, beats)
+        bulk.many(_FAILURES, [(self.nodes[name].consecutive_failures, name) for name in self._failures])
+        self._beats.clear()
+        self._failures.clear()
+
+    def _score(self, node: NodeEntry, held: list[Live]) -> Score | None:
+        if node.metrics is None:
+            return None
+        # What has not started when the metrics were taken cannot be in them, and what did, is.
+        unseen = [one for one in held if one.started_at is None or one.started_at > node.metrics_at]
+        cpus = memory = 0.0
+        for one in unseen:
+            resources = self._versions[one.app_version_id].resources
+            cpus += resources.cpus
+            memory += resources.memory_mb / 1000
+        return score(node.metrics, self._settings, Pending(len(unseen), cpus, memory))
+
+
+def _metrics(text: Any) -> Metrics | None:
+    """The metrics of a node's row; None when there are none, or when an older version wrote them."""
+    if text is None:
+        return None
+    try:
+        return msgspec.json.decode(text, type=Metrics)
+    except msgspec.MsgspecError:
+        return None

@@ -1,0 +1,77 @@
+"""The lines of attempts' logs on their way into the database: each line once, whatever comes twice."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Iterable, Sequence
+
+from webfront.scheduling import bulk
+
+Span = tuple[int, int]
+"""First and last number of consecutive lines."""
+
+
+class Coverage:
+    """Which lines of the attempts under way are in the database already, by the attempt's row id.
+
+    A cache of what is committed or about to be: `forget_all` after a transaction that came to nothing.
+    """
+
+    def __init__(self) -> None:
+        self._spans: dict[int, list[Span]] = {}
+
+    def load(self, attempts: Iterable[int]) -> None:
+        """Read what is there of those of these attempts that are not known yet, with one query."""
+        missing = [one for one in attempts if one not in self._spans]
+        if not missing:
+            return
+        for attempt in missing:
+            self._spans[attempt] = []
+        sql = "SELECT attempt_id, `first`, `count` FROM log_chunk WHERE attempt_id IN (?*) ORDER BY attempt_id, `first`"
+        for attempt, first, count in bulk.rows(sql, missing):
+            add(self._spans[attempt], (first, first + count - 1))
+
+    def take(self, attempt: int, first: int, count: int) -> list[Span]:
+        """Those of these lines that are new; from now on they count as there. `load` comes before."""
+        span = (first, first + count - 1)
+        fresh = missing(self._spans[attempt], span)
+        add(self._spans[attempt], span)
+        return fresh
+
+    def forget(self, attempt: int) -> None:
+        """The attempt has ended: nothing more will come that counts."""
+        self._spans.pop(attempt, None)
+
+    def forget_all(self) -> None:
+        """Read everything again when it is needed."""
+        self._spans.clear()
+
+
+def missing(spans: Sequence[Span], span: Span) -> list[Span]:
+    """The parts of `span` that none of `spans` (sorted, apart from each other) holds."""
+    found: list[Span] = []
+    first, last = span
+    start = bisect.bisect_left(spans, first, key=lambda one: one[1])
+    for begin, end in spans[start:]:
+        if begin > last:
+            break
+        if begin > first:
+            found.append((first, begin - 1))
+        first = max(first, end + 1)
+    if first <= last:
+        found.append((first, last))
+    return found
+
+
+def add(spans: list[Span], span: Span) -> None:
+    """Join `span` into `spans`, which stay sorted and apart from each other."""
+    first, last = span
+    if last < first:
+        return
+    # All that overlap it or touch it become one with it.
+    start = bisect.bisect_left(spans, first - 1, key=lambda one: one[1])
+    stop = start
+    while stop < len(spans) and spans[stop][0] <= last + 1:
+        first, last = min(first, spans[stop][0]), max(last, spans[stop][1])
+        stop += 1
+    spans[start:stop] = [(first, last)]

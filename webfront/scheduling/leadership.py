@@ -1,0 +1,46 @@
+"""Who works, of several schedulers: the one that holds the exclusive queue and whose epoch is the database's.
+
+The queue decides who begins. The epoch makes sure of the rest: the broker may have given the queue to another while
+this process was stopped or cut off, and then its next transaction finds a newer epoch and changes nothing.
+"""
+
+from __future__ import annotations
+
+from webfront.database.connection import transaction
+from webfront.database.models import Leadership as LeadershipRow
+from webfront.scheduling import bulk
+
+_EPOCH = "SELECT epoch FROM leadership"
+
+
+class Deposed(Exception):
+    """Another scheduler has taken over."""
+
+
+class Leadership:
+    """This process's claim to work."""
+
+    def __init__(self, holder: str) -> None:
+        self._holder = holder
+        self.epoch: int | None = None
+
+    def take_over(self, now: float) -> None:
+        """Begin a new epoch, which ends that of any other scheduler. Only with the exclusive queue in hand."""
+        with transaction():
+            found = bulk.rows(bulk.locked(_EPOCH))
+            epoch = (found[0][0] if found else 0) + 1
+            if found:
+                LeadershipRow.update(epoch=epoch, holder=self._holder, since=now).execute()
+            else:
+                LeadershipRow.create(epoch=epoch, holder=self._holder, since=now)
+        self.epoch = epoch
+
+    def check(self) -> None:
+        """Make sure, within a transaction, that this epoch still holds until its end. Raises `Deposed`."""
+        found = bulk.rows(bulk.locked(_EPOCH))
+        if self.epoch is None or not found or found[0][0] != self.epoch:
+            raise Deposed("another scheduler has taken over")
+
+    def resign(self) -> None:
+        """The exclusive queue is gone."""
+        self.epoch = None

@@ -1,0 +1,200 @@
+"""The jobs and newest attempts that one transaction works on: loaded together, changed in memory, written together."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any, Final
+
+import msgspec
+
+from webfront.jobs.lifecycle import AttemptRecord, AttemptState, JobRecord, JobState
+from webfront.scheduling import bulk
+from webfront.scheduling.joblog import Coverage
+from webfront.scheduling.placement import Placement
+
+_JOB_COLUMNS: Final = (
+    "j.id, j.app_version_id, j.state, j.attempts, j.cancel_requested, j.excluded_nodes, j.cause, j.message, "
+    "j.waiting_reason, j.finished_at"
+)
+_ATTEMPT_COLUMNS: Final = (
+    "a.id, a.job_id, a.number, a.node, a.state, a.placed_at, a.claimed_at, a.preparing, a.started_at"
+)
+_LOAD: Final = (
+    f"SELECT {_JOB_COLUMNS}, {_ATTEMPT_COLUMNS} FROM job j "  # noqa: S608  constant names, values as parameters
+    "LEFT JOIN attempt a ON a.job_id = j.id AND a.number = j.attempts WHERE j.id IN (?*)"
+)
+_EARLIER: Final = (
+    "SELECT a.job_id, a.node, a.cause FROM attempt a JOIN job j ON j.id = a.job_id "
+    "WHERE a.job_id IN (?*) AND a.number < j.attempts ORDER BY a.job_id, a.number"
+)
+_UPDATE_JOB: Final = (
+    "UPDATE job SET state = ?, attempts = ?, excluded_nodes = ?, cause = ?, message = ?, waiting_reason = ?, "
+    "finished_at = ? WHERE id = ?"
+)
+_INSERT_ATTEMPT: Final = (
+    "INSERT INTO attempt (job_id, number, node, state, placement, placed_at, preparing, message, outputs) "
+    "VALUES (?, ?, ?, ?, ?, ?, '', '', '[]')"
+)
+_UPDATE_ATTEMPT: Final = (
+    "UPDATE attempt SET state = ?, claimed_at = ?, preparing = ?, started_at = ? WHERE job_id = ? AND number = ?"
+)
+_END_ATTEMPT: Final = (
+    "UPDATE attempt SET state = ?, claimed_at = ?, preparing = ?, started_at = ?, ended_at = ?, cause = ?, "
+    "message = ?, exit_code = ?, outputs = ?, log_lines = ?, `usage` = ? WHERE job_id = ? AND number = ?"
+)
+_INSERT_LINES: Final = "INSERT INTO log_chunk (attempt_id, `first`, `count`, at, text) VALUES (?, ?, ?, ?, ?)"
+_PUBLISHED: Final = "UPDATE attempt SET published_at = ? WHERE job_id = ? AND number = ?"
+
+_json = msgspec.json.Encoder()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Earlier:
+    """An earlier attempt of a job, ended."""
+
+    node: str
+    cause: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class OrderRow:
+    """What an order to a node needs from the job's row."""
+
+    job: str
+    attempt: int
+    node: str
+    app_version_id: int
+    input: str | None
+    parameters: dict[str, str]
+
+
+class Ledger:
+    """One transaction's records. `flush` writes what changed; nothing is written before."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[str, JobRecord] = {}
+        self.attempts: dict[str, AttemptRecord] = {}
+        """The newest attempt of each job, by the job's id."""
+        self.earlier: dict[str, list[Earlier]] = {}
+        self.orders: list[OrderRow] = []
+        """Placed in this transaction, to be published once it is committed."""
+        self._new: list[tuple[AttemptRecord, Placement]] = []
+        self._lines: list[tuple[int, int, int, float, str]] = []
+        self._published: list[tuple[float, str, int]] = []
+
+    def load(self, job_ids: Iterable[str], *, with_earlier: Iterable[str] = ()) -> None:
+        """Load these jobs with their newest attempts; for some, also what became of their earlier ones."""
+        wanted = {one for one in job_ids if one not in self.jobs}
+        if wanted:
+            for row in bulk.rows(bulk.locked(_LOAD), list(wanted)):
+                job = job_record(row[:10])
+                self.jobs[job.id] = job
+                if row[10] is not None:
+                    self.attempts[job.id] = AttemptRecord(
+                        pk=row[10],
+                        job_id=row[11],
+                        number=row[12],
+                        node=row[13],
+                        state=AttemptState(row[14]),
+                        placed_at=row[15],
+                        claimed_at=row[16],
+                        preparing=row[17],
+                        started_at=row[18],
+                    )
+        asked = [one for one in with_earlier if one in self.jobs and one not in self.earlier]
+        self.earlier.update((one, []) for one in asked)
+        retried = [one for one in asked if self.jobs[one].attempts > 1]
+        if retried:
+            for job_id, node, cause in bulk.rows(_EARLIER, retried):
+                self.earlier[job_id].append(Earlier(node, cause or ""))
+
+    def add(self, job: JobRecord, attempt: AttemptRecord, placement: Placement) -> None:
+        """A new attempt with the decision that placed it."""
+        self.jobs[job.id] = job
+        self.attempts[job.id] = attempt
+        self._new.append((attempt, placement))
+
+    def add_lines(self, attempt_pk: int, first: int, lines: tuple[str, ...], at: float, coverage: Coverage) -> None:
+        """Lines of an attempt's log, those left out that are there already."""
+        for begin, end in coverage.take(attempt_pk, first, len(lines)):
+            chosen = lines[begin - first : end - first + 1]
+            text = "\n".join(chosen)
+            if text.count("\n") != len(chosen) - 1:
+                # A line with a line break in it would shift the numbers of those after it.
+                text = "\n".join(" ".join(line.splitlines()) for line in chosen)
+            self._lines.append((attempt_pk, begin, len(chosen), at, text))
+
+    def note_published(self, job_id: str, number: int, at: float) -> None:
+        """The broker has confirmed the attempt's order."""
+        self._published.append((at, job_id, number))
+
+    def flush(self) -> None:
+        """Write everything that changed, a statement for each kind of change."""
+        bulk.many(
+            _INSERT_ATTEMPT,
+            [
+                (a.job_id, a.number, a.node, a.state.value, _json.encode(placement).decode(), a.placed_at)
+                for a, placement in self._new
+            ],
+        )
+        changed = [one for one in self.attempts.values() if one.changed]
+        bulk.many(
+            _UPDATE_ATTEMPT,
+            [
+                (a.state.value, a.claimed_at, a.preparing, a.started_at, a.job_id, a.number)
+                for a in changed
+                if a.state is not AttemptState.ENDED
+            ],
+        )
+        bulk.many(_END_ATTEMPT, [_end_values(a) for a in changed if a.state is AttemptState.ENDED])
+        bulk.many(_UPDATE_JOB, [_job_values(j) for j in self.jobs.values() if j.changed])
+        bulk.many(_INSERT_LINES, self._lines)
+        bulk.many(_PUBLISHED, self._published)
+
+
+def job_record(row: tuple[Any, ...]) -> JobRecord:
+    """A record from the columns `id, app_version_id, state, ..., finished_at`."""
+    return JobRecord(
+        id=row[0],
+        app_version_id=row[1],
+        state=JobState(row[2]),
+        attempts=row[3],
+        cancel_requested=bool(row[4]),
+        excluded_nodes=msgspec.json.decode(row[5]) if row[5] != "[]" else [],
+        cause=row[6],
+        message=row[7],
+        waiting_reason=row[8],
+        finished_at=row[9],
+    )
+
+
+def _job_values(job: JobRecord) -> tuple[Any, ...]:
+    return (
+        job.state.value,
+        job.attempts,
+        _json.encode(job.excluded_nodes).decode() if job.excluded_nodes else "[]",
+        job.cause,
+        job.message,
+        job.waiting_reason,
+        job.finished_at,
+        job.id,
+    )
+
+
+def _end_values(attempt: AttemptRecord) -> tuple[Any, ...]:
+    return (
+        attempt.state.value,
+        attempt.claimed_at,
+        attempt.preparing,
+        attempt.started_at,
+        attempt.ended_at,
+        attempt.cause,
+        attempt.message,
+        attempt.exit_code,
+        _json.encode(attempt.outputs).decode() if attempt.outputs else "[]",
+        attempt.log_lines,
+        None if attempt.usage is None else _json.encode(attempt.usage).decode(),
+        attempt.job_id,
+        attempt.number,
+    )

@@ -1,0 +1,280 @@
+"""The scheduler process: it takes what comes from the broker, turn by turn, and sends what each turn decided.
+
+A turn is one database transaction (`webfront.scheduling.turn`). Messages are acknowledged after it is committed, orders
+published after that. So whatever line this process dies on, a message that was not applied comes again, an applied one
+that comes again changes nothing, and an order that was not published is found by the sweep of whoever takes over.
+
+Messages that come while a turn runs wait for the next one: a busy scheduler makes large turns, an idle one answers a
+single message at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import logging
+import os
+import platform
+import signal
+import time
+from collections.abc import Callable
+from typing import Final
+
+import peewee
+
+from webfront.broker.topology import declare_platform
+from webfront.database import models
+from webfront.database.connection import open_database
+from webfront.errors import Unavailable
+from webfront.scheduling.events import Conclusion
+from webfront.scheduling.fleet import Key
+from webfront.scheduling.inbox import Inbox, Item, Source
+from webfront.scheduling.leadership import Deposed, Leadership
+from webfront.scheduling.turn import Input, Output, Turns
+from webfront.settings import Settings
+from wire import topology
+from wire.broker import Broker, BrokerError, BrokerLost, Delivery, QueueLocked, Unroutable
+from wire.logs import LogShipper
+from wire.messages import Cancel, Cause, Submitted, encode
+
+_log = logging.getLogger(__name__)
+
+_BATCH: Final = 300
+"""Messages of each queue in one turn."""
+
+_SWEEP_S: Final = 1.0
+_STANDBY_S: Final = 1.0
+_NOTE_S: Final = 0.2
+"""How long the broker's confirms may wait for a turn that notes them."""
+
+_FIRST_PAUSE_S: Final = 0.1
+_LONGEST_PAUSE_S: Final = 5.0
+
+_DATABASE_TROUBLE: Final = (peewee.OperationalError, peewee.InterfaceError, peewee.InternalError)
+"""The database, not the message: the same turn may succeed later."""
+
+
+def run(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT. Raises `Unavailable` when the database cannot be used, or another has taken over."""
+    open_database(settings.database_url, settings.database_password_file)
+    try:
+        asyncio.run(_run(settings))
+    finally:
+        models.database.close()
+
+
+async def _run(settings: Settings) -> None:
+    scheduler = Scheduler(settings)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, scheduler.stop)
+    await scheduler.run()
+
+
+class Scheduler:
+    """One scheduler: on standby until it holds the exclusive queue, then at work until the connection breaks."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        address = settings.broker_address()
+        self._leadership = Leadership(f"{platform.node()}:{os.getpid()}")
+        self._turns = Turns(settings, self._leadership)
+        self._inbox = Inbox(address.user)
+        self._broker = Broker(address, name="skerry scheduler", on_connected=self._begin, on_lost=self._lost)
+        self._conclusions: list[Conclusion] = []
+        self._published: list[tuple[Key, float]] = []
+        self._in_flight: set[Key] = set()
+        self._working = False
+        self._scheduled = False
+        self._sweep_due = False
+        self._one_by_one = False
+        """After a turn that failed for no fault of the database: find the message that causes it."""
+        self._pause = 0.0
+        self._paused = False
+        self._note_timer: asyncio.TimerHandle | None = None
+        self._stopping = asyncio.Event()
+        self._failure: Unavailable | None = None
+        self._shipper: LogShipper | None = None
+
+    async def run(self) -> None:
+        """Work until `stop`. Raises `Unavailable` when another scheduler has taken over."""
+        loop = asyncio.get_running_loop()
+        self._shipper = LogShipper(self._broker, loop)
+        self._shipper.attach()
+        connection = asyncio.create_task(self._broker.run())
+        sweeps = asyncio.create_task(self._sweep())
+        stopped = asyncio.create_task(self._stopping.wait())
+        await asyncio.wait({connection, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        self._working = False
+        for task in (sweeps, stopped):
+            task.cancel()
+        await self._broker.stop()
+        await connection
+        if self._failure is not None:
+            raise self._failure
+
+    def stop(self) -> None:
+        """End: what was not applied stays with the broker."""
+        self._stopping.set()
+
+    async def _begin(self) -> None:
+        """Connected: wait for the leadership, take over, and begin to consume."""
+        await declare_platform(self._broker)
+        if self._shipper is not None:
+            self._shipper.flush_waiting()
+        told = False
+        while True:
+            try:
+                await self._broker.declare_queue(topology.LEADER, durable=False, exclusive=True)
+                break
+            except QueueLocked:
+                if not told:
+                    _log.info("another scheduler works; this one stands by")
+                told = True
+                await asyncio.sleep(_STANDBY_S)
+        await self._take_over()
+        self._turns.distrust()
+        self._turns.leases.reset()
+        self._working = True
+        self._sweep_due = True  # which publishes what an earlier scheduler left unpublished
+        self._wake()
+        for source in Source:
+            await self._broker.consume(source.queue, functools.partial(self._receive, source), prefetch=source.prefetch)
+        _log.info("works as epoch %s", self._leadership.epoch, extra={"event.action": "scheduler.take_over"})
+
+    async def _take_over(self) -> None:
+        pause = _FIRST_PAUSE_S
+        while True:
+            try:
+                self._leadership.take_over(self._clock())
+            except _DATABASE_TROUBLE as error:
+                _log.warning("the database cannot be used, trying again: %s", error)
+                models.database.close()
+            else:
+                return
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE_S)
+            if not self._broker.connected:
+                raise BrokerLost("the connection broke while the database was away")
+
+    def _lost(self) -> None:
+        """The connection broke: with it went the leadership, and the right to acknowledge what is in the inbox."""
+        self._working = False
+        self._leadership.resign()
+        self._inbox.clear()
+        self._one_by_one = False
+
+    def _receive(self, source: Source, delivery: Delivery) -> None:
+        self._inbox.put(source, delivery)
+        self._wake()
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(_SWEEP_S)
+            if self._working and self._broker.connected:
+                self._turns.leases.tick(asyncio.get_running_loop().time())
+                self._sweep_due = True
+                self._wake()
+
+    def _wake(self) -> None:
+        """Have a turn soon: after everything that this pass of the event loop still brings."""
+        if self._working and not self._scheduled and not self._paused:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._scheduled = False
+        if not self._working or not self._broker.connected:
+            return
+        items = self._inbox.oldest(1 if self._one_by_one else _BATCH)
+        if self._one_by_one:
+            items = items[:1]
+        # Lists are taken whole and given back if the turn comes to nothing.
+        conclusions, self._conclusions = self._conclusions, []
+        published, self._published = self._published, []
+        sweep, self._sweep_due = self._sweep_due, False
+        given = Input(conclusions=conclusions, published=published)
+        careful = self._one_by_one and bool(items)
+        try:
+            self._inbox.read_into(items, given)
+            output = self._turns.take(
+                given, self._clock(), sweep=sweep and not careful, place=not careful, in_flight=self._in_flight
+            )
+        except Exception as error:
+            self._conclusions[:0] = conclusions
+            self._published[:0] = published
+            self._sweep_due = self._sweep_due or sweep
+            self._came_to_nothing(error, items, careful=careful)
+            return
+        self._pause = 0.0
+        self._inbox.done(items, self._broker)
+        self._send(output)
+        if self._one_by_one and not self._inbox:
+            self._one_by_one = False
+            self._sweep_due = True
+        if self._inbox or self._sweep_due:
+            self._wake()
+
+    def _came_to_nothing(self, error: Exception, items: list[Item], *, careful: bool) -> None:
+        """Nothing was changed and nothing acknowledged. What to do depends on whose fault it was."""
+        if isinstance(error, Deposed):
+            self._failure = Unavailable(f"{error.args[0]}; start this one again to have it stand by")
+            self.stop()
+            return
+        if isinstance(error, _DATABASE_TROUBLE):
+            _log.warning("the database cannot be used, trying again: %s", error)
+            models.database.close()
+        elif careful:
+            # This message alone does it: let go of it, or it would hold up all the others for ever.
+            _log.error("a message on %s cannot be applied: %s", items[0].source.queue, error, exc_info=error)
+            self._inbox.done(items, self._broker)
+            self._wake()
+            return
+        else:
+            _log.error("a turn failed, its messages are taken one by one: %s", error, exc_info=error)
+            self._one_by_one = bool(items)
+            # The scheduler's own notes may be at fault too; the sweep and the leases come to the same again.
+            self._conclusions.clear()
+            self._published.clear()
+        self._pause = min(max(self._pause * 2, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
+        self._paused = True
+        asyncio.get_running_loop().call_later(self._pause, self._resume)
+
+    def _resume(self) -> None:
+        self._paused = False
+        self._wake()
+
+    def _send(self, output: Output) -> None:
+        for node, order in output.orders:
+            key = (order.job, order.attempt)
+            self._in_flight.add(key)
+            future = self._broker.publish(topology.JOBS, node, encode(order), mandatory=True)
+            future.add_done_callback(functools.partial(self._order_done, key, node))
+        for one in output.cancels:
+            message = encode(Cancel(job=one.job, attempt=one.attempt))
+            self._broker.publish_unconfirmed(topology.CONTROL, one.node, message)
+        for token in output.fences:
+            self._broker.publish(topology.EVENTS, "", encode(Submitted(job=token)))
+
+    def _order_done(self, key: Key, node: str, future: asyncio.Future[None]) -> None:
+        self._in_flight.discard(key)
+        error: BaseException | None = None
+        with contextlib.suppress(asyncio.CancelledError):
+            error = future.exception()
+        if error is None and not future.cancelled():
+            self._published.append((key, self._clock()))
+            # No hurry: until it is noted, a successor would merely publish it again.
+            if self._note_timer is None:
+                self._note_timer = asyncio.get_running_loop().call_later(_NOTE_S, self._note)
+        elif isinstance(error, Unroutable):
+            words = f"{node} has no queue that takes its orders"
+            self._conclusions.append(Conclusion(*key, Cause.REJECTED, words, only_unclaimed=True))
+            self._wake()
+        elif isinstance(error, BrokerError):
+            _log.debug("an order to %s was not confirmed: %s", node, error)
+
+    def _note(self) -> None:
+        self._note_timer = None
+        if self._published:
+            self._wake()

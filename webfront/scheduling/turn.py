@@ -1,0 +1,201 @@
+"""One turn of the scheduler: what came in, applied in one transaction; what is to go out, once it is committed.
+
+Nothing here waits and nothing here speaks to the broker. If a turn's transaction comes to nothing, the mirrors in
+memory are read again before the next one, and the same input may simply be given again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+from collections.abc import Collection
+from typing import Final
+
+import msgspec
+
+from webfront.database.connection import transaction
+from webfront.jobs.lifecycle import LIVE_JOBS, AttemptState
+from webfront.scheduling import bulk
+from webfront.scheduling.events import Conclusion, EventBook, Unwanted
+from webfront.scheduling.fleet import Fleet, Key, Live
+from webfront.scheduling.health import Health
+from webfront.scheduling.joblog import Coverage
+from webfront.scheduling.leadership import Leadership
+from webfront.scheduling.leases import Leases
+from webfront.scheduling.ledger import Ledger, OrderRow
+from webfront.scheduling.placing import explain_waiting, place_queued
+from webfront.scheduling.versions import Versions
+from webfront.settings import Settings
+from wire.messages import Cause, Events, Heartbeat, Order
+
+CLAIM_OVERDUE_S: Final = 30.0
+"""An order that a living node has not claimed by then is sent once more: the first may have gone with a lost queue."""
+
+_CANCELS: Final = (
+    "SELECT j.id, a.number, a.node FROM job j JOIN attempt a ON a.job_id = j.id AND a.number = j.attempts "
+    "WHERE j.state IN (?*) AND j.cancel_requested = 1"
+)
+_ORDERS: Final = "SELECT id, input, parameters FROM job WHERE id IN (?*)"
+
+
+@dataclasses.dataclass(slots=True)
+class Input:
+    """What one turn takes in."""
+
+    events: list[tuple[str, Events]] = dataclasses.field(default_factory=list)
+    """Each with the node that sent it, in the order they came."""
+    fences: list[str] = dataclasses.field(default_factory=list)
+    """Tokens of fences that came back among these events."""
+    beats: list[tuple[str, Heartbeat]] = dataclasses.field(default_factory=list)
+    conclusions: list[Conclusion] = dataclasses.field(default_factory=list)
+    published: list[tuple[Key, float]] = dataclasses.field(default_factory=list)
+    """Orders the broker has confirmed, and when."""
+
+
+@dataclasses.dataclass(slots=True)
+class Output:
+    """What is to be sent now that the turn is committed."""
+
+    orders: list[tuple[str, Order]] = dataclasses.field(default_factory=list)
+    """Each with its node."""
+    cancels: set[Unwanted] = dataclasses.field(default_factory=set)
+    fences: list[str] = dataclasses.field(default_factory=list)
+
+
+class Turns:
+    """The scheduler's state in memory, and the turns that change it together with the database."""
+
+    def __init__(self, settings: Settings, leadership: Leadership) -> None:
+        self._leadership = leadership
+        self._versions = Versions()
+        self._coverage = Coverage()
+        self.leases = Leases()
+        self.fleet = Fleet(settings.score, settings.node_backlog, self._versions)
+        self._health = Health(
+            self.fleet, self.leases, suspect_s=settings.heartbeat_suspect_s, dead_s=settings.heartbeat_dead_s
+        )
+        self._book = EventBook(self.fleet, self._health, self.leases, self._coverage, self._versions)
+        self._suspect_s = settings.heartbeat_suspect_s
+        self._stale = True
+
+    def distrust(self) -> None:
+        """Read everything again before the next turn: at takeover, and after a transaction that came to nothing."""
+        self._stale = True
+
+    def take(self, given: Input, now: float, *, sweep: bool, place: bool, in_flight: Collection[Key] = ()) -> Output:
+        """Apply what came, in one transaction. With `sweep`, also look after everything that time brings about.
+
+        `in_flight` are the orders whose confirm is still awaited. Raises `Deposed`, peewee's errors, or whatever a
+        poisonous message causes; then nothing was changed.
+        """
+        try:
+            with transaction():
+                self._leadership.check()
+                if self._stale:
+                    self._coverage.forget_all()
+                    self.fleet.load()
+                    self._stale = False
+                output = self._within(given, now, sweep=sweep, place=place, in_flight=in_flight)
+        except BaseException:
+            self._stale = True
+            raise
+        return output
+
+    def _within(self, given: Input, now: float, *, sweep: bool, place: bool, in_flight: Collection[Key]) -> Output:
+        output = Output()
+        ledger = Ledger()
+        for (job, number), at in given.published:
+            ledger.note_published(job, number, at)
+            if (live := self.fleet.live.get((job, number))) is not None:
+                live.published_at = at
+        conclusions = list(given.conclusions)
+        if sweep:
+            self.fleet.refresh()
+            conclusions.extend(self._judge(now))
+        output.cancels |= self._book.apply(ledger, given.events, conclusions, now)
+        # Only after the events that came with them: see `Leases`.
+        lost = [self._no_longer_held(key) for token in given.fences for key in self.leases.fence_returned(token)]
+        if lost:
+            self._book.apply(ledger, [], lost, now)
+        ledger.flush()
+        self._hear(given.beats, output, now)
+        if sweep:
+            output.cancels |= {Unwanted(node, job, n) for job, n, node in bulk.rows(_CANCELS, list(LIVE_JOBS))}
+            output.orders.extend(self._orders(self._unclaimed(now, in_flight)))
+        if place:
+            # A ledger of its own: it reads rows that the first one has written.
+            placed = Ledger()
+            place_queued(placed, self.fleet, self._versions, now)
+            placed.flush()
+            output.orders.extend((row.node, self._order(row)) for row in placed.orders)
+            if sweep:
+                explain_waiting(self.fleet, self._versions, now)
+        self.fleet.flush()
+        return output
+
+    def _hear(self, beats: list[tuple[str, Heartbeat]], output: Output, now: float) -> None:
+        if any(name not in self.fleet.nodes for name, _ in beats):
+            self.fleet.refresh()
+        for name, beat in beats:
+            node = self.fleet.nodes.get(name)
+            held = {(one.job, one.attempt) for one in beat.held}
+            if node is not None:
+                self._health.heard(node)
+                self.fleet.beat(node, beat, now)
+            for key in held:
+                live = self.fleet.live.get(key)
+                if live is None or live.node != name:
+                    output.cancels.add(Unwanted(name, *key))
+            doubted = self.leases.doubt(held, beat.at, self.fleet.on_node(name))
+            if doubted:
+                token = secrets.token_hex(8)
+                self.leases.fence(token, doubted)
+                output.fences.append(token)
+
+    def _judge(self, now: float) -> list[Conclusion]:
+        """The attempts that are lost with their nodes."""
+        lost = {name: f"{name} has sent no heartbeat for too long" for name in self._health.sweep(now)}
+        return [
+            Conclusion(one.job, one.number, Cause.NODE_LOST, lost.get(one.node) or f"{one.node} was removed")
+            for one in self.fleet.live.values()
+            if one.node in lost or one.node not in self.fleet.nodes
+        ]
+
+    def _no_longer_held(self, key: Key) -> Conclusion:
+        live = self.fleet.live.get(key)
+        node = live.node if live is not None else "the node"
+        return Conclusion(*key, Cause.NODE_LOST, f"{node} lives, and no longer has this attempt")
+
+    def _unclaimed(self, now: float, in_flight: Collection[Key]) -> list[Live]:
+        """Attempts whose order has to be sent (again): what a crash left unpublished, and what was never claimed."""
+        found = []
+        for key, one in self.fleet.live.items():
+            if one.state is not AttemptState.PLACED or key in in_flight:
+                continue
+            overdue = one.published_at is not None and now - one.published_at > CLAIM_OVERDUE_S
+            if one.published_at is None or (overdue and self.leases.silence(one.node) < self._suspect_s):
+                found.append(one)
+        return found
+
+    def _orders(self, attempts: list[Live]) -> list[tuple[str, Order]]:
+        if not attempts:
+            return []
+        jobs = {row[0]: row for row in bulk.rows(_ORDERS, [one.job for one in attempts])}
+        orders = []
+        for one in attempts:
+            if (row := jobs.get(one.job)) is not None:
+                parameters = msgspec.json.decode(row[2])
+                order = OrderRow(one.job, one.number, one.node, one.app_version_id, row[1], parameters)
+                orders.append((one.node, self._order(order)))
+        return orders
+
+    def _order(self, row: OrderRow) -> Order:
+        version = self._versions[row.app_version_id]
+        return Order(
+            job=row.job,
+            attempt=row.attempt,
+            app=version.ref,
+            resources=version.resources,
+            input=row.input,
+            parameters=row.parameters,
+        )
