@@ -92,7 +92,7 @@ def _end_with(parent: int) -> None:
 
 
 def _use_own_temporary_folder(folder: Path) -> None:
-    """Spool uploads in a folder of ours, not in a /tmp that may be small and in memory. What lies there is left over."""
+    """Spool uploads in a folder of ours, not in a /tmp that may be small and in memory; what is in it is left over."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700, parents=True)
     tempfile.tempdir = str(folder)

@@ -48,7 +48,7 @@ _TRANSPORT: Final = ("Strict-Transport-Security", "max-age=31536000")
 StartResponse = Callable[..., Any]
 
 
-class WebFront(bottle.Bottle):
+class WebFront(bottle.Bottle):  # type: ignore[misc]  # bottle has no types
     """The application: a Bottle app whose every answer has the security headers, and whose every body is bounded."""
 
     def __init__(self, settings: Settings) -> None:

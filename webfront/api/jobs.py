@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import quote
 
 import bottle
@@ -75,9 +76,7 @@ def register(app: bottle.Bottle, services: Services) -> None:
 
 def attachment(download: Download) -> bottle.HTTPResponse:
     """The file, as one that a browser saves rather than shows: it is a stranger's."""
-    plain = "".join(
-        letter if letter.isalnum() and letter.isascii() or letter in "._-" else "_" for letter in download.name
-    )
+    plain = re.sub(r"[^A-Za-z0-9._-]", "_", download.name)
     return bottle.HTTPResponse(
         download.file,
         **{
