@@ -131,10 +131,9 @@ class _Performance:
             self._rows.flush()
             return self._should_stop()
 
-        ending = run(what, teller.hear, between)
-        teller.finish()
-        match ending:
+        match run(what, teller.hear, between):
             case Ending.SUCCEEDED if teller.tasks_ended:
+                teller.finish()
                 return None
             case Ending.SUCCEEDED:
                 teller.fail(NOTHING_RAN)
@@ -144,6 +143,7 @@ class _Performance:
                 teller.fail(TOO_LONG)
             case Ending.FAILED if teller.failure is None:
                 teller.fail(explain_output(teller.output, self._target(node)))
+        teller.finish()
         return teller.failure
 
     def _sources(self) -> tuple[Path, Path]:

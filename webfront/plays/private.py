@@ -26,6 +26,7 @@ MARK: Final = "SKERRY_PLAY_DIR"
 
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108 - what lies below is checked to be ours alone
 _PREFIX: Final = "play-"
+_PASSES: Final = 10
 _SSH: Final = (b"ssh", b"ssh-agent", b"ssh-add")
 
 
@@ -59,30 +60,29 @@ def private_directory(base: Path, play_id: int) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        # If this process dies before this line, the next start of the plays process does the same in `clear`.
-        _end(folder)
+        # If this process dies before this line, the play's tether does the same, or else the next start, in `clear`.
+        finish(folder)
 
 
 def clear(base: Path) -> None:
     """End and remove what plays left behind whose process died. Only while no play of `base` runs."""
     for folder in base.glob(f"{_PREFIX}*"):
-        _end(folder)
+        finish(folder)
 
 
-def _end(folder: Path) -> None:
-    kill_marked(folder)
-    shutil.rmtree(folder, ignore_errors=True)
-    if folder.exists():
-        # Something wrote into it while it was being removed.
-        kill_marked(folder)
-        shutil.rmtree(folder)
+def finish(folder: Path) -> None:
+    """Kill Ansible's and ssh's processes that carry this directory's mark, and remove it.
 
-
-def kill_marked(folder: Path) -> int:
-    """Kill Ansible's and ssh's processes that carry this directory's mark. Returns how many.
-
-    Others stay: a package that a play installed on this machine may have started its service from there.
+    Other processes stay: a package that a play installed on this machine may have started its service from there.
     """
+    # Again until none is found: one may have forked while its like was being killed.
+    for _ in range(_PASSES):
+        if not _kill_marked(folder):
+            break
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _kill_marked(folder: Path) -> int:
     mark = f"{MARK}={folder}".encode()
     killed = 0
     for entry in Path("/proc").iterdir():
@@ -93,8 +93,9 @@ def kill_marked(folder: Path) -> int:
             pid_file = os.pidfd_open(int(entry.name))
             try:
                 # Read after the descriptor is open, so that the number cannot have passed on to another process.
-                marked = mark in (entry / "environ").read_bytes().split(b"\0")
-                if marked and _is_of_ansible((entry / "cmdline").read_bytes()):
+                cmdline = (entry / "cmdline").read_bytes()
+                marked = mark in (entry / "environ").read_bytes().split(b"\0") and _is_of_ansible(cmdline)
+                if marked or _is_kept_connection(cmdline, folder):
                     signal.pidfd_send_signal(pid_file, signal.SIGKILL)
                     killed += 1
             finally:
@@ -103,6 +104,9 @@ def kill_marked(folder: Path) -> int:
 
 
 def _is_of_ansible(cmdline: bytes) -> bool:
-    program = cmdline.split(b"\0", 1)[0].rpartition(b"/")[2]
-    # A connection that ssh keeps open for others calls itself `ssh: PATH [mux]`.
-    return b"ansible" in cmdline.lower() or program in _SSH or cmdline.startswith(b"ssh: ")
+    return b"ansible" in cmdline.lower() or cmdline.split(b"\0", 1)[0].rpartition(b"/")[2] in _SSH
+
+
+def _is_kept_connection(cmdline: bytes, folder: Path) -> bool:
+    # It calls itself `ssh: FOLDER/cp/... [mux]`, and writes that over the start of its environment.
+    return cmdline.startswith(b"ssh: " + os.fsencode(folder) + b"/")

@@ -90,7 +90,8 @@ def _configure(what: Run) -> ansible_runner.RunnerConfig:
         ssh_key=what.private_key or None,
     )
     config.prepare()
-    config.command = [sys.executable, "-I", str(Path(tether.__file__)), str(os.getpid()), *config.command]
+    tie = [sys.executable, "-I", str(Path(tether.__file__)), str(os.getpid()), str(folder)]
+    config.command = [*tie, *config.command]
     return config
 
 
