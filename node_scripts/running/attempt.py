@@ -1,0 +1,99 @@
+"""A launched attempt, from the agent's side: the keeper that may still be at work, the log, the end."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from node_scripts.running import results
+from node_scripts.running.interface import Ended
+from node_scripts.running.keeper import KeeperHandle
+from node_scripts.running.logfile import LogReader, count_lines
+from node_scripts.running.processes import end_strays
+from node_scripts.running.rooms import Exit, Room, write_record
+from node_scripts.running.users import kill_user
+from wire.messages import Cause, Order, OutputFile
+
+_KILLED: Final = Exit(Cause.NODE_LOST, "the process that watched over the app was killed on the node")
+
+
+class SandboxAttempt:
+    """One launched attempt: a keeper that may still be at work, and the folder."""
+
+    def __init__(self, order: Order, room: Room, share: Path, *, handle: KeeperHandle | None) -> None:
+        self._order = order
+        self._room = room
+        self._results = share / "results" / order.job
+        self._handle = handle
+        self._log = LogReader(room.log)
+
+    @property
+    def job(self) -> str:
+        return self._order.job
+
+    @property
+    def attempt(self) -> int:
+        return self._order.attempt
+
+    async def wait(self) -> None:
+        """See `RunningAttempt.wait`."""
+        if self._handle is not None:
+            await self._handle.wait()
+
+    def cancel(self) -> None:
+        """See `RunningAttempt.cancel`."""
+        if self._handle is not None:
+            self._handle.cancel()
+
+    def read_log(self, after: int, limit: int = 500) -> list[str]:
+        """See `RunningAttempt.read_log`."""
+        return self._log.read(after, limit, whole=self._handle is None or self._handle.ended)
+
+    async def finish(self) -> Ended:
+        """See `RunningAttempt.finish`. Raises OSError while the share cannot take the results: call it again."""
+        return await asyncio.to_thread(self._finish)
+
+    def discard(self) -> None:
+        """See `RunningAttempt.discard`."""
+        self._log.close()
+        self._room.remove()
+
+    def _finish(self) -> Ended:
+        before = self._room.read_ended()
+        if before is not None:
+            return before
+        owner = self._room.app_user()
+        end = self._room.read_exit()
+        if end is None:
+            end = _KILLED
+            # Without a keeper its app died by PDEATHSIG, but not what the app had started.
+            if owner is not None:
+                kill_user(owner)
+            end_strays(job_variables(self._order))
+        cause, message = end.cause, end.message
+        outputs: tuple[OutputFile, ...] = ()
+        if cause is Cause.OK:
+            try:
+                outputs = results.commit(
+                    self._room.outputs,
+                    self._order.app.outputs,
+                    self._results,
+                    self._order.attempt,
+                    owner=owner,
+                    limit_mb=self._order.resources.disk_mb,
+                )
+            except results.ResultsRefused as refused:
+                cause, message = Cause.APP_ERROR, str(refused)
+        ended = Ended(cause, message, end.exit_code, outputs, count_lines(self._room.log), end.usage)
+        # From here on the slot's user may be the next job's: nothing in here is for it.
+        with suppress(FileNotFoundError):
+            self._room.box.chmod(0o700)
+        write_record(self._room.ended, ended)
+        return ended
+
+
+def job_variables(order: Order) -> dict[str, str]:
+    """The variables that tell the app, and us, which attempt a process belongs to."""
+    return {"SKERRY_JOB": order.job, "SKERRY_ATTEMPT": str(order.attempt), "SKERRY_APP": order.app.name}

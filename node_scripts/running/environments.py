@@ -1,0 +1,267 @@
+"""The cache: per app version its files, copied from the share, and its virtual environment, made once.
+
+    cache/<version>.lock    held shared by everyone who uses the entry, alone by who builds or removes it
+    cache/<version>/        `app` (the files), `env` (the virtual environment, if it has requirements)
+    cache/<version>/entry.json   written last: without it the entry is a ruin, and is built again
+    cache/bare-<hash>/      the virtual environment of every app without requirements
+    cache/tools/            pip
+
+An entry is built where it will stand, since a virtual environment cannot be moved (its scripts name their interpreter),
+under the lock, and is there once its record is. An app's files belong to root and a group of its version's own, which
+only jobs of that version are given. Keepers inherit the shared lock, so what is in use is never removed, whichever
+agent works with the cache.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from node_scripts.running import files, installer
+from node_scripts.running.interpreter import Interpreter
+from node_scripts.running.limits import MB
+from node_scripts.running.processes import disk_bytes
+from node_scripts.running.rooms import FolderLock, Room, plain_name, write_record
+from node_scripts.running.users import User
+from wire.messages import AppRef
+
+_LOOK_AGAIN_S: Final = 0.02
+_GROUPS: Final = 384
+_GROUPS_ABOVE: Final = 200
+"""Where the groups of app versions begin, above the user ids of the slots."""
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """What `entry.json` says."""
+
+    python: str
+    size: int
+    gid: int | None = None
+    has_environment: bool = False
+
+
+class Lease:
+    """The use of one cached app version, until `close` and until every keeper that inherited `lock` is gone."""
+
+    def __init__(self, app: Path, environment: Path, gid: int | None, lock: FolderLock) -> None:
+        self.app = app
+        self.environment = environment
+        self.gid = gid
+        self.lock = lock
+
+    def close(self) -> None:
+        self.lock.close()
+
+
+class Environments:
+    """The cache of one folder. Several agents may share it."""
+
+    def __init__(
+        self,
+        folder: Path,
+        apps: Path,
+        *,
+        interpreter: Interpreter,
+        uid_base: int,
+        most_apps: int,
+        most_mb: int,
+        covered: tuple[Path, ...] | None,
+    ) -> None:
+        """`apps` is the share's folder of them. `covered` is what builds must not see, or None without mounts."""
+        self._folder = folder
+        self._apps = apps
+        self._interpreter = interpreter
+        self._groups = uid_base + _GROUPS_ABOVE
+        self._most_apps = most_apps
+        self._most_bytes = most_mb * MB
+        self._covered = covered
+        folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+        self._tools = folder / "tools"
+        self._tools.mkdir(mode=0o755, exist_ok=True)
+        self._bare = folder / f"bare-{hashlib.sha256(interpreter.identity.encode()).hexdigest()[:16]}"
+        self._make_bare()
+
+    async def acquire(
+        self, app: AppRef, user: User | None, room: Room, slot: int, preparing: Callable[[str], None]
+    ) -> Lease:
+        """The app's files and environment, built if need be, kept from removal by the lease.
+
+        Raises `InstallFailed` for requirements that cannot be installed, OSError for the node's or share's troubles.
+        """
+        version = plain_name(app.version)
+        said = False
+        while True:
+            lock = self._lock(version, shared=True)
+            entry = self._whole(version, app) if lock is not None else None
+            if lock is not None and entry is not None:
+                os.utime(lock.fd)  # the order in which entries are removed
+                environment = self._folder / version / "env" if entry.has_environment else self._bare
+                return Lease(self._folder / version / "app", environment, entry.gid, lock)
+            if lock is not None:
+                lock.close()
+                lock = self._lock(version, shared=False)
+            if lock is not None:
+                # The lock is let go before it is taken for use; whoever comes in between only makes us look again.
+                try:
+                    if self._whole(version, app) is None:
+                        await self._build(app, user, room, lock, slot, preparing)
+                finally:
+                    lock.close()
+                continue
+            if not said:
+                said = True
+                preparing("waiting for the app's environment, which is being made for another job")
+            await asyncio.sleep(_LOOK_AGAIN_S)
+
+    async def _build(
+        self, app: AppRef, user: User | None, room: Room, lock: FolderLock, slot: int, preparing: Callable[[str], None]
+    ) -> None:
+        entry = self._folder / app.version
+        began = time.monotonic()
+        try:
+            await asyncio.to_thread(self._make_room, entry)
+            await _copied(self._apps / app.version, entry / "app")
+            gid = self._free_group(app.version) if user is not None else None
+            await asyncio.to_thread(_seal, entry, gid)
+            if app.requirements is not None:
+                preparing("installing requirements")
+                requirements = entry / "app" / files.inside(app.requirements)
+                self._interpreter.make_environment(entry / "env")
+                await installer.install(
+                    requirements,
+                    entry,
+                    entry / "env",
+                    pip=await asyncio.to_thread(installer.place_pip, self._tools),
+                    interpreter=self._interpreter,
+                    user=user.with_groups(*([gid] if gid is not None else [])) if user is not None else None,
+                    covered=self._covered,
+                    room=room,
+                    lock=lock,
+                    disk_mb=self._most_bytes // MB,
+                    slot=slot,
+                )
+                await asyncio.to_thread(shutil.rmtree, entry / "build")
+                await asyncio.to_thread(_seal, entry, gid)
+                room.log.write_text(f"[skerry] installed the requirements in {time.monotonic() - began:.1f} s\n")
+            size = await asyncio.to_thread(disk_bytes, [entry])
+            record = Entry(self._interpreter.identity, size, gid, app.requirements is not None)
+            await asyncio.to_thread(write_record, entry / "entry.json", record)
+        except BaseException:
+            # A failed or cancelled build leaves nothing behind; one that died is found without its record.
+            await asyncio.shield(asyncio.to_thread(shutil.rmtree, entry, ignore_errors=True))
+            raise
+        await asyncio.to_thread(self._trim, app.version)
+
+    def _make_room(self, entry: Path) -> None:
+        (entry / "entry.json").unlink(missing_ok=True)
+        shutil.rmtree(entry, ignore_errors=True)
+        entry.mkdir(mode=0o711)
+
+    def _make_bare(self) -> None:
+        if self._bare.is_dir():
+            return
+        beside = self._folder / f".bare.{os.getpid()}"
+        shutil.rmtree(beside, ignore_errors=True)
+        self._interpreter.make_environment(beside)
+        for path in (beside, *beside.rglob("*")):
+            if not path.is_symlink():
+                path.chmod(0o755 if path.is_dir() else 0o644)
+        try:
+            beside.rename(self._bare)
+        except OSError:  # another agent with the same cache was first
+            shutil.rmtree(beside, ignore_errors=True)
+            if not self._bare.is_dir():
+                raise
+
+    def _whole(self, version: str, app: AppRef) -> Entry | None:
+        try:
+            entry = msgspec.json.decode((self._folder / version / "entry.json").read_bytes(), type=Entry)
+        except (FileNotFoundError, msgspec.MsgspecError):
+            return None
+        fits = entry.python == self._interpreter.identity or not entry.has_environment
+        # An agent that was not root leaves files that a slot's user cannot read, and the other way round.
+        fits = fits and (entry.gid is not None) == (os.geteuid() == 0)
+        return entry if fits and entry.has_environment == (app.requirements is not None) else None
+
+    def _lock(self, version: str, *, shared: bool) -> FolderLock | None:
+        path = self._folder / f"{version}.lock"
+        while True:
+            lock = FolderLock.try_take(path, shared=shared)
+            if lock is None or os.fstat(lock.fd).st_nlink > 0:
+                return lock
+            lock.close()  # `_trim` removed the file meanwhile: this lock is one on nothing
+
+    def _free_group(self, version: str) -> int:
+        """The group of this version: found from its name, so that agents with different caches rarely share one."""
+        taken = set()
+        for path in self._folder.iterdir():
+            with suppress(OSError):
+                taken.add((path / "app").lstat().st_gid)
+        start = int.from_bytes(hashlib.sha256(version.encode()).digest()[:4])
+        for step in range(_GROUPS):
+            gid = self._groups + (start + step) % _GROUPS
+            if gid not in taken:
+                return gid
+        raise OSError("the cache holds too many app versions for a group each")
+
+    def _trim(self, newest: str) -> None:
+        """Remove what was used longest ago until the rest is within bounds; never what is in use, nor the newest."""
+        known: list[tuple[float, str, int]] = []
+        for path in self._folder.glob("*/entry.json"):
+            with suppress(OSError, msgspec.MsgspecError):
+                entry = msgspec.json.decode(path.read_bytes(), type=Entry)
+                version = path.parent.name
+                known.append(((self._folder / f"{version}.lock").stat().st_mtime, version, entry.size))
+        count, total = len(known), sum(size for _, _, size in known)
+        for _, version, size in sorted(known):
+            if count <= self._most_apps and total <= self._most_bytes:
+                return
+            if version == newest:
+                continue
+            lock = FolderLock.try_take(self._folder / f"{version}.lock")
+            if lock is None:
+                continue
+            (self._folder / version / "entry.json").unlink(missing_ok=True)
+            shutil.rmtree(self._folder / version, ignore_errors=True)
+            (self._folder / f"{version}.lock").unlink(missing_ok=True)
+            lock.close()
+            count, total = count - 1, total - size
+
+
+async def _copied(source: Path, target: Path) -> None:
+    """Copy a folder off the event loop; when cancelled, the thread is through before the cancellation goes on."""
+    copying = asyncio.ensure_future(asyncio.to_thread(files.copy_tree, source, target))
+    try:
+        await asyncio.shield(copying)
+    except asyncio.CancelledError:
+        with suppress(Exception):
+            await copying
+        raise
+
+
+def _seal(entry: Path, gid: int | None) -> None:
+    """Root's and the version's group's, who may read; nobody may write. Nothing for an agent that is not root.
+
+    Links are not followed, and set-user-id bits go: what stands in `env` was written by a stranger's code.
+    """
+    if gid is None:
+        return
+    for top in (entry / "app", entry / "env"):
+        for folder, folders, names in os.walk(top):
+            os.chown(folder, 0, gid)
+            os.chmod(folder, 0o750)  # noqa: PTH101, S103  pathlib is too dear for many thousands of files
+            for name in (*folders, *names):
+                path = os.path.join(folder, name)  # noqa: PTH118
+                mode = os.lstat(path).st_mode
+                os.lchown(path, 0, gid)
+                if name in names and not os.path.islink(path):  # noqa: PTH114
+                    os.chmod(path, 0o750 if mode & 0o100 else 0o640)  # noqa: PTH101

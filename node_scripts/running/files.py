@@ -1,0 +1,112 @@
+"""Copying files between the share and the node without ever following a link that someone laid."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+_CHUNK: Final = 2**20
+
+
+class UnsafePath(ValueError):
+    """A path that leads out of where it must stay, or a file that is no ordinary one. Its words are for a person."""
+
+
+def inside(name: str) -> PurePosixPath:
+    """The relative path of this name, if it stays inside the folder it is meant for. Raises `UnsafePath`."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or not path.parts or ".." in path.parts or "\0" in name:
+        raise UnsafePath(f"{name!r} leads out of the folder")
+    return path
+
+
+@contextlib.contextmanager
+def opened(root: Path, name: str) -> Iterator[int]:
+    """A descriptor of the ordinary file `name` below `root`, no part of the way being a link.
+
+    Raises `FileNotFoundError`, and `UnsafePath` for a link, a pipe, a device or a folder.
+    """
+    *folders, last = inside(name).parts
+    fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for part in folders:
+            fd = _step(fd, part, name, os.O_DIRECTORY)
+        fd = _step(fd, last, name, os.O_NONBLOCK)  # a pipe without a writer would hold us up for good
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise UnsafePath(f"{name} is not an ordinary file")
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def copy(source: int, target: Path, *, mode: int, sync: bool = False) -> tuple[int, str]:
+    """Copy what the descriptor reads into a new file; returns its size and SHA-256."""
+    digest = hashlib.sha256()
+    size = 0
+    out = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        while chunk := os.read(source, _CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
+            view = memoryview(chunk)
+            while view:
+                view = view[os.write(out, view) :]
+        os.fchmod(out, mode)
+        if sync:
+            os.fsync(out)
+    finally:
+        os.close(out)
+    return size, digest.hexdigest()
+
+
+def describe(path: Path) -> tuple[int, str]:
+    """Size and SHA-256 of a file of our own."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+        return file.tell(), digest.hexdigest()
+
+
+def copy_tree(source: Path, target: Path) -> int:
+    """Copy folders and ordinary files below `source` into the new folder `target`; returns the bytes copied.
+
+    Nobody but the owner may do anything with the copy yet, save that a file that was executable stays it. Links and
+    everything else are refused: an uploaded app has none.
+    """
+    target.mkdir(mode=0o700)
+    total = 0
+    with os.scandir(source) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                total += copy_tree(Path(entry.path), target / entry.name)
+            else:
+                with opened(source, entry.name) as fd:
+                    mode = 0o700 if os.fstat(fd).st_mode & 0o100 else 0o600
+                    total += copy(fd, target / entry.name, mode=mode)[0]
+    return total
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in this folder survive a loss of power."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _step(folder: int, part: str, name: str, flags: int) -> int:
+    try:
+        fd = os.open(part, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | flags, dir_fd=folder)
+    except NotADirectoryError as error:
+        raise UnsafePath(f"{name} is not reached through ordinary folders") from error
+    except OSError as error:
+        if error.errno in (40, 6):  # ELOOP: a link; ENXIO: a socket
+            raise UnsafePath(f"{name} is a link or a socket, not an ordinary file") from error
+        raise
+    os.close(folder)
+    return fd

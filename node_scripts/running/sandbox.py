@@ -1,0 +1,244 @@
+"""The room where an attempt runs: what the agent's core calls to prepare, launch, adopt and finish attempts.
+
+The app starts in `work`, a folder of its own where it may write and where the entries of its version's folder are
+linked: `python predict.py` finds the files beside the script by relative names and by `__file__`, and cannot change
+them for the next job. Its input is a copy, its output folder is empty. HOME is `work`, too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+from node_scripts.running import files, keeper, limits, view
+from node_scripts.running.app_process import Command
+from node_scripts.running.attempt import SandboxAttempt, job_variables
+from node_scripts.running.environments import Environments, Lease
+from node_scripts.running.installer import InstallFailed
+from node_scripts.running.interface import AttemptEnded, Ended, Prepared, Recovered, RunningAttempt
+from node_scripts.running.interpreter import Interpreter, clean_environment
+from node_scripts.running.keeper import KeeperHandle
+from node_scripts.running.processes import end_strays
+from node_scripts.running.rooms import LOG_BYTES, Exit, FolderLock, Room, is_locked, write_record
+from node_scripts.running.users import SlotUsers, User, kill_user, unreachable_part
+from wire.messages import Cause, Order
+
+
+class SandboxSettings(Protocol):
+    """What a `SandboxRunner` reads of the agent's settings."""
+
+    @property
+    def state_dir(self) -> Path: ...
+    @property
+    def share_dir(self) -> Path: ...
+    @property
+    def slots(self) -> int: ...
+    @property
+    def uid_base(self) -> int: ...
+    @property
+    def cache_apps(self) -> int: ...
+    @property
+    def cache_mb(self) -> int: ...
+    @property
+    def python(self) -> Path: ...
+
+
+class SandboxUnusable(RuntimeError):
+    """This node cannot run apps as it is set up; the message says what to change."""
+
+
+class _Prepared(Prepared):
+    def __init__(self, order: Order, slot: int, room: Room, user: User | None, lease: Lease | None) -> None:
+        self.order = order
+        self.slot = slot
+        self.room = room
+        self.user = user
+        self.lease = lease
+        """None when the attempt is over already and only its log and end are to be fetched."""
+
+
+class SandboxRunner:
+    """Runs attempts on this machine. One for each state folder; the caller sees to that."""
+
+    def __init__(self, settings: SandboxSettings) -> None:
+        """Asks the interpreter, makes the folders, tries which walls this machine has. Raises `SandboxUnusable`."""
+        self._share = settings.share_dir
+        self._attempts = settings.state_dir / "attempts"
+        self._attempts.mkdir(mode=0o711, parents=True, exist_ok=True)
+        self._users = SlotUsers(uid_base=settings.uid_base, slots=settings.slots, owner=settings.state_dir.resolve())
+        self._swept: set[int] = set()
+        self._interpreter = Interpreter.ask(settings.python)
+        cache = settings.state_dir / "cache"
+        kept = (self._attempts, cache, self._interpreter.prefix)
+        self._covered = self._walls((settings.state_dir, settings.share_dir, cache), kept)
+        self._environments = Environments(
+            cache,
+            settings.share_dir / "apps",
+            interpreter=self._interpreter,
+            uid_base=settings.uid_base,
+            most_apps=settings.cache_apps,
+            most_mb=settings.cache_mb,
+            covered=self._covered,
+        )
+
+    async def prepare(self, order: Order, slot: int, preparing: Callable[[str], None]) -> Prepared:
+        """See `Runner.prepare`."""
+        room = self._room(order)
+        lease: Lease | None = None
+        try:
+            user = self._users.take(slot)
+            self._sweep(slot, user)
+            room.make(user)
+            lease = await self._environments.acquire(order.app, user, room, slot, preparing)
+            if order.input is not None:
+                await asyncio.to_thread(self._fetch_input, order.input, room, user)
+            _link_app(lease.app, room.work)
+        except InstallFailed as failure:
+            if failure.cause is not Cause.APP_ERROR:
+                raise AttemptEnded(Ended(failure.cause, failure.message)) from failure
+            # The log says what failed, and only an attempt that was launched has its log fetched: so this one is
+            # "launched" in its end.
+            write_record(room.exit, Exit(failure.cause, failure.message))
+            return _Prepared(order, slot, room, None, None)
+        except (OSError, ValueError, RuntimeError) as error:
+            if lease is not None:
+                lease.close()
+            raise AttemptEnded(Ended(Cause.REJECTED, f"the node could not prepare it: {_words(error)}")) from error
+        except BaseException:
+            if lease is not None:
+                lease.close()
+            raise
+        return _Prepared(order, slot, room, user, lease)
+
+    async def launch(self, prepared: Prepared) -> RunningAttempt:
+        """See `Runner.launch`."""
+        if not isinstance(prepared, _Prepared):
+            raise TypeError("not prepared by this runner")
+        order, room, lease = prepared.order, prepared.room, prepared.lease
+        if lease is None:
+            return SandboxAttempt(order, room, self._share, handle=None)
+        lock = FolderLock.try_take(room.keeper)
+        if lock is None:
+            raise AttemptEnded(Ended(Cause.REJECTED, "another process holds the attempt's folder"))
+        claim = self._users.claim_fd(prepared.slot)
+        try:
+            handle = keeper.start(
+                self._command(prepared, lease),
+                keeper.Post(
+                    record=room.keeper,
+                    exit=room.exit,
+                    log=room.log,
+                    lock=lock.fd,
+                    held=(lease.lock.fd, *([claim] if claim is not None else [])),
+                ),
+            )
+        except OSError as error:
+            raise AttemptEnded(Ended(Cause.REJECTED, f"the node could not start a process: {_words(error)}")) from error
+        finally:
+            lock.close()
+            lease.close()
+        return SandboxAttempt(order, room, self._share, handle=handle)
+
+    def recover(self, order: Order, slot: int) -> RunningAttempt | Recovered:
+        """See `Runner.recover`."""
+        room = self._room(order)
+        user = self._users.take(slot)
+        with suppress(ProcessLookupError):
+            if is_locked(room.keeper):
+                self._swept.add(slot)  # the slot's processes are this attempt's
+                handle = KeeperHandle(room.wait_for_keeper_pid(), is_child=False)
+                # Still locked now: the descriptor is this keeper's and no later process's of the same number.
+                if is_locked(room.keeper):
+                    return SandboxAttempt(order, room, self._share, handle=handle)
+                handle.close()
+        self._sweep(slot, user)
+        if room.exit.exists() or room.ended.exists():
+            return SandboxAttempt(order, room, self._share, handle=None)
+        if room.keeper_pid() is None:
+            return Recovered.NOT_LAUNCHED
+        end_strays(job_variables(order))
+        return Recovered.LOST
+
+    def forget(self, order: Order) -> None:
+        """See `Runner.forget`."""
+        self._room(order).remove()
+
+    def close(self) -> None:
+        """Give back what is held machine-wide. Attempts run on."""
+        self._users.close()
+
+    def _room(self, order: Order) -> Room:
+        return Room(self._attempts, order.job, order.attempt)
+
+    def _walls(self, secret: tuple[Path, ...], kept: tuple[Path, ...]) -> tuple[Path, ...] | None:
+        if os.geteuid() != 0:
+            return None
+        if view.available():
+            return view.plan_covers(secret, kept)
+        for path in kept:
+            obstacle = unreachable_part(path.resolve())
+            if obstacle is not None:
+                raise SandboxUnusable(
+                    f"the users that apps run as cannot reach {path}: {obstacle} lets nobody else pass. Allow it with "
+                    f"chmod o+x {obstacle}, or give the agent the right to mount (CAP_SYS_ADMIN)"
+                )
+        return None
+
+    def _sweep(self, slot: int, user: User | None) -> None:
+        """Once after a start: end what an earlier life of the agent may have left in the slot (a half-made build)."""
+        if slot not in self._swept:
+            self._swept.add(slot)
+            if user is not None:
+                kill_user(user.uid)
+
+    def _fetch_input(self, name: str, room: Room, user: User | None) -> None:
+        target = room.inputs / files.inside(name).name
+        with files.opened(self._share, name) as fd:
+            files.copy(fd, target, mode=0o640)
+        if user is not None:
+            os.chown(target, 0, user.gid)
+
+    def _command(self, prepared: _Prepared, lease: Lease) -> Command:
+        order, room, user = prepared.order, prepared.room, prepared.user
+        argv = [str(lease.environment / "bin" / "python"), order.app.entrypoint]
+        if order.input is not None:
+            argv += ["--input", str(room.inputs / Path(order.input).name)]
+        argv += ["--output", str(room.outputs)]
+        for name, value in order.parameters.items():
+            argv += [f"--{name}", value]
+        seen = None
+        if self._covered is not None:
+            readable = (lease.app, lease.environment, room.inputs, self._interpreter.prefix)
+            writable = (room.work, room.outputs, room.temporary)
+            memory_mb = max(1, order.resources.memory_mb // 2)
+            seen = view.View(self._covered, readable, writable, room.temporary, memory_mb)
+        return Command(
+            argv=tuple(argv),
+            environment={
+                **clean_environment(lease.environment, home=room.work, temporary=room.temporary),
+                **limits.thread_variables(order.resources.cpus),
+                **job_variables(order),
+            },
+            directory=room.work,
+            resources=order.resources,
+            user=user.with_groups(lease.gid) if user is not None and lease.gid is not None else user,
+            view=seen,
+            measured=(room.work, room.outputs, room.temporary),
+            log_bytes=LOG_BYTES,
+            spread=prepared.slot if user is None else user.uid,
+        )
+
+
+def _link_app(app: Path, work: Path) -> None:
+    for entry in os.scandir(app):
+        (work / entry.name).symlink_to(entry.path)
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror} ({error.filename})" if error.filename else error.strerror
+    return str(error)
