@@ -29,4 +29,4 @@ def register(app: bottle.Bottle, services: Services) -> None:
         done = services.apps.upload(identity().account, file.file, file_name=file.raw_filename, name=name)
         actions.note("skerry.app", done.app)
         actions.note("skerry.app_version", done.version)
-        return reply(status=201 if done.created else 200, app=done.app, version=done.version, created=done.created)
+        return reply(code=201 if done.created else 200, app=done.app, version=done.version, created=done.created)

@@ -30,9 +30,9 @@ def read_json(kind: type[T]) -> T:
         raise InvalidInput("The body is not JSON.") from error
 
 
-def reply(*, status: int = 200, **fields: Any) -> bytes:
+def reply(*, code: int = 200, **fields: Any) -> bytes:
     """A JSON object with these fields."""
-    bottle.response.status = status
+    bottle.response.status = code
     bottle.response.content_type = "application/json"
     return msgspec.json.encode(fields)
 

@@ -13,4 +13,4 @@ def register(app: bottle.Bottle, services: Services) -> None:
     @app.get("/api/v1/health", access="public", database=False)
     def health() -> bytes:
         found = services.health()
-        return reply(status=200 if found.status == "ok" else 503, **msgspec.structs.asdict(found))
+        return reply(code=200 if found.status == "ok" else 503, **msgspec.structs.asdict(found))

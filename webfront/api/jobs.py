@@ -50,7 +50,7 @@ def register(app: bottle.Bottle, services: Services) -> None:
         )
         actions.note("skerry.job", job.id)
         actions.note("skerry.app", job.app)
-        return reply(status=202, job=job)
+        return reply(code=202, job=job)
 
     @app.get("/api/v1/jobs/<job_id>")
     def show(job_id: str) -> bytes:
@@ -59,7 +59,7 @@ def register(app: bottle.Bottle, services: Services) -> None:
     @app.post("/api/v1/jobs/<job_id>/cancel", action="job.cancel")
     def cancel(job_id: str) -> bytes:
         actions.note("skerry.job", job_id[:26])
-        return reply(status=202, job=jobs.cancel(identity().account, job_id))
+        return reply(code=202, job=jobs.cancel(identity().account, job_id))
 
     @app.get("/api/v1/jobs/<job_id>/log")
     def log(job_id: str) -> bytes:

@@ -58,24 +58,24 @@ def register(app: bottle.Bottle, services: Services) -> None:
                 slots=wish.slots,
             ),
         )
-        return reply(status=202, node=begun.node, play=begun.play)
+        return reply(code=202, node=begun.node, play=begun.play)
 
     @app.post("/api/v1/nodes/<name>/register", action="node.register")
     def create_again(name: str) -> bytes:
         actions.note("skerry.node", name)
         wish = read_json(Access) if bottle.request.content_length else Access()
         play = fleet.register_again(identity().account, name, Secrets(wish.private_key, wish.password))
-        return reply(status=202, play=play)
+        return reply(code=202, play=play)
 
     @app.post("/api/v1/nodes/<name>/drain", action="node.drain")
     def drain(name: str) -> bytes:
         actions.note("skerry.node", name)
-        return reply(status=202, play=fleet.drain(identity().account, name))
+        return reply(code=202, play=fleet.drain(identity().account, name))
 
     @app.delete("/api/v1/nodes/<name>", action="node.remove")
     def remove(name: str) -> bytes:
         actions.note("skerry.node", name)
-        return reply(status=202, play=fleet.remove(identity().account, name))
+        return reply(code=202, play=fleet.remove(identity().account, name))
 
     @app.post("/api/v1/nodes/<name>/activate", action="node.activate")
     def activate(name: str) -> bytes:
@@ -85,4 +85,4 @@ def register(app: bottle.Bottle, services: Services) -> None:
     @app.post("/api/v1/nodes/<name>/benchmark", action="node.benchmark")
     def benchmark(name: str) -> bytes:
         actions.note("skerry.node", name)
-        return reply(status=202, node=fleet.benchmark(identity().account, name))
+        return reply(code=202, node=fleet.benchmark(identity().account, name))

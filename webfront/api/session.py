@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bottle
 
+from webfront import actions
 from webfront.api.bodies import Wish, no_content, read_json, reply
 from webfront.errors import InvalidInput
 from webfront.guard import bearer_token, client_address, identity
@@ -22,7 +23,9 @@ def register(app: bottle.Bottle, services: Services) -> None:
         wish = read_json(SignIn)
         client = client_address(services.settings)
         token = services.accounts.issue_token(wish.user, wish.password, client=client, label=wish.label)
-        return reply(status=201, token=token.token, expires_at=token.expires_at)
+        # Only now: what was typed as a name in vain may be a password.
+        actions.note("user.name", token.account.name)
+        return reply(code=201, token=token.token, expires_at=token.expires_at)
 
     @app.delete("/api/v1/tokens/current", action="token.revoke")
     def revoke() -> str:
