@@ -25,11 +25,11 @@ def register(app: bottle.Bottle, services: Services) -> None:
     def form() -> str:
         return render("upload.html", error=None, typed={"name": ""}, max_mb=max_mb)
 
-    @app.post("/apps/upload", action="app.upload")
+    @app.post("/apps/upload", action="app.upload", upload=True)
     def upload() -> str | bottle.HTTPResponse:
         file, name = bottle.request.files.get("file"), bottle.request.forms.getunicode("name") or ""
         try:
-            if file is None or file.raw_filename in ("", "empty"):
+            if file is None:
                 raise InvalidInput("Choose the app's file first: a .zip, or a single .py.")
             done = services.apps.upload(
                 guard.identity().account, file.file, file_name=file.raw_filename, name=name.strip() or None

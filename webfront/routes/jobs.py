@@ -51,7 +51,7 @@ def register(app: bottle.Bottle, services: Services) -> None:
         parameters = jobs.get(guard.identity().account, like).parameters if like else {}
         return render("run.html", error=None, **_form(services, name, query.getunicode("version"), parameters))
 
-    @app.post("/jobs/new", action="job.submit")
+    @app.post("/jobs/new", action="job.submit", upload=True)
     def submit() -> str | bottle.HTTPResponse:
         forms = bottle.request.forms
         name, version = forms.getunicode("app") or "", forms.getunicode("version")
@@ -134,8 +134,7 @@ def given_parameters() -> dict[str, str]:
 
 def _input_file() -> InputFile | None:
     file = bottle.request.files.get("input")
-    # An empty file field comes as a file without a name.
-    return None if file is None or file.raw_filename in ("", "empty") else InputFile(file.raw_filename, file.file)
+    return None if file is None else InputFile(file.raw_filename, file.file)
 
 
 def _form(services: Services, name: str, version: str | None, parameters: dict[str, str]) -> dict[str, object]:
@@ -146,7 +145,7 @@ def _form(services: Services, name: str, version: str | None, parameters: dict[s
     return {
         "app": app,
         "version": shown,
-        "typed": {"values": parameters, "parameters": text},
+        "typed": {"given": parameters, "parameters": text},
         "max_mb": services.settings.max_upload_mb,
     }
 

@@ -42,17 +42,18 @@ def register(app: bottle.Bottle, services: Services) -> None:
 
     @app.get("/nodes/<name>")
     def node(name: str) -> str:
-        found, plays = fleet.node(name), fleet.plays(name)
+        found, plays, account = fleet.node(name), fleet.plays(name), guard.identity().account
+        may_change = account.is_admin or found.registered_by == account.name
         busy = next((play for play in plays if play.state in ("queued", "running")), None)
         return render(
             "node.html",
             node=found,
-            attempts=recent_attempts(guard.identity().account, name),
+            attempts=recent_attempts(account, name),
             plays=plays,
             busy_play=busy,
             play_words=nodewords.PLAYS_NOW,
             state_words=nodewords.STATES.get(found.state, ""),
-            actions=[] if busy else nodewords.actions(found),
+            actions=nodewords.actions(found) if may_change and not busy else [],
         )
 
     @app.post("/nodes/<name>/register", action="node.register_again")
@@ -94,8 +95,7 @@ def credentials() -> Secrets:
     """The key or the password in the form: pasted, or as a file. Kept in memory only. Raises `InvalidInput`."""
     forms, file = bottle.request.forms, bottle.request.files.get("private_key_file")
     pasted = (forms.getunicode("private_key") or "").replace("\r\n", "\n").strip()
-    # An empty file field comes as a file without a name.
-    if file is not None and file.raw_filename not in ("", "empty"):
+    if file is not None:
         try:
             key = file.file.read(_LARGEST_KEY + 1).decode("ascii").replace("\r\n", "\n").strip()
         except UnicodeDecodeError:

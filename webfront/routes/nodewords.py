@@ -54,18 +54,16 @@ class NodeAction:
 def actions(node: NodeView) -> list[NodeAction]:
     """What may be asked of a node in its state."""
     offered = []
-    if node.state in ("drained", "suspect", "dead"):
+    if node.state in ("drained", "draining", "suspect"):
         words = "It may get jobs again at once."
-        if node.state != "drained":
-            words = "It may get jobs again as soon as its heartbeat is heard."
         offered.append(NodeAction("activate", "Activate", words, f"Activate {node.name}"))
-    if node.state == "active":
+    if node.state in ("active", "suspect", "drained"):
         words = "It measures its speed on one core for a few seconds. Jobs that run there slow the figure down."
         offered.append(NodeAction("benchmark", "Measure again", words, "Measure now"))
-    if node.state in ("active", "suspect"):
+    if node.state in ("active", "suspect", "dead"):
         words = "It gets no new jobs and finishes those it has. You can activate it again afterwards."
         offered.append(NodeAction("drain", "Drain", words, f"Drain {node.name}"))
-    if node.state != "active" or not node.last_heartbeat_at:
+    if node.state in ("registering", "dead", "removed", "suspect"):
         words = "Its registration runs once more, with the platform's own key. What is right already stays as it is."
         offered.append(NodeAction("register", "Register again", words, f"Register {node.name} again"))
     if node.state != "removed":

@@ -114,7 +114,7 @@ def figure(value: float | None, digits: int = 1) -> str:
 def ago(at: float | None, now: Callable[[], float] = time.time) -> Markup:
     """A `<time>` that reads relative and carries the absolute time; the page's script keeps the words fresh."""
     if at is None:
-        return Markup(UNKNOWN)
+        return escape(UNKNOWN)
     moment = datetime.fromtimestamp(at, UTC)
     return Markup('<time datetime="{}" title="{}" data-ago>{}</time>').format(
         moment.isoformat(timespec="seconds"), moment.strftime("%d %B %Y, %H:%M:%S UTC"), relative(now() - at)
@@ -124,7 +124,7 @@ def ago(at: float | None, now: Callable[[], float] = time.time) -> Markup:
 def clock(at: float | None) -> Markup:
     """A `<time>` that reads as the time of day, in UTC until the page's script makes it local."""
     if at is None:
-        return Markup(UNKNOWN)
+        return escape(UNKNOWN)
     moment = datetime.fromtimestamp(at, UTC)
     return Markup('<time datetime="{}" title="{}" data-clock>{}</time>').format(
         moment.isoformat(timespec="milliseconds"),

@@ -1,0 +1,360 @@
+"""Rows as a busy week leaves them, for looking at pages: nodes in several states, plays, apps, and jobs of each end."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from webfront.accounts.users import create_user
+from webfront.apps.service import AppService
+from webfront.database.models import App, AppVersion, Attempt, Job, LogChunk, Node, Play, PlayEvent, User
+from webfront.jobs.identifiers import Ulids
+from webfront.scheduling.placement import NodeView, Wish, decide
+from webfront.scheduling.score import Pending, score
+from webfront.settings import ScoreSettings
+from wire.messages import Metrics
+
+PASSWORD = "a rock at sea, far out"
+DIGITS = b"""name: digits
+description: Reads handwritten digits, 8 by 8 pixels each, and says which they are.
+entrypoint: predict.py
+requirements: requirements.txt
+inputs: {required: true, accept: [.csv]}
+parameters:
+  threshold: {default: "0.5", description: Below this probability it says that it is unsure.}
+  top: {description: How many guesses to write for each digit.}
+resources: {memory_mb: 512, cpus: 1, timeout_s: 300}
+retries: {node_lost: 3}
+"""
+TRACEBACK = """reading measurements.csv
+Traceback (most recent call last):
+  File "/srv/skerry/apps/cache/4f1c/predict.py", line 41, in <module>
+    main()
+  File "/srv/skerry/apps/cache/4f1c/predict.py", line 33, in main
+    rows = [float(cell) for cell in line]
+ValueError: could not convert string to float: 'n/a'"""
+
+
+class Scratch:
+    """Fills the database that is open, and the share. `job[...]` and `play[...]` hold the ids by what they show."""
+
+    def __init__(self, share: Path, now: float) -> None:
+        self.share, self.now = share, now
+        self.job: dict[str, str] = {}
+        self.play: dict[str, int] = {}
+        self._ids = Ulids(lambda: self.now)
+        self.account = create_user("ada", PASSWORD, is_admin=True)
+
+    def fill(self) -> Scratch:
+        self.nodes()
+        self.plays()
+        self.apps()
+        self.jobs()
+        return self
+
+    def nodes(self) -> None:
+        self._node("alpha", "active", _metrics(12.4, 31.0, 8.2), slots=2, labels=["x86", "indoors"])
+        self._node("beta", "active", _metrics(91.3, 78.5, 15.9, events=1423.0), slots=4, labels=["gpu"])
+        self._node(
+            "gannet-cliff",
+            "suspect",
+            _metrics(55.0, 8.0, 3.9, temperature=81.0),
+            ago=19,
+            reason="no heartbeat for 19 s",
+        )
+        self._node("attic", "registering", None, reason="")
+        self._node(
+            "harbour",
+            "dead",
+            _metrics(70.0, 60.0, 4.0),
+            ago=3700,
+            reason="no heartbeat for 45 s; 2 attempts were given to other nodes",
+        )
+
+    def _node(
+        self,
+        name: str,
+        state: str,
+        metrics: Metrics | None,
+        *,
+        slots: int = 1,
+        labels: list[str] | None = None,
+        ago: float = 2.0,
+        reason: str = "",
+    ) -> None:
+        found = score(metrics, ScoreSettings(), Pending()) if metrics else None
+        Node.create(
+            name=name,
+            state=state,
+            state_reason=reason,
+            connection="local" if name == "alpha" else "ssh",
+            address="localhost" if name == "alpha" else f"{name}.lan.example",
+            ssh_user="root",
+            labels=labels or [],
+            host_key="ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGsEnq2nH0sXkq3oZ0n1v2m8mP0b9R5c7m0Qq3sD1f2K",
+            slots=slots,
+            arch="x86_64" if metrics else "",
+            agent_version="0.1.0" if metrics else "",
+            metrics=msgspec.to_builtins(metrics) if metrics else None,
+            score=msgspec.to_builtins(found) if found else None,
+            last_heartbeat_at=self.now - ago if metrics else None,
+            registered_by="ada",
+            created_at=self.now - 86400 * 3,
+        )
+
+    def plays(self) -> None:
+        steps = [
+            "Reach the machine",
+            "Check its Python",
+            "Check its clock",
+            "Check the room on its disk",
+            "Admit its broker user",
+            "Install the node agent",
+            "Start the node agent",
+            "Measure its speed",
+            "Wait for its first heartbeat",
+        ]
+        self._play("succeeded", "beta", steps, "changed", 3600 * 30)
+        self._play(
+            "failed",
+            "gannet-cliff",
+            [*steps[:3], "Check the room on its disk"],
+            "failed",
+            3600 * 9,
+            "Check the room on its disk",
+            "There is 0.3 GB free on /, the agent needs 1 GB",
+            "Free some room there (journalctl --vacuum-size=100M is a start), then run it again.",
+        )
+        self._play("running", "attic", steps[:5], "running", 12)
+
+    def _play(
+        self,
+        state: str,
+        node: str,
+        steps: list[str],
+        last: str,
+        ago: float,
+        failed: str = "",
+        message: str = "",
+        advice: str = "",
+    ) -> None:
+        at = self.now - ago
+        over = state != "running"
+        play = Play.create(
+            verb="register",
+            node=node,
+            state=state,
+            requested_by="ada",
+            created_at=at,
+            started_at=at + 0.4,
+            finished_at=at + 38 if over else None,
+            failed_step=failed,
+            message=message,
+            advice=advice,
+        )
+        self.play[state] = play.id
+        for number, step in enumerate(steps, 1):
+            ended = last if number == len(steps) else ("ok" if number % 3 else "changed")
+            PlayEvent.create(
+                play=play,
+                number=number,
+                at=at + number * 2,
+                step=step,
+                state=ended,
+                detail="fatal: 0.3 GB free" if ended == "failed" else "",
+            )
+
+    def apps(self) -> None:
+        service = AppService(self.share, 512, lambda: self.now - 86400)
+        for changes in (b"", b"# mended\n"):
+            service.upload(
+                self.account,
+                _zip({"app.yml": DIGITS, "predict.py": b"print('hello')\n" + changes, "requirements.txt": b""}),
+                file_name="digits.zip",
+            )
+        service.upload(self.account, io.BytesIO(b"print('words')\n"), file_name="wordcount.py")
+
+    def jobs(self) -> None:
+        self._done("cancelled", "cancelled", 86400 * 2)
+        self._done(
+            "memory",
+            "failed",
+            86400,
+            cause="out_of_memory",
+            message="used 612 MB of the 512 MB it asked for",
+            exit_code=-9,
+        )
+        self._done("failed", "failed", 7200, cause="app_error", message="exit code 1", log=TRACEBACK, exit_code=1)
+        for number in range(60):
+            self._done(f"old-{number}", "succeeded", 6000 - number * 10)
+        self._done("succeeded", "succeeded", 300, log=_training_log(), outputs=self._predictions)
+        self._retried()
+        running = self._job("running", "running", 41)
+        self._attempt(
+            running, 1, 41, state="running", log=_training_log(240), gap=True, preparing="installing requirements"
+        )
+        placed = self._job("preparing", "placed", 4)
+        self._attempt(placed, 1, 4, state="claimed", preparing="installing requirements: numpy, scikit-learn")
+        self._job("queued", "queued", 65, waiting="no node has the label gpu and a free slot", attempts=0)
+
+    def _retried(self) -> None:
+        job = self._job("retried", "succeeded", 1500, attempts=2, finished=1400)
+        self._attempt(job, 1, 1500, cause="node_lost", message="harbour has not been heard for 45 s", node="harbour")
+        self._attempt(job, 2, 1440, cause="ok", log="second try\nall is well")
+
+    def _done(
+        self,
+        key: str,
+        state: str,
+        ago: float,
+        *,
+        cause: str | None = None,
+        message: str = "",
+        log: str = "one line",
+        exit_code: int = 0,
+        outputs: Any = None,
+    ) -> None:
+        cause = cause or {"succeeded": "ok"}.get(state, state)
+        job = self._job(key, state, ago, finished=ago - 4.3, cause=cause, message=message)
+        self._attempt(
+            job,
+            1,
+            ago,
+            cause=cause,
+            message=message,
+            log=log,
+            exit_code=exit_code,
+            outputs=outputs(job.id) if outputs else [],
+        )
+
+    def _job(
+        self,
+        key: str,
+        state: str,
+        ago: float,
+        *,
+        finished: float | None = None,
+        cause: str | None = None,
+        message: str = "",
+        waiting: str = "",
+        attempts: int = 1,
+    ) -> Job:
+        digits = AppVersion.select().join(App).where(App.name == "digits").order_by(AppVersion.id.desc()).get()
+        live, self.now = self.now, self.now - ago
+        self.job[key] = self._ids.next()
+        self.now = live
+        row: Job = Job.create(
+            id=self.job[key],
+            app_version=digits,
+            user=User.get(),
+            state=state,
+            input=f"inputs/{self.job[key]}/measurements-of-the-north-shore.csv",
+            parameters={"threshold": "0.5"},
+            attempts=attempts,
+            cause=cause,
+            message=message,
+            waiting_reason=waiting,
+            submitted_at=self.now - ago,
+            finished_at=self.now - finished if finished is not None else None,
+            force_insert=True,
+        )
+        return row
+
+    def _attempt(
+        self,
+        job: Job,
+        number: int,
+        ago: float,
+        *,
+        state: str = "ended",
+        cause: str | None = None,
+        message: str = "",
+        node: str = "beta",
+        log: str = "",
+        exit_code: int | None = None,
+        outputs: list[dict[str, Any]] | None = None,
+        preparing: str = "",
+        gap: bool = False,
+    ) -> None:
+        at, ended = self.now - ago + 0.012, state == "ended"
+        lines = log.split("\n") if log else []
+        row = Attempt.create(
+            job=job,
+            number=number,
+            node=node,
+            state=state,
+            placement=_placement(node),
+            published_at=at,
+            placed_at=at,
+            claimed_at=at + 0.004,
+            preparing=preparing,
+            started_at=at + 1.4 if state in ("running", "ended") else None,
+            ended_at=at + 4.2 if ended else None,
+            cause=cause,
+            message=message,
+            exit_code=exit_code,
+            outputs=outputs or [],
+            log_lines=len(lines) if ended else None,
+            usage={"wall_s": 2.8, "cpu_s": 2.31, "peak_memory_mb": 143.2} if ended else None,
+        )
+        half = len(lines) // 2
+        chunks = [(1, lines)] if not gap else [(1, lines[:half]), (half + 6, lines[half + 5 :])]
+        for first, some in chunks:
+            if some:
+                LogChunk.create(attempt=row, first=first, count=len(some), at=at, text="\n".join(some))
+
+    def _predictions(self, job_id: str) -> list[dict[str, Any]]:
+        text = "id,prediction,probability,label\n" + "".join(
+            f"{i},{i * 7 % 10},{0.99 - i % 40 / 100:.4f},{i * 7 % 10}\n" for i in range(360)
+        )
+        folder = self.share / "results" / job_id / "1"
+        folder.mkdir(parents=True)
+        (folder / "predictions.csv").write_text(text)
+        return [{"name": "predictions.csv", "size": len(text), "sha256": hashlib.sha256(text.encode()).hexdigest()}]
+
+
+def _metrics(
+    cpu: float, memory: float, free_gb: float, *, events: float | None = 980.0, temperature: float | None = None
+) -> Metrics:
+    return Metrics(
+        cpu_count=4,
+        free_cpu_percent=cpu,
+        memory_gb=free_gb * 100 / memory,
+        free_memory_gb=free_gb,
+        free_memory_percent=memory,
+        free_disk_gb=112.4,
+        load_1m=1.37,
+        temperature_c=temperature,
+        events_per_second=events,
+    )
+
+
+def _placement(node: str) -> dict[str, Any]:
+    metrics = {"alpha": _metrics(12.4, 31.0, 8.2), node: _metrics(91.3, 78.5, 15.9, events=1423.0)}
+    views = [
+        NodeView(name, "active", (), "x86_64", 2, 1, 3, score(found, ScoreSettings()))
+        for name, found in metrics.items()
+    ]
+    views.append(NodeView("gannet-cliff", "suspect", (), "x86_64", 2, 0, 3, None))
+    found: dict[str, Any] = msgspec.to_builtins(decide(Wish(memory_mb=512), views))
+    return found
+
+
+def _training_log(lines: int = 60) -> str:
+    return "\n".join(
+        f"{i:>5}/{lines}  digit {i * 7 % 10}  probability {0.99 - i % 40 / 100:.4f}" for i in range(1, lines + 1)
+    )
+
+
+def _zip(files: dict[str, bytes]) -> io.BytesIO:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    made.seek(0)
+    return made
