@@ -22,7 +22,7 @@ from wire import topology
 _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 _SALT_BYTES: Final = 4
 _HASHING: Final = "rabbit_password_hashing_sha256"
-_SHORTEST_PASSWORD: Final = 20
+_SHORTEST_PASSWORD: Final = 16
 
 _CONNECTIONS: Final = 8
 """An agent has one; the rest are its connections of before a break that the broker has not yet found dead."""

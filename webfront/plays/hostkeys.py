@@ -116,6 +116,11 @@ def check(pinned: str, shown: str, node: str) -> str:
     raise PlayFailed(mismatch(node, shown))
 
 
+def only_keys(pinned: str) -> str:
+    """What is pinned without fingerprints, which ssh cannot check by."""
+    return "\n".join(pin for line in pinned.splitlines() if line.strip() and " " in (pin := _read_pin(line)))
+
+
 def mismatch(node: str, shown: str = "") -> Failure:
     """What it means that the key is another one, and what to do."""
     now = f" It shows {describe(shown)}." if shown else ""

@@ -162,6 +162,9 @@ class _Performance:
 
     def _let_in(self, folder: Path, node: Node, teller: Teller, platform_key: Path) -> Access:
         """Make sure of the machine before anything is sent to it, and choose how to sign in."""
+        if self._play.verb != "register":
+            # ssh checks the pinned key itself. Not to be stopped here: a machine that is gone can still be removed.
+            return Access(host_keys=hostkeys.only_keys(node.host_key), identity=platform_key)
         found: list[str] = []
 
         def read_host_key() -> str:
