@@ -119,6 +119,8 @@ class Broker:
         self._next_tag = 1
         self._stopping = asyncio.Event()
         self._ready = False
+        self.connects = 0
+        """How often it has connected: tells one connection from the next."""
 
     @property
     def connected(self) -> bool:
@@ -284,6 +286,7 @@ class Broker:
         self._publisher = channel
         self._next_tag = 1
         self._ready = True
+        self.connects += 1
 
     async def _serve(self) -> bool:
         """Until the connection breaks. False when `on_connected` failed."""

@@ -90,6 +90,7 @@ class LogShipper(logging.Handler):
         self._loop = loop
         self._waiting: collections.deque[bytes] = collections.deque(maxlen=_KEPT_RECORDS)
         self._scheduled = False
+        self._flushed_connection = 0
 
     def attach(self) -> None:
         """Start shipping: everything logged from here on, in the format `configure_logging` set."""
@@ -104,7 +105,7 @@ class LogShipper(logging.Handler):
             self._waiting.append(self.format(record).encode())
             if not self._scheduled:
                 self._scheduled = True
-                self._loop.call_soon_threadsafe(self.flush_waiting)
+                self._loop.call_soon_threadsafe(self._send)
         except RuntimeError:
             # The loop is closed: the process is ending, and stderr has the record.
             self._scheduled = False
@@ -112,7 +113,15 @@ class LogShipper(logging.Handler):
             self.handleError(record)
 
     def flush_waiting(self) -> None:
-        """Send what waits, if the broker is there; also called after each reconnect. Runs on the broker's loop."""
+        """Send what waits, and from now on each record, over this connection. Runs on the broker's loop.
+
+        Call it after each (re)connect, once the exchange is known to be there: publishing to one that is not breaks the
+        connection.
+        """
+        self._flushed_connection = self._broker.connects
+        self._send()
+
+    def _send(self) -> None:
         self._scheduled = False
-        while self._waiting and self._broker.connected:
+        while self._waiting and self._broker.connected and self._broker.connects == self._flushed_connection:
             self._broker.publish_unconfirmed(topology.LOGS, "", self._waiting.popleft())
