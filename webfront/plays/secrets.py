@@ -177,11 +177,13 @@ class SecretKeeper:
     def _answer(self, connection: socket.socket) -> _Answer:
         raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
         _, uid, _ = _CREDENTIALS.unpack(raw)
+        # Read in any case: closing with something unread would take the answer away with it.
+        body = _read_all(connection)
         if uid not in (0, os.geteuid()):
             log.warning("user id %d tried to use the plays socket and was refused", uid)
             return _Answer(error="this user may not start plays")
         try:
-            request = msgspec.json.decode(_read_all(connection), type=_Request)
+            request = msgspec.json.decode(body, type=_Request)
         except msgspec.MsgspecError:
             # The body is not logged, nor the decoder's complaint: it may hold a secret.
             return _Answer(error="the request could not be read")
