@@ -67,31 +67,43 @@ class Attempts:
 
     def recover(self, journalled: Sequence[JournalledAttempt]) -> None:
         """Go on with what an earlier process held. Called once, before any `claim`."""
-        for record in journalled:
-            order = record.order
-            held = Held(order)
-            self._held[held.key] = held
-            self._outbox.put(Claimed(*held.key, record.claimed_at))
+        # Running ones before ended ones, newest first: a slot may have had one after the other, and what the runner
+        # clears away for the earlier must not be the later.
+        newest_first = journalled[::-1]
+        found = {
             # The journal has the slot before anything is launched in it.
-            found = Recovered.NOT_LAUNCHED if record.slot is None else self._runner.recover(order, record.slot)
-            what = found.value if isinstance(found, Recovered) else "launched"
-            _log.info("found an attempt of an earlier start (%s)", what, extra=held.fields())
-            if not isinstance(found, Recovered):
-                started_at = self._now() if record.started_at is None else record.started_at
-                self._launched(held, found, started_at, record.lines_confirmed)
-            if record.finished is not None:
-                held.finished = record.finished
-                self._begin(held, self._hand_over(held))
-            elif found is Recovered.LOST:
-                text = "the node was restarted while it ran, and nothing was left of it"
-                self._begin(held, self._conclude(held, Ended(Cause.NODE_LOST, text, log_lines=record.lines_confirmed)))
-            elif found is Recovered.NOT_LAUNCHED or record.slot is None:
-                self._waiting.append(held)
-            else:
-                self._slots.occupy(record.slot)
-                held.slot = record.slot
-                self._begin(held, self._live(held))
+            id(one): Recovered.NOT_LAUNCHED if one.slot is None else self._runner.recover(one.order, one.slot)
+            for with_end in (False, True)
+            for one in newest_first
+            if (one.finished is not None) is with_end
+        }
+        for record in journalled:
+            self._resume(record, found[id(record)])
         self._fill_slots()
+
+    def _resume(self, record: JournalledAttempt, found: RunningAttempt | Recovered) -> None:
+        held = Held(record.order)
+        self._held[held.key] = held
+        what = found.value if isinstance(found, Recovered) else "launched"
+        _log.info("found an attempt of an earlier start (%s)", what, extra=held.fields())
+        self._outbox.put(Claimed(*held.key, record.claimed_at))
+        if not isinstance(found, Recovered):
+            started_at = self._now() if record.started_at is None else record.started_at
+            self._launched(held, found, started_at, record.lines_confirmed)
+        if record.finished is not None:
+            held.finished = record.finished
+            self._begin(held, self._hand_over(held))
+        elif found is Recovered.LOST:
+            text = "the node was restarted while it ran, and nothing was left of it"
+            self._begin(held, self._conclude(held, Ended(Cause.NODE_LOST, text, log_lines=record.lines_confirmed)))
+        elif found is Recovered.NOT_LAUNCHED or record.slot is None:
+            # Its slot may now become another's, which the journal must not say of both.
+            self._journal.note_slot(held.key, None)
+            self._waiting.append(held)
+        else:
+            self._slots.occupy(record.slot)
+            held.slot = record.slot
+            self._begin(held, self._live(held))
 
     async def claim(self, orders: Sequence[Order]) -> None:
         """Take orders; when this returns they are in the journal, on disk. Raises `JournalError`.
@@ -182,17 +194,12 @@ class Attempts:
                 return
             held = self._waiting.popleft()
             held.slot = slot
-            held.slot_noted = self._journal.take_slot(held.key, slot)
+            held.slot_noted = self._journal.note_slot(held.key, slot)
             self._begin(held, self._live(held))
 
     async def _live(self, held: Held) -> None:
         """From its slot, or its adoption, to the end."""
-        try:
-            ended = await self._run(held)
-        finally:
-            self._slots.give_back(held.slot)
-            self._fill_slots()
-        await self._conclude(held, ended)
+        await self._conclude(held, await self._run(held))
 
     async def _run(self, held: Held) -> Ended:
         try:
@@ -267,7 +274,7 @@ class Attempts:
         return await running.finish()
 
     async def _conclude(self, held: Held, ended: Ended) -> None:
-        """Write down how it ended, then tell."""
+        """Write down how it ended, give its slot to the next, then tell."""
         held.finished = Finished(
             *held.key,
             at=self._now(),
@@ -278,14 +285,20 @@ class Attempts:
             log_lines=ended.log_lines,
             usage=ended.usage,
         )
+        written = self._journal.finish(held.finished)
+        # The journal writes in this order: the end is there no later than that the next attempt has the slot.
+        self._slots.give_back(held.slot)
+        held.slot = None
+        self._fill_slots()
         if held.tail is not None:
             held.tail.send_new()
         while True:
             try:
-                await self._journal.finish(held.finished)
+                await written
                 break
             except JournalError:
                 await asyncio.sleep(_JOURNAL_PAUSE_S)
+                written = self._journal.finish(held.finished)
         await self._hand_over(held)
 
     async def _hand_over(self, held: Held) -> None:

@@ -142,15 +142,17 @@ class Journal:
         ]
         return [changed > 0 for changed in await self._ask(statements)]
 
-    def take_slot(self, key: Key, slot: int) -> asyncio.Future[list[int]]:
-        """Note the slot of an attempt that had to wait for it. The future is done when it is on disk, or fails with
-        `JournalError`; nothing may be launched in the slot before."""
+    def note_slot(self, key: Key, slot: int | None) -> asyncio.Future[list[int]]:
+        """Note the slot of an attempt that had to wait for it.
+
+        Nothing may be launched in the slot before the future is done; it fails with `JournalError`.
+        """
         return self._ask([("UPDATE attempts SET slot = ? WHERE job = ? AND attempt = ?", (slot, *key))])
 
-    async def finish(self, finished: Finished) -> None:
-        """Note how an attempt ended, before anybody is told. Raises `JournalError`."""
+    def finish(self, finished: Finished) -> asyncio.Future[list[int]]:
+        """Note how an attempt ended. Nobody is told before the future is done; it fails with `JournalError`."""
         body = msgspec.json.encode(finished)
-        await self._ask(
+        return self._ask(
             [("UPDATE attempts SET finished = ? WHERE job = ? AND attempt = ?", (body, finished.job, finished.attempt))]
         )
 
