@@ -1,0 +1,146 @@
+"""`skerry-admin` as playbooks call it: a process, JSON on stdout, on a real broker and database."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.rabbitmq import PrivateRabbit
+
+from webfront.accounts.passwords import verify
+from webfront.broker.management import Management
+from webfront.database.connection import open_database
+from webfront.database.models import App, AppVersion, Attempt, Job, Node, User
+
+PROJECT = Path(__file__).resolve().parents[2]
+PASSWORD = secrets.token_urlsafe(30)
+
+
+class Admin:
+    def __init__(self, folder: Path, rabbit: PrivateRabbit) -> None:
+        self.folder = folder
+        self.url = f"sqlite:///{folder}/skerry.sqlite"
+        self.api = Management(rabbit.admin_url, rabbit.user, rabbit.password, "/")
+        self.env_file = folder / "webfront.env"
+        self.env_file.write_text(
+            f"# The controller's settings\nSKERRY_STATE_DIR={folder}\nSKERRY_SHARE_DIR='{folder}'\n"
+            f'export SKERRY_BROKER_URL="{rabbit.url}"\nSKERRY_BROKER_PASSWORD_FILE={rabbit.password_file}\n'
+            f"SKERRY_BROKER_ADMIN_URL={rabbit.admin_url}\n"
+        )
+
+    def __call__(self, *arguments: str, stdin: str = "", expect: int = 0) -> dict[str, Any]:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("SKERRY_")}
+        done = subprocess.run(
+            [sys.executable, "-m", "webfront.admin", "--env-file", str(self.env_file), *arguments],
+            input=stdin, capture_output=True, text=True, env=environment, cwd=PROJECT, timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode == expect, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        answer = json.loads(done.stdout)
+        if expect:
+            assert answer["changed"] is False
+            assert answer["error"]["message"] in done.stderr
+        return answer
+
+
+@pytest.fixture
+def admin(tmp_path: Path, broker: PrivateRabbit) -> Admin:
+    call = Admin(tmp_path, broker)
+    (tmp_path / "first").write_text("correct horse battery\n")
+    assert call("init", "--admin", "ann", "--password-file", str(tmp_path / "first"))["changed"] is True
+    open_database(call.url)
+    return call
+
+
+def test_init_makes_what_is_missing_and_keeps_what_is_there(admin: Admin) -> None:
+    (admin.folder / "other").write_text("another password entirely")
+    again = admin("init", "--admin", "ann", "--password-file", str(admin.folder / "other"))
+    assert again == {"changed": False, "schema_created": False, "user_created": False}
+    user = User.get(User.name == "ann")
+    assert user.is_admin
+    assert verify(user.password_hash, "correct horse battery")
+    assert (admin.folder / "skerry.sqlite").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_node_is_admitted_drained_and_dismissed(admin: Admin) -> None:
+    name = f"n{secrets.token_hex(4)}"
+    first = admin("node-admit", name, "--address", "10.0.0.7", "--labels", "gpu, arm", "--slots", "2", stdin=PASSWORD)
+    assert first == {"changed": True, "row_created": True, "broker_changed": True}
+    assert admin("node-admit", name, stdin=PASSWORD + "\n")["changed"] is False
+    node = Node.get(Node.name == name)
+    assert (node.state, node.address, node.labels, node.slots) == ("registering", "10.0.0.7", ["gpu", "arm"], 2)
+
+    # A job is live on it: the drain waits, says so when it gives up, and goes on when the job has ended.
+    app = App.create(name="a", owner=User.get(), created_at=0)
+    version = AppVersion.create(app=app, hash="h", manifest={}, size=1, uploaded_at=0)
+    job = Job.create(id="j", app_version=version, user=User.get(), state="running", submitted_at=0, force_insert=True)
+    attempt = Attempt.create(job=job, number=1, node=name, state="running", placement={}, placed_at=0)
+    late = admin("node-drain", name, "--timeout", "0.5", expect=1)
+    assert "still runs 1 of its jobs" in late["error"]["message"]
+    assert "drain it again" in late["error"]["advice"]
+    assert Node.get(Node.name == name).state == "draining"
+    later = threading.Timer(1, lambda: Attempt.update(state="ended").where(Attempt.id == attempt.id).execute())
+    later.start()
+    assert admin("node-drain", name, "--timeout", "20") == {"changed": True, "state": "drained"}
+    later.join()
+    assert admin("node-drain", name)["changed"] is False
+
+    assert admin("node-dismiss", name)["changed"] is True
+    assert Node.get(Node.name == name).state == "removed"
+    assert admin.api.get("users", f"node-{name}") is None
+    assert admin("node-dismiss", name)["changed"] is False
+    # And begun anew.
+    assert admin("node-admit", name, stdin=PASSWORD)["row_created"] is True
+    assert Node.get(Node.name == name).state == "registering"
+    admin("node-dismiss", name)
+
+
+def test_only_a_heartbeat_after_now_counts(admin: Admin) -> None:
+    Node.create(name="alpha", state="registering", connection="local", address="localhost", created_at=0,
+                last_heartbeat_at=time.time())  # fmt: skip
+    late = admin("node-wait", "alpha", "--timeout", "0.5", expect=1)
+    assert "no heartbeat came" in late["error"]["message"]
+    beat = threading.Timer(1.5, lambda: Node.update(last_heartbeat_at=time.time()).execute())
+    beat.start()
+    assert admin("node-wait", "alpha", "--timeout", "20")["state"] == "registering"
+    beat.join()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "code", "words"),
+    [
+        (("node-admit", "Not.A.Name"), PASSWORD, 1, "cannot be a node's name"),
+        (("node-admit", "alpha"), "short", 1, "at least 16"),
+        (("node-wait", "nobody"), "", 1, "no node nobody"),
+        (("node-pin", "nobody"), "", 1, "no node nobody"),
+        (("nonsense",), "", 2, "invalid choice"),
+        (("node-drain",), "", 2, "NAME"),
+        (("init", "--admin", "bob", "--password-file", "/nowhere"), "", 1, "cannot be read"),
+    ],
+)
+def test_errors_are_words_in_json(admin: Admin, arguments: tuple[str, ...], stdin: str, code: int, words: str) -> None:
+    assert words in admin(*arguments, stdin=stdin, expect=code)["error"]["message"]
+
+
+def test_settings_that_cannot_be_used_are_named(admin: Admin) -> None:
+    admin.env_file.write_text("SKERRY_STATE_DIR=relative\n")
+    assert "SKERRY_STATE_DIR" in admin("node-wait", "alpha", expect=2)["error"]["message"]
+    admin.env_file.write_text("this is no setting\n")
+    assert "line 1" in admin("node-wait", "alpha", expect=2)["error"]["message"]
+
+
+def test_a_broker_that_is_away_is_said_so(admin: Admin) -> None:
+    text = admin.env_file.read_text()
+    admin.env_file.write_text(text + "SKERRY_BROKER_ADMIN_URL=http://127.0.0.1:9\n")
+    answer = admin("node-admit", "alpha", stdin=PASSWORD, expect=1)
+    assert answer["error"]["code"] == "broker_unavailable"
+    assert "http://127.0.0.1:9" in answer["error"]["message"]
+    assert PASSWORD not in str(answer)
