@@ -21,7 +21,7 @@ def register(app: bottle.Bottle, services: Services) -> None:
         nodes, apps = services.fleet.nodes(), services.apps.list()
         jobs = services.jobs.list(account, limit=20)
         live = [job for job in jobs if not job.is_over]
-        recent = [job for job in jobs if job.is_over][:8]
+        recent = [job for job in jobs if job.is_over][:6]
         return render(
             "home.html",
             headline=headline(live, nodes),

@@ -1,4 +1,4 @@
-// Live pages. `<main data-live="/api/v1/...">` names what to poll; when its answer changes, the page is fetched again and its
+// Live pages. `<main data-live="/api/v1/...">` names what to poll, with a space between two; when an answer changes, the page is fetched again and its
 // difference applied, so that every word on it is written in one place, the template.
 
 import { morph } from "./morph.js";
@@ -60,14 +60,12 @@ export function watch() {
   const main = document.getElementById("main");
   if (!main?.dataset.live) return;
   let seen = null;
-  let url = null;
   poll(async () => {
     if (!main.dataset.live) return "done";
-    const answer = await getJson(main.dataset.live);
-    // A new address counts its answers anew; the first answer may already be newer than the page.
+    const answer = (await Promise.all(main.dataset.live.split(" ").map(getJson))).join("\n");
+    // The first answer may already be newer than the page.
     if (answer !== seen) await applyFresh(main);
-    url = main.dataset.live ?? null;
-    seen = url ? answer : null;
-    return url ? "" : "done";
+    seen = answer;
+    return main.dataset.live ? "" : "done";
   });
 }
