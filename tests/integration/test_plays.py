@@ -237,11 +237,20 @@ def test_the_platforms_own_key_serves_later_plays(sshd: PrivateSshd, settings: S
     given = sshd.authorized.read_text()
     sshd.authorized.write_text(given + public_half(key).read_text())
     try:
-        node = add_node(sshd, name="beta", state="drained", host_key=hostkeys.fingerprint(sshd.host_key))
+        node = add_node(sshd, name="beta", state="drained", host_key=sshd.host_key)
         play = perform(node, "remove", Secrets())
         assert play.state == "succeeded", (play.message, steps(play))
-        fresh = Node.get_by_id(node.id)
-        assert (fresh.state, fresh.host_key) == ("removed", sshd.host_key)
+        assert Node.get_by_id(node.id).state == "removed"
+        # Another key than the pinned one: ssh refuses it, before anything is sent.
+        sshd.new_host_key()
+        sshd.restart()
+        node = add_node(sshd, name="gamma", state="drained", host_key=node.host_key)
+        (settings.project_dir / "playbooks/remove.yml").write_text(
+            REMOVE.replace("assert:", "ping:").split("        that")[0]
+        )
+        play = perform(node, "remove", Secrets())
+        assert play.state == "failed"
+        assert "does not show the host key that was pinned" in play.message
     finally:
         sshd.authorized.write_text(given)
 
@@ -258,7 +267,14 @@ def test_failures_say_what_they_mean(sshd: PrivateSshd, tmp_path: Path, perform)
     cases: list[tuple[dict[str, object], Secrets, str, str, str]] = [
         ({"ssh_port": closed}, good, reading, "refuses connections on port", "Check the address and the port"),
         ({"address": "nowhere.invalid"}, good, reading, "leads nowhere", "IP address"),
-        ({"host_key": other_public}, good, reading, "does not show the host key that was pinned", "installed anew"),
+        ({"host_key": hostkeys.fingerprint(other_public)}, good, reading, "does not show the host key", "Compare"),
+        (
+            {"host_key": f"10.0.0.1 {other_public} x"},
+            good,
+            reading,
+            "does not show the host key that was pinned",
+            "installed anew",
+        ),
         ({}, Secrets(private_key="nonsense"), giving, "none that ssh can read", "-----BEGIN"),
         ({}, Secrets(private_key=(tmp_path / "locked").read_text()), giving, "passphrase", "without a passphrase"),
         ({}, Secrets(password="wrong"), first, f"does not let the user {sshd.user} in with the password", "Password"),
