@@ -44,7 +44,11 @@ class Answers:
 
 
 class Connections:
-    """A database connection for each request's thread, given back at its end."""
+    """A database connection for each request's thread.
+
+    It is given back at the request's end, since a server closes one that is idle for long; but SQLite's, which is an
+    open file and costs more to open than to use, stays with its thread.
+    """
 
     name = "skerry.connections"
     api = 2
@@ -61,7 +65,7 @@ class Connections:
                 log.warning("the database failed: %s", error)
                 raise Unavailable("The database does not answer. Try again in a moment.") from error
             finally:
-                if not database.obj.is_closed():
+                if not isinstance(database.obj, peewee.SqliteDatabase) and not database.obj.is_closed():
                     database.obj.close()
 
         return connected

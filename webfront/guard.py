@@ -72,7 +72,10 @@ class Guard:
                 # Only now is a body read at all: nobody fills this disk who may not.
                 bodies.prepare(self._largest_upload if found is not None else bodies.SMALL)
                 _check_csrf(found)
-            return callback(*args, **kwargs)
+            try:
+                return callback(*args, **kwargs)
+            finally:
+                bodies.close_files()
 
         return guarded
 

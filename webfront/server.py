@@ -9,6 +9,7 @@ import multiprocessing.util
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -75,11 +76,12 @@ def load(settings: Settings, parent: int) -> Callable[..., Any]:
 
     database = open_database(settings.database_url, settings.database_password_file)
     publisher = Publisher(settings.broker_address())
+    # The publisher's thread computes while requests wait; 5 ms, Python's default, is a request's whole time here.
+    sys.setswitchinterval(0.0005)
     publisher.start()
     # A forked worker runs no atexit handlers, but these.
     multiprocessing.util.Finalize(None, publisher.stop, exitpriority=10)
     app = create_app(settings, services=create_services(settings, publisher))
-    # This thread's connection stays open: on SQLite the last one to close would clear the write-ahead log each time.
     log.info("the web front is ready on %s:%d (%s)", settings.web_host, settings.web_port, type(database).__name__)
     return app
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -12,8 +12,13 @@ from webfront.apps.manifest import Manifest
 from webfront.apps.views import AppView, VersionView
 from webfront.database.models import App, AppVersion, User
 from webfront.errors import InvalidInput, NotFound
+from webfront.scheduling import bulk
 
 _SHORTEST_VERSION: Final = 6
+
+_VERSIONS: Final = "SELECT v.id, v.hash, v.manifest FROM app_version v JOIN app a ON a.id = v.app_id WHERE a.name = ?"
+_NEWEST: Final = f"{_VERSIONS} ORDER BY v.uploaded_at DESC, v.id DESC LIMIT 1"
+_BY_HASH: Final = f"{_VERSIONS} AND v.hash LIKE ? LIMIT 2"
 
 
 def list_apps() -> tuple[AppView, ...]:
@@ -33,19 +38,30 @@ def get_app(name: str) -> AppView:
     return _view(app, AppVersion.select().where(AppVersion.app == app).order_by(*_newest_first()))
 
 
-def find_version(app_name: str, version: str | None) -> AppVersion:
-    """The row of a version: the newest, or the one whose hash is `version` or begins with it. NotFound."""
-    query = AppVersion.select(AppVersion, App).join(App).where(App.name == app_name)
-    if version:
-        if not re.fullmatch(rf"[0-9a-f]{{{_SHORTEST_VERSION},64}}", version):
-            raise InvalidInput(f"A version is at least the first {_SHORTEST_VERSION} characters of its hash.")
-        query = query.where(AppVersion.hash == version if len(version) == 64 else AppVersion.hash.startswith(version))
-    found: list[AppVersion] = list(query.order_by(*_newest_first()).limit(2 if version else 1))
+class FoundVersion(NamedTuple):
+    """A version, as a submission needs it."""
+
+    id: int
+    """The row's."""
+    app: str
+    hash: str
+    manifest: Manifest
+
+
+def find_version(app_name: str, version: str | None) -> FoundVersion:
+    """The newest version of an app, or the one whose hash is `version` or begins with it. InvalidInput, NotFound.
+
+    Asked for each submission, hence in SQL of our own: to build the statement would cost more than to run it.
+    """
+    if version and not re.fullmatch(rf"[0-9a-f]{{{_SHORTEST_VERSION},64}}", version):
+        raise InvalidInput(f"A version is at least the first {_SHORTEST_VERSION} characters of its hash.")
+    found = bulk.rows(_BY_HASH, app_name, f"{version}%") if version else bulk.rows(_NEWEST, app_name)
     if not found:
         raise NotFound(f"There is no version {version} of {app_name}." if version else f"There is no app {app_name}.")
     if len(found) > 1:
         raise InvalidInput(f"More than one version of {app_name} begins with {version}. Give more of it.")
-    return found[0]
+    row_id, content_hash, manifest = found[0]
+    return FoundVersion(row_id, app_name, content_hash, msgspec.json.decode(manifest, type=Manifest))
 
 
 def manifest_of(row: AppVersion) -> Manifest:

@@ -37,6 +37,7 @@ class Publisher:
         self._shipper: LogShipper | None = None
         self._waiting: list[str] = []
         self._lock = threading.Lock()
+        self._begun = 0
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
 
     def start(self) -> None:
@@ -52,7 +53,9 @@ class Publisher:
 
     @property
     def connected(self) -> bool:
-        return self._broker is not None and self._broker.connected
+        """Whether publishing works: connected, and the exchanges are known to be there."""
+        broker = self._broker
+        return broker is not None and broker.connected and broker.connects == self._begun
 
     def hint(self, job_id: str) -> None:
         """Tell the scheduler that this job waits or is no longer wanted. Many at once become one turn of the loop."""
@@ -68,7 +71,7 @@ class Publisher:
     def benchmark(self, node: str) -> None:
         """Ask a node to measure itself, and wait until the broker has the message. BrokerUnavailable."""
         broker = self._broker
-        if broker is None or not broker.connected:
+        if broker is None or not self.connected:
             raise BrokerUnavailable("The message broker does not answer. Try again in a moment.")
 
         async def send() -> None:
@@ -83,7 +86,7 @@ class Publisher:
         with self._lock:
             waiting, self._waiting = self._waiting, []
         broker = self._broker
-        if broker is None:
+        if broker is None or not self.connected:
             return
         for job_id in waiting:
             # Nobody waits for its future; a hint that fails is not repeated.
@@ -110,5 +113,6 @@ class Publisher:
     async def _begin(self, broker: Broker) -> None:
         # Publishing to an exchange that is not there would break the connection; the web front may be the first one up.
         await declare_platform(broker)
+        self._begun = broker.connects
         if self._shipper is not None:
             self._shipper.flush_waiting()

@@ -16,12 +16,12 @@ from typing import Final
 
 from webfront.accounts.views import Account
 from webfront.apps.manifest import PARAMETER, PARAMETER_RULE, Manifest
-from webfront.apps.queries import find_version, manifest_of
+from webfront.apps.queries import FoundVersion, find_version
 from webfront.clock import Clock, system_clock
-from webfront.database.connection import transaction
-from webfront.database.models import AppVersion, Job
+from webfront.database.models import Job
 from webfront.errors import InvalidInput
 from webfront.jobs.identifiers import PATTERN, Ulids
+from webfront.jobs.intake import Intake, NewJob
 from webfront.jobs.lifecycle import JobState
 from webfront.jobs.views import InputFile, JobView
 from webfront.share import chunks_of, settle, share_errors, sync_folder, write_file
@@ -46,6 +46,7 @@ class Submission:
         self._hint = hint
         self._clock = clock
         self._ulids = ulids or Ulids(clock)
+        self._intake = Intake()
 
     def submit(
         self,
@@ -59,7 +60,7 @@ class Submission:
     ) -> JobView:
         """Accept a job; see `webfront.services.Jobs.submit`."""
         row = find_version(app, version)
-        manifest = manifest_of(row)
+        manifest = row.manifest
         given = check_parameters(manifest, parameters or {})
         if priority not in PRIORITIES:
             raise InvalidInput(f"The priority is a whole number from {PRIORITIES[0]} to {PRIORITIES[-1]}.")
@@ -68,17 +69,7 @@ class Submission:
         job_id = self._ulids.next()
         input_path = self._take_input(job_id, manifest, input_file)
         now = self._clock()
-        with transaction():
-            Job.insert(
-                id=job_id,
-                app_version=row.id,
-                user=account.id,
-                state=JobState.QUEUED.value,
-                priority=priority,
-                input=input_path,
-                parameters=given,
-                submitted_at=now,
-            ).execute()
+        self._intake.accept(NewJob(job_id, row.id, account.id, priority, input_path, given, now))
         self._hint(job_id)
         return _accepted(job_id, account, row, given, input_path, priority, now)
 
@@ -154,7 +145,7 @@ def _endings(manifest: Manifest) -> str:
 def _accepted(
     job_id: str,
     account: Account,
-    version: AppVersion,
+    version: FoundVersion,
     parameters: dict[str, str],
     input_path: str | None,
     priority: int,
@@ -163,7 +154,7 @@ def _accepted(
     """The job as it stands in the database, without asking it again."""
     return JobView(
         id=job_id,
-        app=version.app.name,
+        app=version.app,
         version=version.hash,
         user=account.name,
         state=JobState.QUEUED.value,
