@@ -25,6 +25,7 @@ _MEMORY_LOOKS_S: Final = (0.02, 0.25)
 _DISK_SPEED: Final = 1e9
 _DISK_LOOKS_S: Final = (0.1, 2.0)
 _DISK_SHARE: Final = 50  # a look that took long is not repeated before this many times its duration
+_DISK_SLACK: Final = 2**20  # the folders themselves take some blocks
 _FIRST_LOOK_S: Final = 0.01
 _END_WITHIN_S: Final = 15.0
 
@@ -93,7 +94,7 @@ class Supervision:
             self._kill()
             self._wait(0.02)
         self._ended_at = time.monotonic()
-        if self._verdict is None:
+        if self._verdict is None and self._status == 0:
             self._look_at_disk()  # a short app may have written past its share between two looks
         self._sink.pump(rounds=1000)
 
@@ -209,7 +210,7 @@ class Supervision:
         limit = self._resources.disk_mb * MB
         used = processes.disk_bytes(self._command.measured)
         used += processes.hidden_bytes(processes.descendants(os.getpid()))
-        if used > limit:
+        if used > limit + _DISK_SLACK:
             self._verdict = (
                 Cause.APP_ERROR,
                 f"wrote {used / MB:,.0f} MB to the disk; it asked for {self._resources.disk_mb:,} MB",

@@ -36,18 +36,19 @@ class Bench:
         self.share = folder / "share"
         for name in ("apps", "inputs", "results"):
             (self.share / name).mkdir(parents=True, exist_ok=True)
+        self.share.chmod(0o700)
         self.settings = Settings(folder / "state", self.share, **settings)  # type: ignore[arg-type]
         self.runner = SandboxRunner(self.settings)
         self.said: list[str] = []
 
-    def app(self, script: str, *, outputs: tuple[str, ...] = (), **files: str) -> AppRef:
-        """An app version on the share; `files` are further ones, `__` standing for the dot."""
-        contents = {"main.py": textwrap.dedent(script), **{k.replace("__", "."): v for k, v in files.items()}}
+    def app(self, script: str, files: dict[str, str | bytes] | None = None, *, outputs: tuple[str, ...] = ()) -> AppRef:
+        """An app version on the share: `main.py` and further files."""
+        contents = {"main.py": textwrap.dedent(script), **(files or {})}
         version = hashlib.sha256(repr(sorted(contents.items())).encode()).hexdigest()
-        folder = self.share / "apps" / version
-        folder.mkdir(exist_ok=True)
         for name, content in contents.items():
-            (folder / name).write_text(content)
+            path = self.share / "apps" / version / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
         requirements = "requirements.txt" if "requirements.txt" in contents else None
         return AppRef("test", version, requirements=requirements, outputs=outputs)
 
