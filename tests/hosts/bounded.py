@@ -11,6 +11,7 @@ when the time was over. Standard library only.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -53,11 +54,9 @@ def descendants() -> list[int]:
 
 def reap() -> None:
     """Collects the ended orphans that this process adopted."""
-    try:
+    with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
-    except ChildProcessError:
-        pass
 
 
 def end_all() -> None:
@@ -68,10 +67,8 @@ def end_all() -> None:
         while (living := descendants()) and time.monotonic() < until:
             for pid in set(living) - told:
                 told.add(pid)
-                try:
+                with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal_number)
-                except ProcessLookupError:
-                    pass
             time.sleep(0.1)
             reap()
 

@@ -41,7 +41,7 @@ class Node:
         self.name: str = variables["inventory_hostname"]
         self.password: str = variables["node_agent_broker_password"]
         self._platform_password: str = variables["rabbitmq_admin_password"]
-        self._broker: str = host.get_host("ansible://agent-broker").ansible.get_variables()["ansible_host"]
+        self._broker: str = host.ansible("debug", "var=node_agent_broker_host")["node_agent_broker_host"]
 
     def connect(self, *, as_platform: bool = False) -> pika.BlockingConnection:
         user, password = (PLATFORM, self._platform_password) if as_platform else (self.user, self.password)
