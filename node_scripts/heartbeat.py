@@ -14,6 +14,7 @@ import msgspec
 
 from node_scripts import VERSION, benchmark
 from node_scripts.collectors import Collection
+from node_scripts.thrift import give_back_memory
 from wire import topology
 from wire.broker import Broker
 from wire.messages import Heartbeat, HeldAttempt, Metrics, encode
@@ -79,11 +80,16 @@ class Heartbeats:
         """Measure and send, until cancelled."""
         loop = asyncio.get_running_loop()
         due = loop.time()
+        was_busy = True
         while True:
             due = max(due + self._every_s, loop.time())
             await asyncio.sleep(due - loop.time())
             await self._measure(loop)
             self.send()
+            is_busy = bool(self._held())
+            if was_busy and not is_busy:
+                give_back_memory()
+            was_busy = is_busy
 
     async def _measure(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._measuring is None:
