@@ -1,0 +1,230 @@
+"""What each verb of `skerry` does. Results go to stdout, what happens meanwhile to stderr."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import getpass
+import json
+import platform
+import sys
+import time
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from webfront.cli import credentials
+from webfront.cli.client import Client
+from webfront.cli.errors import FAILED, OK, USAGE, CliError
+from webfront.cli.following import print_page, wait
+from webfront.cli.packing import packed
+from webfront.cli.tables import moment, size, table
+
+
+def login(options: argparse.Namespace) -> int:
+    url = options.url.rstrip("/")
+    if not url.startswith(("http://", "https://")):
+        raise CliError("The address begins with http:// or https://.", USAGE)
+    user = options.user or _ask("User: ")
+    label = f"skerry command on {platform.node()}"
+    body = {"user": user, "password": _password(options.password_file), "label": label}
+    found = Client(url).call("POST", "tokens", json=body)
+    file = credentials.save(credentials.Credentials(url, found["token"]))
+    _say(options, {"user": user, "expires_at": found["expires_at"]}, f"Signed in at {url} as {user}. Token: {file}")
+    return OK
+
+
+def logout(options: argparse.Namespace) -> int:
+    with contextlib.suppress(CliError):  # a token that is not known any more needs not be given back
+        _client().call("DELETE", "tokens/current")
+    credentials.forget()
+    _say(options, {}, "Signed out.")
+    return OK
+
+
+def apps_push(options: argparse.Namespace) -> int:
+    with packed(options.path) as (name, file):
+        data = {"name": options.name} if options.name else {}
+        found = _client().call("POST", "apps", files={"file": (name, file)}, data=data)
+    what = "is a new version" if found["created"] else "was there already"
+    _say(options, found, f"{found['app']}@{found['version'][:12]} {what}.")
+    return OK
+
+
+def apps_list(options: argparse.Namespace) -> int:
+    apps = _client().get("apps")["apps"]
+    rows = [
+        (
+            app["name"],
+            app["versions"][0]["version"][:12],
+            len(app["versions"]),
+            app["owner"],
+            moment(app["versions"][0]["uploaded_at"]),
+        )
+        for app in apps
+    ]
+    _say(options, {"apps": apps}, table(("APP", "VERSION", "VERSIONS", "OWNER", "UPLOADED"), rows))
+    return OK
+
+
+def run(options: argparse.Namespace) -> int:
+    app, _, version = options.app.partition("@")
+    client = _client()
+    fields = {"app": app, "parameters": json.dumps(_parameters(options.parameter))}
+    if version:
+        fields["version"] = version
+    with contextlib.ExitStack() as stack:
+        files: dict[str, tuple[str | None, BinaryIO | str]] = {name: (None, text) for name, text in fields.items()}
+        if options.input is not None:
+            files["input"] = (options.input.name, stack.enter_context(options.input.open("rb")))
+        job = client.call("POST", "jobs", files=files)["job"]
+    _tell(f"job {job['id']} accepted")
+    if options.wait or options.follow or options.download is not None:
+        job = wait(
+            client, job["id"], log_to=_log_stream(options) if options.follow else None, tell=_tell, sleep=time.sleep
+        )
+    fetched = _fetch(client, job, options.download) if options.download is not None else []
+    shown = {"job": job} | ({"files": [str(file) for file in fetched]} if options.download is not None else {})
+    _say(options, shown, "\n".join(map(str, fetched)) if options.download is not None else job["id"])
+    return FAILED if job["state"] in {"failed", "cancelled"} else OK
+
+
+def jobs_list(options: argparse.Namespace) -> int:
+    jobs = _client().get("jobs", state=options.state, app=options.app, limit=options.limit)["jobs"]
+    rows = [(job["id"], job["app"], job["state"], job["user"], moment(job["submitted_at"])) for job in jobs]
+    _say(options, {"jobs": jobs}, table(("JOB", "APP", "STATE", "USER", "SUBMITTED"), rows))
+    return OK
+
+
+def jobs_show(options: argparse.Namespace) -> int:
+    job = _client().get(f"jobs/{options.job}")["job"]
+    lines = [
+        f"job        {job['id']}",
+        f"app        {job['app']}@{job['version'][:12]}",
+        f"state      {job['state']}" + (f" ({job['cause']})" if job["cause"] else ""),
+        f"submitted  {moment(job['submitted_at'])} by {job['user']}",
+        f"finished   {moment(job['finished_at'])}",
+    ]
+    lines += [
+        f"{name:<10} {job[key]}" for name, key in (("message", "message"), ("waits", "waiting_reason")) if job[key]
+    ]
+    lines += [f"input      {job['input']}"] if job["input"] else []
+    lines += [f"parameter  {name}={value}" for name, value in job["parameters"].items()]
+    for attempt in job["attempts"]:
+        outcome = f"{attempt['state']}" + (f", {attempt['cause']}" if attempt["cause"] else "")
+        lines.append(f"attempt {attempt['number']}  on {attempt['node']}: {outcome} {attempt['message']}".rstrip())
+    lines += [f"output     {output['name']} ({size(output['size'])})" for output in job["outputs"]]
+    _say(options, {"job": job}, "\n".join(lines))
+    return OK
+
+
+def jobs_log(options: argparse.Namespace) -> int:
+    client = _client()
+    if options.follow:
+        job = wait(client, options.job, log_to=_log_stream(options), tell=_tell, sleep=time.sleep)
+        _say(options, {"job": job}, "")
+        return FAILED if job["state"] in {"failed", "cancelled"} else OK
+    after, pages = 0, []
+    while True:
+        page = client.get(f"jobs/{options.job}/log", after=after, attempt=options.attempt)
+        if options.json:
+            pages.append(page)
+        else:
+            print_page(page, sys.stdout, _tell)
+        if page["complete"] or page["next"] <= after:
+            break
+        after = page["next"]
+    if options.json:
+        lines = [line for one in pages for line in one["lines"]]
+        gaps = [gap for one in pages for gap in one["gaps"]]
+        _print_json({"attempt": page["attempt"], "lines": lines, "gaps": gaps, "complete": page["complete"]})
+    return OK
+
+
+def jobs_cancel(options: argparse.Namespace) -> int:
+    job = _client().call("POST", f"jobs/{options.job}/cancel")["job"]
+    words = "is cancelled" if job["state"] == "cancelled" else "ends as soon as its node has stopped it"
+    _say(options, {"job": job}, f"{job['id']} {words}.")
+    return OK
+
+
+def jobs_download(options: argparse.Namespace) -> int:
+    client = _client()
+    job = client.get(f"jobs/{options.job}")["job"]
+    fetched = _fetch(client, job, options.to)
+    _say(options, {"files": [str(file) for file in fetched]}, "\n".join(map(str, fetched)))
+    if not fetched:
+        raise CliError(f"The job has no results: it is {job['state']}.", FAILED)
+    return OK
+
+
+def nodes_list(options: argparse.Namespace) -> int:
+    nodes = _client().get("nodes")["nodes"]
+    rows = []
+    for node in nodes:
+        metrics, score = node["metrics"] or {}, node["score"] or {}
+        rows.append(
+            (
+                node["name"],
+                node["state"],
+                f"{node['busy']}/{node['slots']}",
+                f"{metrics['free_cpu_percent']:.0f}%" if metrics else "-",
+                f"{metrics['free_memory_gb']:.1f} GB" if metrics else "-",
+                f"{score['value']:.2f}" if "value" in score else "-",
+                ",".join(node["labels"]) or "-",
+                node["state_reason"],
+            )
+        )
+    heads = ("NODE", "STATE", "BUSY", "FREE CPU", "FREE MEMORY", "SCORE", "LABELS", "")
+    _say(options, {"nodes": nodes}, table(heads, rows))
+    return OK
+
+
+def _client() -> Client:
+    return Client.of(credentials.load())
+
+
+def _fetch(client: Client, job: dict[str, Any], folder: Path) -> list[Path]:
+    return [client.download(job["id"], output, folder) for output in job["outputs"]]
+
+
+def _parameters(given: list[str]) -> dict[str, str]:
+    pairs = [text.partition("=") for text in given]
+    for name, sign, _ in pairs:
+        if not sign or not name:
+            raise CliError(f"A parameter is given as NAME=VALUE, not as {name!r}.", USAGE)
+    return {name: value for name, _, value in pairs}
+
+
+def _password(file: Path | None) -> str:
+    if file is None:
+        if not sys.stdin.isatty():
+            raise CliError("There is no terminal to ask for the password. Give --password-file.", USAGE)
+        return getpass.getpass("Password: ")
+    text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+    return text.splitlines()[0] if text else ""
+
+
+def _ask(question: str) -> str:
+    if not sys.stdin.isatty():
+        raise CliError("There is no terminal to ask for the user. Give --user.", USAGE)
+    return input(question).strip()
+
+
+def _log_stream(options: argparse.Namespace) -> Any:
+    """With --json, stdout is the answer's alone."""
+    return sys.stderr if options.json else sys.stdout
+
+
+def _say(options: argparse.Namespace, answer: dict[str, Any], words: str) -> None:
+    if options.json:
+        _print_json(answer)
+    elif words:
+        print(words)
+
+
+def _print_json(answer: dict[str, Any]) -> None:
+    print(json.dumps(answer, indent=2))
+
+
+def _tell(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)

@@ -1,0 +1,97 @@
+"""The command line of `skerry`: what it takes, and which function does it.
+
+Exit codes: 0 well; 1 the job failed or was cancelled; 2 the command line cannot be used; 3 the server refused; 4 the
+server does not answer; 5 not signed in; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from webfront.cli import commands
+from webfront.cli.errors import INTERRUPTED, UNREACHABLE, CliError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    options = parser().parse_args(arguments)
+    try:
+        code: int = options.run(options)
+    except CliError as error:
+        print(f"skerry: {error}", file=sys.stderr)
+        return error.code
+    except KeyboardInterrupt:
+        print("skerry: interrupted; a job that was submitted goes on.", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()  # `skerry ... | head`: nobody reads on, which is no error
+        return UNREACHABLE
+    except OSError as error:
+        print(f"skerry: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
+        return 2
+    return code
+
+
+def parser() -> argparse.ArgumentParser:
+    """What the command line may say."""
+    top = argparse.ArgumentParser(
+        prog="skerry",
+        description="Run AI jobs on the machines of a Skerry.",
+        epilog=(__doc__ or "").partition("\n\n")[2],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verbs = top.add_subparsers(metavar="COMMAND", required=True)
+
+    login = _verb(verbs, "login", commands.login, "sign in and keep a token")
+    login.add_argument("url", metavar="URL", help="the web front, for example https://skerry.example")
+    login.add_argument("--user", help="asked for when it is missing")
+    login.add_argument("--password-file", type=Path, metavar="FILE", help="asked for when it is missing; - is stdin")
+    _verb(verbs, "logout", commands.logout, "give the token back")
+
+    apps = _group(verbs, "apps", "upload and list apps")
+    push = _verb(apps, "push", commands.apps_push, "upload a folder, a zip or a .py as a new version")
+    push.add_argument("path", type=Path, metavar="PATH")
+    push.add_argument("--name", help="the app's name, where its manifest gives none")
+    _verb(apps, "list", commands.apps_list, "list the apps")
+
+    run = _verb(verbs, "run", commands.run, "run an app")
+    run.add_argument("app", metavar="APP", help="NAME, or NAME@VERSION")
+    run.add_argument("--input", type=Path, metavar="FILE")
+    run.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE", help="may be repeated")
+    run.add_argument("--wait", action="store_true", help="wait until it is over; the exit code tells how it went")
+    run.add_argument("--follow", action="store_true", help="show its log as it is written, and wait")
+    run.add_argument("--download", type=Path, metavar="DIR", help="wait, and fetch its results into DIR")
+
+    jobs = _group(verbs, "jobs", "look at jobs and their results")
+    listing = _verb(jobs, "list", commands.jobs_list, "list jobs, newest first")
+    listing.add_argument("--state")
+    listing.add_argument("--app")
+    listing.add_argument("--limit", type=int, default=20)
+    _verb(jobs, "show", commands.jobs_show, "show a job").add_argument("job", metavar="JOB")
+    log = _verb(jobs, "log", commands.jobs_log, "print a job's log")
+    log.add_argument("job", metavar="JOB")
+    log.add_argument("--follow", action="store_true", help="until the job is over")
+    log.add_argument("--attempt", type=int)
+    _verb(jobs, "cancel", commands.jobs_cancel, "end a job").add_argument("job", metavar="JOB")
+    download = _verb(jobs, "download", commands.jobs_download, "fetch a job's results")
+    download.add_argument("job", metavar="JOB")
+    download.add_argument("--to", type=Path, default=Path(), metavar="DIR", help="default: here")
+
+    nodes = _group(verbs, "nodes", "look at nodes")
+    _verb(nodes, "list", commands.nodes_list, "list the nodes with their load and score")
+    return top
+
+
+def _group(verbs: Any, name: str, text: str) -> Any:
+    return verbs.add_parser(name, help=text, description=text).add_subparsers(metavar="COMMAND", required=True)
+
+
+def _verb(verbs: Any, name: str, run: Any, text: str) -> argparse.ArgumentParser:
+    made: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text)
+    made.add_argument("--json", action="store_true", help="answer as JSON, for programs")
+    made.set_defaults(run=run)
+    return made
