@@ -1,0 +1,107 @@
+"""What a node measures about itself."""
+
+from __future__ import annotations
+
+import logging
+from collections import namedtuple
+from pathlib import Path
+
+import psutil
+import pytest
+
+from node_scripts import benchmark
+from node_scripts.collectors import COLLECTORS, Collection
+from node_scripts.collectors.cpu import Cpu
+from node_scripts.collectors.temperature import Temperature
+
+Reading = namedtuple("Reading", "label current high critical")
+Times = namedtuple("Times", "user system idle iowait guest guest_nice")
+
+
+def test_this_machine_can_be_measured(tmp_path: Path) -> None:
+    metrics = Collection(tmp_path).collect()
+    assert metrics.cpu_count >= 1
+    assert 0 < metrics.free_memory_gb < metrics.memory_gb
+    assert 0 < metrics.free_memory_percent < 100
+    assert metrics.free_disk_gb is not None
+    assert metrics.load_1m is not None
+
+
+def test_a_failing_collector_is_a_missing_figure_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    class Broken:
+        def __init__(self, state_dir: Path) -> None:
+            pass
+
+        def collect(self) -> dict[str, float | None]:
+            raise RuntimeError("no such sensor")
+
+    def unmakeable(state_dir: Path) -> Broken:
+        raise OSError("no such device")
+
+    collection = Collection(tmp_path, {**COLLECTORS, "cpu": Broken, "disk": unmakeable})
+    with caplog.at_level(logging.ERROR):
+        metrics = [collection.collect() for _ in range(3)][-1]
+    assert metrics.free_cpu_percent == 0.0  # what cannot be told must not look free
+    assert metrics.free_disk_gb is None
+    assert metrics.memory_gb > 0
+    assert [record.message for record in caplog.records] == [
+        "the figure disk cannot be measured on this machine",
+        "the figure cpu cannot be measured now",
+    ]
+
+
+def test_free_cpu_is_that_of_the_time_since_the_measurement_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    monkeypatch.setattr(psutil, "cpu_times", lambda: Times(10.0, 10.0, 80.0, 0.0, 5.0, 0.0))
+    cpu = Cpu(tmp_path)
+    # Of ten seconds more, six are idle and one waits for a disk; guests' time is in user already.
+    now[0] = 105.0
+    monkeypatch.setattr(psutil, "cpu_times", lambda: Times(12.0, 11.0, 86.0, 1.0, 6.0, 0.0))
+    assert cpu.collect()["free_cpu_percent"] == 70.0
+    now[0] = 105.1  # too soon to tell anew
+    monkeypatch.setattr(psutil, "cpu_times", lambda: Times(12.1, 11.0, 86.0, 1.0, 6.0, 0.0))
+    assert cpu.collect()["free_cpu_percent"] == 70.0
+
+
+@pytest.mark.parametrize(
+    ("sensors", "expected"),
+    [
+        ({}, {}),
+        ({"coretemp": [Reading("", 0.0, None, None)]}, {}),
+        (
+            {
+                "nvme": [Reading("", 91.0, 80.0, 90.0)],
+                "coretemp": [Reading("0", 50.0, 80.0, 100.0), Reading("1", 61.26, 80.0, 100.0)],
+            },
+            {"temperature_c": 61.3, "temperature_warning_c": 80.0, "temperature_critical_c": 100.0},
+        ),
+        (
+            {"something": [Reading("", 44.0, 100.0, 100.0)]},
+            {"temperature_c": 44.0, "temperature_warning_c": None, "temperature_critical_c": 100.0},
+        ),
+    ],
+)
+def test_the_processors_sensor_counts(
+    sensors: dict[str, list[Reading]], expected: dict[str, float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(psutil, "sensors_temperatures", lambda: sensors, raising=False)
+    assert Temperature(tmp_path).collect() == expected
+
+
+def test_an_event_finds_the_primes() -> None:
+    assert benchmark.primes_up_to(30) == [2, 3, 5, 7, 11, 13, 17, 19, 23, 29]
+    assert len(benchmark.primes_up_to(benchmark.LIMIT)) == 1229
+
+
+def test_the_benchmark_takes_the_best_round(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benchmark, "primes_up_to", lambda limit: [])
+    ticks = iter([0.0, 0.0, 0.25, 0.5, 1.0, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5])
+    assert benchmark.measure(rounds=2, round_s=0.5, clock=lambda: next(ticks)) == 10.0
+    assert benchmark.load(tmp_path) is None
+    benchmark.store(tmp_path, benchmark.Benchmark(10.0, 1.0))
+    assert benchmark.load(tmp_path) == benchmark.Benchmark(10.0, 1.0)
+    (tmp_path / "benchmark.json").write_text("{")
+    assert benchmark.load(tmp_path) is None
