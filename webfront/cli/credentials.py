@@ -28,7 +28,7 @@ def path(environ: Mapping[str, str]) -> Path:
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Credentials:
-    """The saved credentials; `SKERRY_URL` and `SKERRY_TOKEN` (for programs) come first. CliError when there are none."""
+    """The saved credentials; `SKERRY_URL` and `SKERRY_TOKEN`, for programs, come first. CliError without any."""
     if environ.get("SKERRY_URL") and environ.get("SKERRY_TOKEN"):
         return Credentials(environ["SKERRY_URL"].rstrip("/"), environ["SKERRY_TOKEN"])
     try:

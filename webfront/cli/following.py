@@ -76,7 +76,7 @@ class _Log:
 
 def print_page(page: dict[str, Any], out: TextIO, tell: Callable[[str], None]) -> None:
     """Lines to `out`, and each gap told in its place."""
-    gaps = {first: last for first, last in page["gaps"]}
+    gaps: dict[int, int] = dict(page["gaps"])
     for line in page["lines"]:
         for first in sorted(gaps):
             if first < line["number"]:
