@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -81,20 +83,19 @@ REMOVE = """
 
 
 @pytest.fixture(scope="module")
-def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateSshd]:
-    root = tmp_path_factory.mktemp("sshd")
-    for parent in (root, *root.parents[:2]):
-        parent.chmod(0o755)
-    server = PrivateSshd(root)
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()
+def sshd() -> Iterator[PrivateSshd]:
+    # Not below pytest's own folder, which only root may enter: sshd reads the user's keys as that user.
+    with tempfile.TemporaryDirectory(prefix="skerry-sshd-") as folder:
+        server = PrivateSshd(Path(folder))
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
 
 
 @pytest.fixture
-def settings(tmp_path: Path, database: object) -> Settings:
+def settings(tmp_path: Path, database: object) -> Iterator[Settings]:
     project = tmp_path / "project"
     (project / "playbooks").mkdir(parents=True)
     for verb, content in {"register": REGISTER, "drain": DRAIN, "remove": REMOVE}.items():
@@ -109,7 +110,7 @@ def settings(tmp_path: Path, database: object) -> Settings:
     password_file.write_text("unused")
     # Nothing listens there: plays do not depend on the broker.
     (port,) = free_ports(1)
-    return Settings.from_environment(
+    yield Settings.from_environment(
         {
             "SKERRY_STATE_DIR": str(tmp_path),
             "SKERRY_SHARE_DIR": str(tmp_path),
@@ -120,6 +121,7 @@ def settings(tmp_path: Path, database: object) -> Settings:
             "SKERRY_INVENTORY": str(inventory),
         }
     )
+    plays_base(tmp_path).rmdir()
 
 
 @pytest.fixture
@@ -131,8 +133,6 @@ def perform(settings: Settings) -> Callable[[Node, str, Secrets], Play]:
         process.open()
         play = add_play(node, verb)
         hand_over(settings.plays_socket, play.id, secrets)
-        import threading
-
         loop = threading.Thread(target=process.work)
         loop.start()
         try:

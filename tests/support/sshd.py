@@ -28,6 +28,8 @@ class PrivateSshd:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
+        if not SSHD.exists() or shutil.which("sudo") is None:
+            raise RuntimeError("the tests of plays need the packages openssh-server and sudo")
         directory = self.directory
         directory.chmod(0o755)
         run("useradd", "--create-home", "--shell", "/bin/bash", self.user)

@@ -16,7 +16,7 @@ from webfront.plays import hostkeys, keys
 from webfront.plays.failures import CUT_OFF, NOTHING_RAN, TOO_LONG, explain_output
 from webfront.plays.inventory import Access, Machine, Typed, write_hosts, write_private
 from webfront.plays.outcome import Failure, PlayFailed, Target
-from webfront.plays.private import private_directory
+from webfront.plays.private import plays_base, private_directory
 from webfront.plays.rows import StepRows, end_play_surely
 from webfront.plays.runner import Ending, Run, run
 from webfront.plays.scrub import Scrubber
@@ -37,15 +37,15 @@ _BROKEN: Final = Failure(
 )
 
 
-def perform(settings: Settings, base: Path, play: Play, secrets: Secrets, should_stop: Callable[[], bool]) -> None:
-    """Run a claimed play and record its end, whatever happens. Its private directory lies in `base`."""
+def perform(settings: Settings, play: Play, secrets: Secrets, should_stop: Callable[[], bool]) -> None:
+    """Run a claimed play and record its end, whatever happens."""
     context = {"skerry.play": play.id, "skerry.node": play.node, "user.name": play.requested_by}
     log.info("play %s of %s begins", play.verb, play.node, extra={**context, "event.action": f"play.{play.verb}"})
     rows = StepRows(play.id)
     failure: Failure | None
     failed_step = ""
     try:
-        performance = _Performance(settings, base, play, secrets, rows, should_stop)
+        performance = _Performance(settings, play, secrets, rows, should_stop)
         failure = performance.run()
         failed_step = performance.failed_step
     except Exception as error:
@@ -63,14 +63,12 @@ class _Performance:
     def __init__(
         self,
         settings: Settings,
-        base: Path,
         play: Play,
         secrets: Secrets,
         rows: StepRows,
         should_stop: Callable[[], bool],
     ) -> None:
         self._settings = settings
-        self._base = base
         self._play = play
         self._rows = rows
         self._should_stop = should_stop
@@ -86,7 +84,8 @@ class _Performance:
             return Failure(f"There is no node {self._play.node}", "Register it first.")
         teller = Teller(self._target(node), self._scrub, self._rows.tell)
         try:
-            with private_directory(self._base, self._play.id) as folder:
+            # Asked for anew each time: whatever tidies up a tmpfs may have taken an empty folder away.
+            with private_directory(plays_base(self._settings.state_dir), self._play.id) as folder:
                 failure = self._in(folder, node, teller)
         except PlayFailed as error:
             if teller.failure is None:

@@ -62,7 +62,6 @@ class PlaysProcess:
         self._stopping = False
         self._running: dict[int, tuple[str, threading.Thread]] = {}
         self._keeper = SecretKeeper(settings.plays_socket, self._wake.set)
-        self._base = private.plays_base(settings.state_dir)
 
     def open(self) -> None:
         """Take the socket, and clear up after a plays process that died. Raises `Conflict`, `Unavailable`."""
@@ -70,7 +69,7 @@ class PlaysProcess:
         # Only now: with the socket's lock held, what is found running is nobody's.
         with models.database.obj.connection_context():
             cut_off = list(Play.select().where(Play.state == "running"))
-            private.clear(self._base)
+            private.clear(private.plays_base(self._settings.state_dir))
             for play in cut_off:
                 log.warning("play %s of %s was cut off", play.verb, play.node, extra={"skerry.play": play.id})
                 end_play_surely(play.id, CUT_OFF, _last_step(play))
@@ -90,6 +89,8 @@ class PlaysProcess:
             deadline = time.monotonic() + _STOP_S
             for _, thread in list(self._running.values()):
                 thread.join(max(0.0, deadline - time.monotonic()))
+            with contextlib.suppress(OSError):
+                private.plays_base(self._settings.state_dir).rmdir()
 
     def stop(self) -> None:
         """End `work`."""
@@ -111,7 +112,7 @@ class PlaysProcess:
     def _start(self, play: Play, secrets: Secrets) -> None:
         def job() -> None:
             with models.database.obj.connection_context():
-                perform(self._settings, self._base, play, secrets, lambda: self._stopping)
+                perform(self._settings, play, secrets, lambda: self._stopping)
             self._wake.set()
 
         thread = threading.Thread(target=job, name=f"play-{play.id}", daemon=True)

@@ -167,4 +167,6 @@ class Teller:
         name = str(data.get("name") or data.get("task") or "A step without a name")
         # Ansible puts the role's name before the task's.
         name = name.rpartition(" : ")[2] if data.get("role") else name
+        if name.startswith("Validating arguments against arg spec"):
+            return "Check what the role was given"
         return _OWN_WORDS.get(name, name)
