@@ -25,17 +25,7 @@ class NodeAttempt(msgspec.Struct, frozen=True):
 def recent_attempts(account: Account, node: str, *, limit: int = 10) -> tuple[NodeAttempt, ...]:
     """The newest attempts on this node, newest first. Other users' show that there were some, not what they were."""
     query = (
-        Attempt.select(
-            Attempt.job,
-            Attempt.number,
-            Attempt.state,
-            Attempt.cause,
-            Attempt.placed_at,
-            Attempt.started_at,
-            Attempt.ended_at,
-            Job.user.alias("user_id"),
-            App.name.alias("app_name"),
-        )
+        Attempt.select(Attempt, Job, AppVersion, App)
         .join(Job)
         .join(AppVersion)
         .join(App)
@@ -43,20 +33,18 @@ def recent_attempts(account: Account, node: str, *, limit: int = 10) -> tuple[No
         .order_by(Attempt.id.desc())
         .limit(limit)
     )
-    found = []
-    for row in query.dicts():
-        yours = account.is_admin or row["user_id"] == account.id
-        found.append(
-            NodeAttempt(
-                job=row["job"] if yours else "",
-                app=row["app_name"] if yours else "",
-                yours=yours,
-                number=row["number"],
-                state=row["state"],
-                cause=row["cause"],
-                placed_at=row["placed_at"],
-                started_at=row["started_at"],
-                ended_at=row["ended_at"],
-            )
-        )
-    return tuple(found)
+    return tuple(_told(row, yours=account.is_admin or row.job.user_id == account.id) for row in query)
+
+
+def _told(row: Attempt, *, yours: bool) -> NodeAttempt:
+    return NodeAttempt(
+        job=row.job.id if yours else "",
+        app=row.job.app_version.app.name if yours else "",
+        yours=yours,
+        number=row.number,
+        state=row.state,
+        cause=row.cause,
+        placed_at=row.placed_at,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+    )

@@ -63,7 +63,7 @@ def render(error: SkerryError, request: bottle.BaseRequest) -> bottle.HTTPRespon
 
 def _where_from(request: bottle.BaseRequest) -> str:
     """The page of ours that the request came from, for a link back; nothing when it came from elsewhere."""
-    came_from = urlsplit(request.get_header("Referer", ""))
+    came_from = urlsplit(str(request.get_header("Referer", "")))
     if came_from.netloc != request.get_header("Host") or (came_from.path == request.path and request.method == "GET"):
         return ""
     return came_from.path + (f"?{came_from.query}" if came_from.query else "")

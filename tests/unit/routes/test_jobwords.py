@@ -1,0 +1,119 @@
+"""A job in words, at each point of its life."""
+
+from __future__ import annotations
+
+import msgspec
+
+from webfront.jobs.views import AttemptView, JobView
+from webfront.routes import jobwords
+
+T = 1_700_000_000.0
+ATTEMPT = AttemptView(
+    number=1,
+    node="beta",
+    state="placed",
+    placement={},
+    placed_at=T + 0.5,
+    claimed_at=None,
+    preparing="",
+    started_at=None,
+    ended_at=None,
+    cause=None,
+    message="",
+    exit_code=None,
+    log_lines=None,
+    usage=None,
+)
+JOB = JobView(
+    id="0" * 26,
+    app="digits",
+    version="a" * 64,
+    user="ada",
+    state="queued",
+    cause=None,
+    message="",
+    waiting_reason="",
+    cancel_requested=False,
+    submitted_at=T,
+    finished_at=None,
+    parameters={},
+    input=None,
+)
+
+
+def job(state: str, *attempts: AttemptView, **fields: object) -> JobView:
+    return msgspec.structs.replace(JOB, state=state, attempts=attempts, **fields)
+
+
+def attempt(**fields: object) -> AttemptView:
+    return msgspec.structs.replace(ATTEMPT, **fields)
+
+
+def steps(one: JobView) -> list[tuple[str, str]]:
+    return [(step.title, step.status) for step in jobwords.timeline(one)]
+
+
+def test_a_queued_job_says_why_it_waits() -> None:
+    waiting = job("queued", waiting_reason="no node has the label gpu")
+    assert jobwords.headline(waiting) == "No node has the label gpu."
+    assert steps(waiting) == [
+        ("Submitted", "done"),
+        ("Waiting for a place", "now"),
+        ("Started", "todo"),
+        ("Finished", "todo"),
+    ]
+
+
+def test_exactly_one_step_is_under_way_until_the_end() -> None:
+    lives = [
+        attempt(),
+        attempt(state="claimed", claimed_at=T + 1),
+        attempt(state="claimed", claimed_at=T + 1, preparing="installing requirements"),
+        attempt(state="running", claimed_at=T + 1, started_at=T + 2),
+    ]
+    for one in lives:
+        state = "running" if one.started_at else "placed"
+        assert [status for _, status in steps(job(state, one))].count("now") == 1
+
+
+def test_a_finished_job_shows_how_long_each_step_took() -> None:
+    ended = attempt(state="ended", claimed_at=T + 1, started_at=T + 3, ended_at=T + 7, cause="ok", preparing="building")
+    done = jobwords.timeline(job("succeeded", ended, finished_at=T + 7))
+    assert [(step.title, step.took) for step in done] == [
+        ("Submitted", None),
+        ("Placed on beta", 0.5),
+        ("Claimed by the node", 0.5),
+        ("Preparing", 2.0),
+        ("Started", None),
+        ("Finished", 4.0),
+    ]
+    assert all(step.status == "done" for step in done)
+
+
+def test_a_job_that_never_started_ends_without_a_start() -> None:
+    lost = attempt(state="ended", ended_at=T + 9, cause="rejected", message="no room")
+    ended = job("failed", lost, cause="rejected", finished_at=T + 9)
+    assert steps(ended) == [("Submitted", "done"), ("Placed on beta", "done"), ("Failed", "failed")]
+    assert "another" not in jobwords.failure(ended).title
+
+
+def test_a_retried_job_tells_of_the_attempt_before() -> None:
+    lost = attempt(state="ended", ended_at=T + 9, cause="node_lost")
+    again = job("queued", lost)
+    assert jobwords.headline(again).startswith("Attempt 1 on beta ended (the node was lost); it is tried again.")
+    second = attempt(number=2, node="alpha", placed_at=T + 10)
+    shown = jobwords.timeline(job("placed", lost, second))
+    assert [step.title for step in shown][:3] == ["Submitted", "Tried again", "Placed on alpha"]
+    assert shown[2].took == 1.0
+
+
+def test_clocks_that_differ_never_show_less_than_nothing() -> None:
+    early = attempt(state="claimed", claimed_at=T + 0.2)
+    assert [step.took for step in jobwords.timeline(job("placed", early))][2] == 0.0
+
+
+def test_every_failure_says_what_to_do() -> None:
+    for cause in ("app_error", "timeout", "out_of_memory", "node_lost", "rejected", None):
+        words = jobwords.failure(job("failed", attempt(cause=cause), cause=cause))
+        assert words.title
+        assert words.advice
