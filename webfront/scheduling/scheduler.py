@@ -100,6 +100,7 @@ class Scheduler:
     async def run(self) -> None:
         """Work until `stop`. Raises `Unavailable` when another scheduler has taken over."""
         self._shipper = LogShipper(self._broker, asyncio.get_running_loop())
+        self._shipper.attach()
         connection = asyncio.create_task(self._broker.run())
         sweeps = asyncio.create_task(self._sweep())
         stopped = asyncio.create_task(self._stopping.wait())
@@ -120,8 +121,6 @@ class Scheduler:
         """Connected: wait for the leadership, take over, and begin to consume."""
         await declare_platform(self._broker)
         if self._shipper is not None:
-            # Not before: publishing to an exchange that is not there yet would cost the connection.
-            self._shipper.attach()
             self._shipper.flush_waiting()
         told = False
         while True:
@@ -161,8 +160,6 @@ class Scheduler:
     def _lost(self) -> None:
         """The connection broke: with it went the leadership, and the right to acknowledge what is in the inbox."""
         self._working = False
-        if self._shipper is not None:
-            logging.getLogger().removeHandler(self._shipper)
         self._leadership.resign()
         self._inbox.clear()
         self._one_by_one = False
