@@ -112,6 +112,7 @@ class Agent:
             for task in parts:
                 task.cancel()
             await asyncio.gather(*parts, return_exceptions=True)
+            logging.getLogger().removeHandler(self._shipper)
             self._journal.close()
             self._lock.close()
         if self._failure is not None:

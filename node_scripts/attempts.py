@@ -72,7 +72,7 @@ class Attempts:
         newest_first = journalled[::-1]
         found = {
             # The journal has the slot before anything is launched in it.
-            id(one): Recovered.NOT_LAUNCHED if one.slot is None else self._runner.recover(one.order, one.slot)
+            id(one): Recovered.NOT_LAUNCHED if one.slot is None else self._find(one.order, one.slot)
             for with_end in (False, True)
             for one in newest_first
             if (one.finished is not None) is with_end
@@ -80,6 +80,15 @@ class Attempts:
         for record in journalled:
             self._resume(record, found[id(record)])
         self._fill_slots()
+
+    def _find(self, order: Order, slot: int) -> RunningAttempt | Recovered:
+        try:
+            return self._runner.recover(order, slot)
+        except Exception:
+            # One folder that cannot be read must not keep the node from starting. Should the app still run, its
+            # results are those of a superseded attempt, and never served.
+            _log.exception("an attempt cannot be recovered", extra={"skerry.job": order.job})
+            return Recovered.LOST
 
     def _resume(self, record: JournalledAttempt, found: RunningAttempt | Recovered) -> None:
         held = Held(record.order)
@@ -263,18 +272,22 @@ class Attempts:
 
     async def _finish(self, held: Held, running: RunningAttempt) -> Ended:
         """The results onto the share. A share that is away for a minute is no reason to throw them away."""
-        for pause in _FINISH_PAUSES_S:
+        for pause in (*_FINISH_PAUSES_S, None):
             try:
                 return await running.finish()
             except OSError as error:
                 if held.cancel_wanted:
-                    break
+                    return Ended(Cause.CANCELLED, "cancelled while its results could not be stored")
+                if pause is None:
+                    return Ended(Cause.REJECTED, f"its results could not be stored: {error}")
                 _log.warning("results cannot be stored, trying again: %s", error, extra=held.fields())
-            await asyncio.sleep(pause)
-        return await running.finish()
+                await asyncio.sleep(pause)
+        raise AssertionError("unreachable")
 
     async def _conclude(self, held: Held, ended: Ended) -> None:
         """Write down how it ended, give its slot to the next, then tell."""
+        if held.tail is not None:
+            held.tail.send_new()
         held.finished = Finished(
             *held.key,
             at=self._now(),
@@ -282,7 +295,8 @@ class Attempts:
             message=ended.message,
             exit_code=ended.exit_code,
             outputs=ended.outputs,
-            log_lines=ended.log_lines,
+            # An end made up here, not by the runner, has counted nothing.
+            log_lines=max(ended.log_lines, held.tail.last_line if held.tail is not None else 0),
             usage=ended.usage,
         )
         written = self._journal.finish(held.finished)
@@ -290,8 +304,6 @@ class Attempts:
         self._slots.give_back(held.slot)
         held.slot = None
         self._fill_slots()
-        if held.tail is not None:
-            held.tail.send_new()
         while True:
             try:
                 await written

@@ -35,6 +35,11 @@ class LogTail:
         self._put = after
         self._under_way = 0
 
+    @property
+    def last_line(self) -> int:
+        """The number of the last line put into the outbox."""
+        return self._put
+
     def send_new(self) -> None:
         """Send what has been written since; nothing while the chunk before is not confirmed."""
         if not self._under_way:

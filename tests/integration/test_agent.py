@@ -134,6 +134,30 @@ def test_what_cannot_be_prepared_or_read_ends_in_words(broker: PrivateRabbit, tm
     asyncio.run(scenario())
 
 
+def test_a_share_that_is_away_for_a_moment_costs_no_results(
+    broker: PrivateRabbit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("node_scripts.attempts._FINISH_PAUSES_S", (0.05, 0.05))
+
+    async def scenario() -> None:
+        async with (
+            Controller(broker, tmp_path).working() as controller,
+            agent_running(controller.settings(), InProcessRunner()),
+        ):
+            back_in_time, too_late = order(unstorable="2", lines="3"), order(unstorable="3", lines="3")
+            await controller.send(back_in_time, too_late)
+            await until(lambda: len(controller.ends()) == 2)
+            assert [end.cause for end in controller.ends()[back_in_time.job]] == [Cause.OK]
+            (end,) = controller.ends()[too_late.job]
+            assert (end.cause, end.message, end.log_lines) == (
+                Cause.REJECTED,
+                "its results could not be stored: stale file handle",
+                3,
+            )
+
+    asyncio.run(scenario())
+
+
 def test_without_the_broker_jobs_go_on_and_everything_is_told_after(broker: PrivateRabbit, tmp_path: Path) -> None:
     async def scenario() -> None:
         runner = InProcessRunner()

@@ -170,12 +170,12 @@ class _PreparedOrder(Prepared):
 
 
 class _Running:
-    def __init__(self, order: Order, now: Callable[[], float]) -> None:
+    def __init__(self, order: Order) -> None:
         self.job, self.attempt = order.job, order.attempt
         self.lines = [f"line {n}" for n in range(1, int(order.parameters.get("lines", "0")) + 1)]
         self.gone = asyncio.Event()
         self.cause = Cause.OK
-        self.finishes = 0
+        self.failures = int(order.parameters.get("unstorable", "0"))
         seconds = float(order.parameters.get("seconds", "0"))
         if seconds:
             asyncio.get_running_loop().call_later(seconds, self.gone.set)
@@ -194,7 +194,9 @@ class _Running:
         return self.lines[after : after + limit]
 
     async def finish(self) -> Ended:
-        self.finishes += 1
+        if self.failures:
+            self.failures -= 1
+            raise OSError("stale file handle")
         return Ended(self.cause, log_lines=len(self.lines))
 
     def discard(self) -> None:
@@ -223,7 +225,7 @@ class InProcessRunner:
         assert isinstance(prepared, _PreparedOrder)
         key = (prepared.order.job, prepared.order.attempt)
         self.launches[key] += 1
-        self.launched[key] = running = _Running(prepared.order, lambda: 0.0)
+        self.launched[key] = running = _Running(prepared.order)
         return running
 
     def recover(self, order: Order, slot: int) -> RunningAttempt | Recovered:
