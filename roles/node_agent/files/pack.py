@@ -2,8 +2,8 @@
 
     pack.py --name NAME --output DIRECTORY PROJECT PART...
 
-The archive is `NAME-<first 16 digits of its SHA-256>.tar.gz`, written whole or not at all; several runs at once make the
-same file. Prints JSON: `path`, `version` (those digits) and `changed` (whether the file was not there before).
+The archive is `NAME-<first 16 digits of its SHA-256>.tar.gz`, written whole or not at all; several runs at once make
+the same file. Prints JSON: `path`, `version` (those digits) and `changed` (whether the file was not there before).
 Needs nothing but the standard library.
 """
 
@@ -24,7 +24,7 @@ _LEFT_OUT_SUFFIXES = {".pyc", ".pyo"}
 
 
 def files_of(project: Path, parts: list[str]) -> list[Path]:
-    """Every file of the parts, as paths relative to the project, sorted. Raises FileNotFoundError for a missing part."""
+    """Every file of the parts, relative to the project, sorted. Raises FileNotFoundError for a missing part."""
     found: set[Path] = set()
     for part in parts:
         top = project / part
@@ -57,7 +57,7 @@ def pack(project: Path, parts: list[str]) -> bytes:
 
 
 def write(directory: Path, name: str, body: bytes) -> dict[str, object]:
-    """Put the archive into the directory, unless it is there. Renamed when whole: a killed run leaves no half archive."""
+    """Put the archive into the directory, unless it is there. Renamed when whole: a killed run leaves no half one."""
     version = hashlib.sha256(body).hexdigest()[:16]
     path = directory / f"{name}-{version}.tar.gz"
     changed = not path.exists()

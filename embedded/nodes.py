@@ -1,0 +1,72 @@
+"""Two nodes on this machine, registered the way every node is: through the web front."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from embedded.api import Api, wait_for
+from embedded.console import Console
+from embedded.home import Home
+from embedded.problems import Problem
+from embedded.site import agent_version, read_stamp, write_stamp
+
+NAMES: Final = ("alpha", "beta")
+_SLOTS: Final = 1
+_PLAY_S: Final = 300.0
+_COME_BACK_S: Final = 20.0
+_LEFT_ALONE: Final = {"active", "draining", "drained"}
+"""A node in one of these is well, or somebody wants it so."""
+
+
+def register(home: Home, api: Api, console: Console) -> None:
+    """See that both nodes are there, with the agent of this project. Raises `Problem` with the failing step."""
+    version = agent_version(home)
+    stale = read_stamp(home).get("agents") != version
+    known = {node["name"]: node for node in api.call("GET", "/nodes")["nodes"]}
+    if not stale and all(known.get(name, {}).get("state") in _LEFT_ALONE for name in NAMES):
+        return
+    with console.step(f"Registering the nodes {' and '.join(NAMES)}") as note:
+        if not stale:
+            # Their agents may only just have been started: give them the time of a heartbeat or two.
+            wait_for(lambda: all(_state(api, name) not in {"suspect", "dead"} for name in NAMES), _COME_BACK_S)
+        plays = {name: play for name in NAMES if (play := _begin(api, name, stale=stale)) is not None}
+        _follow(api, plays, note)
+    write_stamp(home, agents=version)
+
+
+def _begin(api: Api, name: str, *, stale: bool) -> int | None:
+    """Ask for the node's registration. The play's number, None when there is nothing to do."""
+    state = _state(api, name)
+    if state in _LEFT_ALONE and not stale:
+        return None
+    if state in {"", "removed"}:
+        answer = api.call("POST", "/nodes", json={"name": name, "connection": "local", "slots": _SLOTS})
+    else:
+        answer = api.call("POST", f"/nodes/{name}/register")
+    return int(answer["play"]["id"])
+
+
+def _state(api: Api, name: str) -> str:
+    return str(api.call("GET", f"/nodes/{name}", tolerate=(404,)).get("node", {}).get("state", ""))
+
+
+def _follow(api: Api, plays: dict[str, int], note: Any) -> None:
+    """Wait for the plays' ends."""
+    seen = dict.fromkeys(plays, 0)
+
+    def over() -> bool:
+        states = []
+        for name, play in plays.items():
+            answer = api.call("GET", f"/plays/{play}/events", params={"after": seen[name]})
+            for event in answer["events"]:
+                seen[name] = max(seen[name], int(event["number"]))
+                note(f"{name}: {event['step']}")
+            states.append(answer["play"]["state"])
+        return all(state in {"succeeded", "failed"} for state in states)
+
+    if not wait_for(over, _PLAY_S):
+        raise Problem("the nodes' registration does not end", "Look at the plays' pages in the web front.")
+    for name, number in plays.items():
+        play = api.call("GET", f"/plays/{number}")["play"]
+        if play["state"] != "succeeded":
+            raise Problem(f'registering {name} failed at "{play["failed_step"]}": {play["message"]}', play["advice"])
