@@ -15,8 +15,11 @@ from node_scripts.running.processes import threads_of_user
 from node_scripts.running.users import User
 from wire.messages import Resources
 
-# Python ignores these, and what is ignored stays ignored in the next program; a program expects the defaults.
-_DEFAULTS: Final = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGUSR1)
+# Python and the keeper ignore some of these, and what is ignored stays ignored in the next program; a program expects the defaults.
+_DEFAULTS: Final = (
+    *(signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM),
+    *(signal.SIGUSR1, signal.SIGUSR2, signal.SIGCHLD),
+)
 
 
 @dataclass(frozen=True)

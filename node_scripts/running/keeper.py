@@ -28,6 +28,7 @@ from wire.messages import Cause
 
 CANCEL: Final = signal.SIGUSR1
 _GOING_DOWN: Final = signal.SIGTERM
+_SIGNALS: Final = signal.valid_signals()
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def start(command: Command, post: Post) -> KeeperHandle:
     """
     agent = os.getpid()
     # No signal may reach the child before its own handlers stand: asyncio's would write into the agent's wakeup pipe.
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
         pid = os.fork()
         if pid == 0:
@@ -141,7 +142,8 @@ def _keep(command: Command, post: Post, wakeup: int) -> Exit:
     if failure is None:
         supervision.watch()
     supervision.end_all()
-    os.fdatasync(log)
+    if os.fstat(log).st_size:
+        os.fdatasync(log)  # before the exit record: what is said to have ended has its whole log
     return (
         supervision.exit() if failure is None else Exit(Cause.REJECTED, f"the node could not start the app: {failure}")
     )
@@ -155,13 +157,9 @@ def _take_over_signals() -> tuple[int, int]:
     """Every signal this process looks at arrives as a byte in the pipe returned; the agent's handlers are gone."""
     reading, writing = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-    watched = {CANCEL, _GOING_DOWN, signal.SIGCHLD}
-    for number in signal.valid_signals():
-        if number in watched:
-            signal.signal(number, _noted)
-        elif signal.getsignal(number) not in (signal.SIG_DFL, signal.SIG_IGN, None):
-            signal.signal(number, signal.SIG_IGN)
-    for number in (signal.SIGINT, signal.SIGHUP):
+    for number in (CANCEL, _GOING_DOWN, signal.SIGCHLD):
+        signal.signal(number, _noted)
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     return reading, writing

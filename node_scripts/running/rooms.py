@@ -160,23 +160,24 @@ def is_locked(path: Path) -> bool:
     return False
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write the file so that it is there whole or not at all, also after the machine lost its power."""
+def write_whole(path: Path, content: bytes, *, sync: bool = True) -> None:
+    """Write the file so that it is there whole or not at all; with `sync` also after the machine lost its power."""
     beside = path.with_name(f".{path.name}.new")
     fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         view = memoryview(content)
         while view:
             view = view[os.write(fd, view) :]
-        os.fsync(fd)
+        if sync:
+            os.fsync(fd)
     finally:
         os.close(fd)
     beside.rename(path)
 
 
-def write_record(path: Path, record: msgspec.Struct) -> None:
-    """Write a record as JSON, whole."""
-    write_whole(path, msgspec.json.encode(record))
+def write_record(path: Path, record: msgspec.Struct, *, sync: bool = True) -> None:
+    """Write a record as JSON, as `write_whole` does."""
+    write_whole(path, msgspec.json.encode(record), sync=sync)
 
 
 def plain_name(name: str) -> str:
