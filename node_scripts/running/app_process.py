@@ -15,7 +15,7 @@ from node_scripts.running.processes import threads_of_user
 from node_scripts.running.users import User
 from wire.messages import Resources
 
-# Python and the keeper ignore some of these, and what is ignored stays ignored in the next program; a program expects the defaults.
+# Python and the keeper ignore some of these, and what is ignored stays so in the next program; it expects the defaults.
 _DEFAULTS: Final = (
     *(signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM),
     *(signal.SIGUSR1, signal.SIGUSR2, signal.SIGCHLD),

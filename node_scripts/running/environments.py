@@ -30,7 +30,7 @@ from node_scripts.running import files, installer
 from node_scripts.running.interpreter import Interpreter
 from node_scripts.running.limits import MB
 from node_scripts.running.processes import disk_bytes
-from node_scripts.running.rooms import FolderLock, Room, plain_name, write_record
+from node_scripts.running.rooms import FolderLock, Room, make_folder, plain_name, write_record
 from node_scripts.running.users import User
 from wire.messages import AppRef
 
@@ -84,9 +84,9 @@ class Environments:
         self._most_apps = most_apps
         self._most_bytes = most_mb * MB
         self._covered = covered
-        folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+        make_folder(folder, 0o711)
         self._tools = folder / "tools"
-        self._tools.mkdir(mode=0o755, exist_ok=True)
+        make_folder(self._tools, 0o755)
         self._bare = folder / f"bare-{hashlib.sha256(interpreter.identity.encode()).hexdigest()[:16]}"
         self._make_bare()
 
@@ -164,7 +164,7 @@ class Environments:
     def _make_room(self, entry: Path) -> None:
         (entry / "entry.json").unlink(missing_ok=True)
         shutil.rmtree(entry, ignore_errors=True)
-        entry.mkdir(mode=0o711)
+        make_folder(entry, 0o711)
 
     def _make_bare(self) -> None:
         if self._bare.is_dir():

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from node_scripts.running import files
 from node_scripts.running.limits import MB
+from node_scripts.running.rooms import make_folder
 from wire.messages import OutputFile
 
 
@@ -85,7 +86,7 @@ def _described(final: Path, name: str) -> OutputFile:
 
 
 def _make_folder(folder: Path) -> None:
-    folder.mkdir(mode=0o750, exist_ok=True)
+    make_folder(folder, 0o750)
     _give_like(folder, folder.parent)
 
 

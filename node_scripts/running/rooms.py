@@ -65,7 +65,7 @@ class Room:
         """
         self.remove()
         for folder in (self.folder, self.box):
-            folder.mkdir(mode=0o711)
+            make_folder(folder, 0o711)
         for folder in (self.inputs, self.work, self.outputs, self.temporary):
             folder.mkdir(mode=0o700)
             if user is not None and folder is not self.inputs:
@@ -147,6 +147,12 @@ class FolderLock:
 
     def __del__(self) -> None:
         self.close()
+
+
+def make_folder(folder: Path, mode: int) -> None:
+    """Make the folder, and those above it, if it is not there; it has this mode whatever the agent's umask."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(mode)
 
 
 def is_locked(path: Path) -> bool:

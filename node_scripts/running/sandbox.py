@@ -23,7 +23,7 @@ from node_scripts.running.interface import AttemptEnded, Ended, Prepared, Recove
 from node_scripts.running.interpreter import Interpreter, clean_environment
 from node_scripts.running.keeper import KeeperHandle
 from node_scripts.running.processes import end_strays
-from node_scripts.running.rooms import LOG_BYTES, Exit, FolderLock, Room, is_locked, write_record
+from node_scripts.running.rooms import LOG_BYTES, Exit, FolderLock, Room, is_locked, make_folder, write_record
 from node_scripts.running.users import SlotUsers, User, kill_user, unreachable_part
 from wire.messages import Cause, Order
 
@@ -68,7 +68,7 @@ class SandboxRunner:
         """Asks the interpreter, makes the folders, tries which walls this machine has. Raises `SandboxUnusable`."""
         self._share = settings.share_dir
         self._attempts = settings.state_dir / "attempts"
-        self._attempts.mkdir(mode=0o711, parents=True, exist_ok=True)
+        make_folder(self._attempts, 0o711)
         self._users = SlotUsers(uid_base=settings.uid_base, slots=settings.slots, owner=settings.state_dir.resolve())
         self._swept: set[int] = set()
         self._interpreter = Interpreter.ask(settings.python)
@@ -149,7 +149,6 @@ class SandboxRunner:
         user = self._users.take(slot)
         with suppress(ProcessLookupError):
             if is_locked(room.keeper):
-                self._swept.add(slot)  # the slot's processes are this attempt's
                 handle = KeeperHandle(room.wait_for_keeper_pid(), is_child=False)
                 # Still locked now: the descriptor is this keeper's and no later process's of the same number.
                 if is_locked(room.keeper):
@@ -189,11 +188,13 @@ class SandboxRunner:
         return None
 
     def _sweep(self, slot: int, user: User | None) -> None:
-        """Once after a start: end what an earlier life of the agent may have left in the slot (a half-made build)."""
-        if slot not in self._swept:
+        """Once after a start: end what an earlier life of the agent may have left in the slot (a half-made build).
+
+        Only with the claim in our own hands: while a keeper of that life holds it, its app runs as this user.
+        """
+        if user is not None and slot not in self._swept and self._users.claim_fd(slot) is not None:
             self._swept.add(slot)
-            if user is not None:
-                kill_user(user.uid)
+            kill_user(user.uid)
 
     def _fetch_input(self, name: str, room: Room, user: User | None) -> None:
         target = room.inputs / files.inside(name).name

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import signal
+import time
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from node_scripts.running.interface import AttemptEnded
+from node_scripts.running.interface import AttemptEnded, Recovered
+from node_scripts.running.sandbox import SandboxRunner
 from wire.messages import Cause
 
 
@@ -89,7 +92,8 @@ def build_wheel(directory, settings=None, metadata=None):
 
 
 def hostile(bench, then: str):
-    project = '[build-system]\nrequires = []\nbuild-backend = "spy"\nbackend-path = ["."]\n[project]\nname = "spy"\nversion = "1"\n'
+    project = '[build-system]\nrequires = []\nbuild-backend = "spy"\nbackend-path = ["."]\n'
+    project += '[project]\nname = "spy"\nversion = "1"\n'
     files = {
         "requirements.txt": "./spy\n",
         "spy/pyproject.toml": project,
@@ -111,8 +115,7 @@ def test_a_cancelled_preparation_leaves_nothing(bench):
     async def cancel() -> None:
         order = bench.order(app)
         task = asyncio.create_task(bench.runner.prepare(order, 0, bench.said.append))
-        log = bench.runner._room(order).log
-        while not (log.exists() and "Preparing" in log.read_text() + "".join(["Preparing"] * building(log))):
+        while len(builders(app)) < 2:  # pip, and what it runs
             await asyncio.sleep(0.05)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -121,12 +124,38 @@ def test_a_cancelled_preparation_leaves_nothing(bench):
 
     asyncio.run(cancel())
     assert not (bench.settings.state_dir / "cache" / app.version).exists()
-    assert not [p for p in Path("/proc").glob("[0-9]*/cmdline") if app.version.encode() in read(p)]
+    assert not builders(app)
     assert list((bench.settings.state_dir / "attempts").iterdir()) == []
 
 
-def building(log: Path) -> int:
-    return sum(b"pyproject_hooks" in read(p) or b"_in_process" in read(p) for p in Path("/proc").glob("[0-9]*/cmdline"))
+def test_an_agent_that_dies_while_it_builds_leaves_no_half_environment(bench):
+    slow = hostile(bench, "time.sleep(99)")
+    bench.runner.close()
+    child = os.fork()
+    if child == 0:
+        try:
+            asyncio.run(SandboxRunner(bench.settings).prepare(bench.order(slow), 0, print))
+        finally:
+            os._exit(1)
+    wait_until(lambda: builders(slow))
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    wait_until(lambda: not builders(slow))
+    bench.runner = SandboxRunner(bench.settings)
+    assert bench.runner.recover(bench.order(slow), 0) is Recovered.NOT_LAUNCHED
+    ended, _ = asyncio.run(bench.run(bench.order(with_wheel(bench))))
+    assert ended.cause is Cause.OK
+
+
+def wait_until(condition) -> None:
+    deadline = time.monotonic() + 15
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def builders(app) -> list[Path]:
+    return [p for p in Path("/proc").glob("[0-9]*/cmdline") if app.version.encode() in read(p)]
 
 
 def read(path: Path) -> bytes:

@@ -45,9 +45,12 @@ def walls(request, monkeypatch, tmp_path):
         monkeypatch.setattr(view, "available", lambda: False)
         for folder in (tmp_path, *tmp_path.parents):
             folder.chmod(folder.stat().st_mode | 0o001)
+        (tmp_path / "state").mkdir(mode=0o711)
     elif not view.available():
         pytest.skip("this machine lets nobody mount")
-    return request.param
+    umask = os.umask(0o077)
+    yield request.param
+    os.umask(umask)
 
 
 def spy_order(bench, paths, job):

@@ -68,6 +68,22 @@ def test_a_running_attempt_is_adopted(bench):
     assert bench.runner.recover(order, 0) is Recovered.NOT_LAUNCHED
 
 
+def test_a_finished_attempt_of_the_same_slot_does_not_disturb_the_one_that_runs(bench):
+    done = bench.order(bench.app("pass"), job="done")
+    assert asyncio.run(bench.run(done))[0].cause is Cause.OK
+    order = bench.order(bench.app(WORK, outputs=("out",)))
+    agent_that_dies(bench, order)
+    assert not isinstance(bench.runner.recover(done, 0), Recovered)
+    found = bench.runner.recover(order, 0)
+    assert not isinstance(found, Recovered)
+
+    async def follow() -> None:
+        await asyncio.wait_for(found.wait(), 10)
+        assert (await found.finish()).cause is Cause.OK
+
+    asyncio.run(follow())
+
+
 def test_an_adopted_attempt_can_be_cancelled_and_keeps_its_user(bench):
     order = bench.order(bench.app("import time; time.sleep(99)"))
     agent_that_dies(bench, order)

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -220,6 +221,23 @@ def test_an_app_that_is_not_on_the_share_is_the_nodes_trouble(bench):
         asyncio.run(bench.run(bench.order(AppRef("gone", "0" * 64))))
     assert caught.value.ended.cause is Cause.REJECTED
     assert not (bench.settings.state_dir / "cache" / ("0" * 64)).exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs the right to mount")
+def test_a_full_disk_is_the_nodes_trouble(bench):
+    state = bench.settings.state_dir
+    app = bench.app("print('ran')")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", state / "attempts"], check=True)
+    try:
+        (state / "attempts" / "filling").write_bytes(bytes(64 * 1024))
+        (bench.share / "inputs" / "job").mkdir()
+        (bench.share / "inputs" / "job" / "in").write_text("some input")
+        with pytest.raises(AttemptEnded) as caught:
+            asyncio.run(bench.run(bench.order(app, input="inputs/job/in")))
+    finally:
+        subprocess.run(["umount", state / "attempts"], check=True)
+    assert caught.value.ended.cause is Cause.REJECTED
+    assert "No space left" in caught.value.ended.message
 
 
 def test_a_shutdown_of_the_machine_is_no_fault_of_the_app(bench):
