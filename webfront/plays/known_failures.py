@@ -35,8 +35,8 @@ def _no_sudo(target: Target) -> Failure:
     who = target.user or "the platform's user"
     return Failure(
         f"The user {who} may not become root there without a password",
-        "Run it again with that user's password (it serves for sudo and is not kept), or allow the user sudo without a "
-        "password, or use root.",
+        "Register it with that user's password (it serves for sudo and is not kept), allow the user sudo without a "
+        "password (later plays, such as removing the machine, have none), or use root.",
     )
 
 

@@ -54,9 +54,10 @@ class Teller:
         self._states: list[str] = []
         self._detail = ""
         self._output: list[str] = []
+        self._unreachable = False
         self.failed_step = ""
         self.failure: Failure | None = None
-        """The failure that counts so far: the last one that nothing rescued."""
+        """The failure that counts so far: the last one, or the first that found the machine out of reach."""
         self.tasks_ended = 0
 
     def hear(self, event: Mapping[str, Any]) -> None:
@@ -144,7 +145,13 @@ class Teller:
             self._detail = "failed, which is allowed here"
         else:
             unreachable = kind == "runner_on_unreachable"
-            self._note_failure(explain(result, str(data.get("task_action", "")), self._target, unreachable=unreachable))
+            failure = explain(result, str(data.get("task_action", "")), self._target, unreachable=unreachable)
+            if self._unreachable:
+                # What fails once a machine is out of reach follows from that.
+                self._detail = self._scrub(failure.message)
+            else:
+                self._note_failure(failure)
+            self._unreachable |= unreachable
             self._states.append("failed")
         if not self._hosts:
             self._close()

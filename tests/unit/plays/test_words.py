@@ -67,6 +67,19 @@ def test_an_allowed_failure_is_none() -> None:
     assert tell.failure is None
 
 
+def test_what_fails_after_the_machine_is_out_of_reach_does_not_hide_that() -> None:
+    tell, _ = teller()
+    for name, kind, message in (
+        ("Look", "runner_on_unreachable", "ssh: connect to host 10.0.0.7 port 22: No route to host"),
+        ("Stop", "runner_on_failed", "no attribute stat"),
+    ):
+        tell.hear(event("playbook_on_task_start", f"role : {name}"))
+        tell.hear(event(kind, res={"msg": message}))
+    assert tell.failed_step == "Look"
+    assert tell.failure is not None
+    assert "does not answer" in tell.failure.message
+
+
 def test_an_own_step_that_fails_is_told_and_goes_on_failing() -> None:
     tell, told = teller()
 
