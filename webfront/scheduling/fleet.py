@@ -211,10 +211,12 @@ class Fleet:
     def _score(self, node: NodeEntry, held: list[Live]) -> Score | None:
         if node.metrics is None:
             return None
-        # What has not started when the metrics were taken cannot be in them, and what did, is.
+        # What had not started when the metrics were taken cannot be in them, and what had, is. The backlog takes
+        # nothing while it waits: no more than the slots run at once.
         unseen = [one for one in held if one.started_at is None or one.started_at > node.metrics_at]
+        slots = max(0, node.room(0) - (len(held) - len(unseen)))
         cpus = memory = 0.0
-        for one in unseen:
+        for one in unseen[:slots]:
             resources = self._versions[one.app_version_id].resources
             cpus += resources.cpus
             memory += resources.memory_mb / 1000

@@ -9,9 +9,9 @@ import msgspec
 
 from webfront.database.models import Attempt, Job
 from webfront.jobs import lifecycle
-from webfront.jobs.lifecycle import AttemptState, JobState
+from webfront.jobs.lifecycle import AttemptState, JobRecord, JobState, NodeState
 from webfront.scheduling import bulk
-from webfront.scheduling.fleet import Fleet, Live
+from webfront.scheduling.fleet import Fleet
 from webfront.scheduling.ledger import Ledger, OrderRow, job_record
 from webfront.scheduling.placement import NodeView, Wish, could_ever_take, decide
 from webfront.scheduling.versions import Versions
@@ -20,7 +20,7 @@ EXCLUSION_S: Final = 60.0
 """When no other node could ever take a job, one that lost or rejected it is tried again after this long."""
 
 _ROUNDS: Final = 10
-_SPARE: Final = 20
+_FURTHER: Final = 50
 _EXPLAINED: Final = 500
 """How many of the oldest waiting jobs are told why they wait."""
 
@@ -42,24 +42,20 @@ def place_queued(ledger: Ledger, fleet: Fleet, versions: Versions, now: float) -
 
     A job that no node can take now does not hold up those behind it.
     """
-    if not any(node.state is lifecycle.NodeState.ACTIVE for node in fleet.nodes.values()):
+    if not any(node.state is NodeState.ACTIVE for node in fleet.nodes.values()):
         return
-    views: dict[str, NodeView] | None = None
-    held: dict[str, list[Live]] = {}
+    priority = _highest()
+    if priority is None:
+        return
+    placing = _Placing(ledger, fleet, versions, now)
     blocked = _Blocked()
-    for _ in range(_ROUNDS):
-        if views is None:
-            priority = _highest()
-            if priority is None:
-                return
-            views = fleet.views()
-            held = {name: fleet.on_node(name) for name in views}
-        room = sum(max(0, view.room - view.live) for view in views.values() if view.state == "active")
+    for number in range(_ROUNDS):
+        # The first round mostly finds what fits; where it does not, the next ones look further.
+        room = placing.room()
+        limit = room + number * _FURTHER
         if room == 0:
             return
-        found = list(_pick(room + _SPARE, blocked))
-        if not found:
-            return
+        found = list(_pick(limit, priority, blocked))
         versions.load(row[1] for row in found)
         for row in found:
             job = job_record(row[:10])
@@ -67,30 +63,52 @@ def place_queued(ledger: Ledger, fleet: Fleet, versions: Versions, now: float) -
                 continue
             if lifecycle.cancel_queued(job, now):
                 ledger.jobs[job.id] = job
-                blocked.add_job(job)
-                continue
-            version = versions[job.app_version_id]
-            wish = version.wish
-            if job.excluded_nodes:
-                wish = msgspec.structs.replace(wish, excluded=tuple(job.excluded_nodes))
-            placement = decide(wish, list(views.values()))
-            if placement.node is None:
+            elif not placing.place(job, row[10], row[11]):
                 blocked.add(job)
                 continue
-            attempt = lifecycle.place(job, placement.node, now)
-            if attempt is None:
-                blocked.add_job(job)
-                continue
-            ledger.add(job, attempt, placement)
-            ledger.orders.append(
-                OrderRow(
-                    job.id, attempt.number, attempt.node, job.app_version_id, row[10], msgspec.json.decode(row[11])
-                )
+            # Its row still says queued until the ledger is flushed.
+            blocked.jobs.add(job.id)
+        if len(found) < limit:
+            return
+
+
+class _Placing:
+    """The nodes as they fill up while one transaction places jobs."""
+
+    def __init__(self, ledger: Ledger, fleet: Fleet, versions: Versions, now: float) -> None:
+        self._ledger = ledger
+        self._fleet = fleet
+        self._versions = versions
+        self._now = now
+        self._views = fleet.views()
+        self._held = {name: fleet.on_node(name) for name in self._views}
+
+    def room(self) -> int:
+        """How many attempts the active nodes together can still hold."""
+        return sum(max(0, one.room - one.live) for one in self._views.values() if one.state == NodeState.ACTIVE)
+
+    def place(self, job: JobRecord, input_path: str | None, parameters: str) -> bool:
+        """Place the job on the best node. False when none can take it now."""
+        wish = self._versions[job.app_version_id].wish
+        if job.excluded_nodes:
+            wish = msgspec.structs.replace(wish, excluded=tuple(job.excluded_nodes))
+        placement = decide(wish, list(self._views.values()))
+        if placement.node is None:
+            return False
+        attempt = lifecycle.place(job, placement.node, self._now)
+        if attempt is None:
+            return False
+        self._ledger.add(job, attempt, placement)
+        self._ledger.orders.append(
+            OrderRow(
+                job.id, attempt.number, attempt.node, job.app_version_id, input_path, msgspec.json.decode(parameters)
             )
-            fleet.placed(attempt, job.app_version_id)
-            held[attempt.node].append(fleet.live[job.id, attempt.number])
-            views[attempt.node] = fleet.view(fleet.nodes[attempt.node], held[attempt.node])
-            blocked.add_job(job)
+        )
+        self._fleet.placed(attempt, job.app_version_id)
+        held = self._held[attempt.node]
+        held.append(self._fleet.live[job.id, attempt.number])
+        self._views[attempt.node] = self._fleet.view(self._fleet.nodes[attempt.node], held)
+        return True
 
 
 class _Blocked:
@@ -100,18 +118,15 @@ class _Blocked:
         self.versions: set[int] = set()
         self.jobs: set[str] = set()
 
-    def holds(self, job: lifecycle.JobRecord) -> bool:
+    def holds(self, job: JobRecord) -> bool:
         return job.app_version_id in self.versions or job.id in self.jobs
 
-    def add(self, job: lifecycle.JobRecord) -> None:
+    def add(self, job: JobRecord) -> None:
         """No node can take it: so none can take another job of its version, unless only its own exclusions say so."""
         if job.excluded_nodes:
             self.jobs.add(job.id)
         else:
             self.versions.add(job.app_version_id)
-
-    def add_job(self, job: lifecycle.JobRecord) -> None:
-        self.jobs.add(job.id)
 
 
 def _highest() -> int | None:
@@ -119,8 +134,9 @@ def _highest() -> int | None:
     return priority
 
 
-def _pick(limit: int, blocked: _Blocked) -> Iterator[tuple[Any, ...]]:
+def _pick(limit: int, highest: int, blocked: _Blocked) -> Iterator[tuple[Any, ...]]:
     """Queued jobs by priority and age. One query for each priority: so the index gives the order, without a sort."""
+    priority: int | None = highest
     conditions = ""
     values: list[Any] = []
     if blocked.versions:
@@ -130,7 +146,6 @@ def _pick(limit: int, blocked: _Blocked) -> Iterator[tuple[Any, ...]]:
         conditions += " AND id NOT IN (?*)"
         values.append(list(blocked.jobs))
     sql = f"SELECT {_COLUMNS} FROM job WHERE state = ? AND priority = ?{conditions} ORDER BY id LIMIT ?"  # noqa: S608
-    priority = _highest()
     while priority is not None and limit > 0:
         found = bulk.rows(bulk.locked(sql), JobState.QUEUED.value, priority, *values, limit)
         yield from found
