@@ -19,6 +19,7 @@ from node_scripts.held import Held
 from node_scripts.journal import Journal, JournalError, JournalledAttempt, Key
 from node_scripts.logtail import LogFollower, LogTail
 from node_scripts.outbox import Outbox
+from node_scripts.recovery import find_all
 from node_scripts.running.interface import AttemptEnded, Ended, Recovered, Runner, RunningAttempt
 from node_scripts.slots import Slots
 from wire.messages import Cause, Claimed, Finished, HeldAttempt, Order, Preparing, Started
@@ -67,28 +68,9 @@ class Attempts:
 
     def recover(self, journalled: Sequence[JournalledAttempt]) -> None:
         """Go on with what an earlier process held. Called once, before any `claim`."""
-        # Running ones before ended ones, newest first: a slot may have had one after the other, and what the runner
-        # clears away for the earlier must not be the later.
-        newest_first = journalled[::-1]
-        found = {
-            # The journal has the slot before anything is launched in it.
-            id(one): Recovered.NOT_LAUNCHED if one.slot is None else self._find(one.order, one.slot)
-            for with_end in (False, True)
-            for one in newest_first
-            if (one.finished is not None) is with_end
-        }
-        for record in journalled:
-            self._resume(record, found[id(record)])
+        for record, found in find_all(self._runner, journalled):
+            self._resume(record, found)
         self._fill_slots()
-
-    def _find(self, order: Order, slot: int) -> RunningAttempt | Recovered:
-        try:
-            return self._runner.recover(order, slot)
-        except Exception:
-            # One folder that cannot be read must not keep the node from starting. Should the app still run, its
-            # results are those of a superseded attempt, and never served.
-            _log.exception("an attempt cannot be recovered", extra={"skerry.job": order.job})
-            return Recovered.LOST
 
     def _resume(self, record: JournalledAttempt, found: RunningAttempt | Recovered) -> None:
         held = Held(record.order)
