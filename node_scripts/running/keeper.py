@@ -135,6 +135,8 @@ def _live(command: Command, post: Post, agent: int) -> NoReturn:
 
 def _keep(command: Command, post: Post, wakeup: int) -> Exit:
     pipe, app_output = os.pipe2(os.O_CLOEXEC)
+    if command.user is not None:
+        os.fchown(app_output, command.user.uid, command.user.gid)  # so that it can open /dev/stdout and /dev/stderr
     log = os.open(post.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     supervision = Supervision(command, pipe, log, wakeup, is_cancel=_is(CANCEL), is_going_down=_is(_GOING_DOWN))
     failure = app_process.start(command, app_output, supervision.started)

@@ -178,8 +178,7 @@ def test_an_app_cannot_end_or_trace_its_keeper_nor_gain_rights(bench):
     script = """
         import ctypes, os, signal, subprocess
         for act in (lambda: os.kill(os.getppid(), signal.SIGKILL), lambda: os.setuid(0), lambda: os.nice(-5),
-                    lambda: os.open(f"/proc/{os.getppid()}/mem", os.O_RDONLY),
-                    lambda: os.open("/proc/self/fd/1", os.O_WRONLY | os.O_TRUNC) and os.truncate("/proc/self/fd/1", 0)):
+                    lambda: os.open(f"/proc/{os.getppid()}/mem", os.O_RDONLY)):
             try:
                 act()
                 print("did it")
@@ -191,7 +190,7 @@ def test_an_app_cannot_end_or_trace_its_keeper_nor_gain_rights(bench):
     ended, log = asyncio.run(bench.run(bench.order(bench.app(script))))
     assert ended.cause is Cause.OK
     assert log[:4] == ["refused"] * 4
-    assert log[-2:] == ["-1", "1"]
+    assert log[4:] == ["-1", "1"]
 
 
 def test_hiding_from_proc_hides_no_memory(bench):

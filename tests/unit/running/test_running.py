@@ -20,7 +20,7 @@ SHOW = """
     from pathlib import Path
     import beside
     out = Path(sys.argv[sys.argv.index("--output") + 1])
-    print("caution", file=sys.stderr)
+    print("caution", file=open("/dev/stderr", "w"))
     Path("scratch").write_text("the working directory is writable")
     try:
         beside_writable = bool(Path(beside.__file__).write_text("x = 2"))
