@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from typing import Final
 
 import peewee
 
+from webfront.database import models
 from webfront.database.connection import transaction
 from webfront.database.models import Node, Play, PlayEvent
 from webfront.jobs.lifecycle import REASON_LENGTH, NodeState, change_node
@@ -56,15 +58,24 @@ class StepRows:
             for step in self._waiting
             if step.number not in replaced
         ]
+        # Also what is written now: if the answer to a commit was lost, this is its second time.
+        numbers = [*replaced, *(row["number"] for row in rows)]
         try:
             with transaction():
-                PlayEvent.delete().where(PlayEvent.play == self._play_id, PlayEvent.number.in_(replaced)).execute()
+                PlayEvent.delete().where(PlayEvent.play == self._play_id, PlayEvent.number.in_(numbers)).execute()
                 PlayEvent.insert_many(rows).execute()
         except peewee.PeeweeException as error:
+            _reconnect()
             log.warning("the steps of a play could not be written: %s", error, extra={"skerry.play": self._play_id})
             return False
         self._waiting.clear()
         return True
+
+
+def _reconnect() -> None:
+    """Have this thread's next query connect anew: a play may be silent for longer than the database keeps a line."""
+    with contextlib.suppress(peewee.PeeweeException):
+        models.database.obj.close()
 
 
 def claim(play_id: int, now: float) -> bool:
@@ -98,6 +109,7 @@ def end_play_surely(play_id: int, failure: Failure | None, failed_step: str) -> 
         try:
             end_play(play_id, failure, failed_step, time.time())
         except peewee.PeeweeException as error:
+            _reconnect()
             log.warning("the end of a play could not be written: %s", error, extra={"skerry.play": play_id})
             time.sleep(_END_PAUSE_S)
         else:
