@@ -18,7 +18,7 @@ from support.rabbitmq import PrivateRabbit
 from webfront.broker.admission import admit, dismiss
 from webfront.broker.management import Management
 from webfront.broker.topology import QUEUES
-from webfront.database import models
+from webfront.database.connection import transaction
 from webfront.database.models import App, AppVersion, Attempt, Job, LogChunk, Node, User
 from webfront.jobs.identifiers import Ulids
 from wire import topology
@@ -131,7 +131,7 @@ class Platform:
     def submit(self, version: AppVersion, count: int = 1, *, hint: bool = True) -> list[str]:
         """Job rows and their hints, as the web front makes them."""
         ids = [self._ulids.next() for _ in range(count)]
-        with models.database.atomic("IMMEDIATE"):
+        with transaction():
             for job in ids:
                 Job.insert(
                     id=job, app_version=version, user=self.user, state="queued", submitted_at=time.time()
