@@ -1,0 +1,224 @@
+"""The web front as it runs: granian, a real broker, and the `skerry` command from outside."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from support.rabbitmq import PrivateRabbit, free_ports
+
+from webfront.accounts.users import create_user
+from webfront.database.connection import open_database
+from webfront.database.models import Job
+from wire import topology
+from wire.broker import Broker, BrokerAddress, Delivery
+from wire.messages import Submitted, decode
+
+PASSWORD = "correct horse battery"
+
+
+class Front:
+    """A web front in a process of its own."""
+
+    def __init__(self, folder: Path, broker: PrivateRabbit) -> None:
+        (self.port,) = free_ports(1)
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.api = f"{self.url}/api/v1"
+        self.folder = folder
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("SKERRY_")},
+            "SKERRY_STATE_DIR": str(folder / "state"),
+            "SKERRY_SHARE_DIR": str(folder / "share"),
+            "SKERRY_BROKER_URL": broker.url,
+            "SKERRY_BROKER_PASSWORD_FILE": str(broker.password_file),
+            "SKERRY_BROKER_ADMIN_URL": broker.admin_url,
+            "SKERRY_WEB_PORT": str(self.port),
+            "SKERRY_MAX_UPLOAD_MB": "8",
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with (self.folder / "web.log").open("ab") as log:
+            self.process = subprocess.Popen([sys.executable, "-m", "webfront", "web"], env=self.environment, stderr=log)
+        until(lambda: self.health().get("broker") == "ok")
+
+    def health(self) -> dict[str, Any]:
+        try:
+            found: dict[str, Any] = httpx.get(f"{self.api}/health").json()
+        except httpx.HTTPError:
+            return {}
+        return found
+
+    def end(self, sign: signal.Signals) -> int:
+        assert self.process is not None
+        self.process.send_signal(sign)
+        return self.process.wait(15)
+
+    def records(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (self.folder / "web.log").read_text().splitlines()]
+
+
+def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to pass in time"
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def front(tmp_path: Path, broker: PrivateRabbit) -> Iterator[Front]:
+    (tmp_path / "state").mkdir()
+    database = open_database(f"sqlite:///{tmp_path}/state/skerry.sqlite", create=True)
+    create_user("ada", PASSWORD, is_admin=True)
+    made = Front(tmp_path, broker)
+    made.start()
+    yield made
+    if made.process is not None and made.process.poll() is None:
+        made.end(signal.SIGTERM)
+    database.close()
+
+
+@pytest.fixture
+def ada(front: Front) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=f"{front.api}/", timeout=30) as client:
+        token = client.post("tokens", json={"user": "ada", "password": PASSWORD}).json()["token"]
+        client.headers["Authorization"] = f"Bearer {token}"
+        client.post("apps", files={"file": ("noop.py", b"")}).raise_for_status()
+        yield client
+
+
+def take_hints(broker: PrivateRabbit, wanted: set[str]) -> None:
+    """Consume `skerry.submitted` until these jobs were hinted. Raises TimeoutError when they are not."""
+
+    async def take() -> None:
+        missing = set(wanted)
+        done = asyncio.Event()
+
+        def on_delivery(delivery: Delivery) -> None:
+            message = decode(delivery.body)
+            assert isinstance(message, Submitted)
+            missing.discard(message.job)
+            consumer.ack(delivery)
+            if not missing:
+                done.set()
+
+        async def on_connected() -> None:
+            await consumer.consume(topology.SUBMITTED, on_delivery, prefetch=100)
+
+        consumer = Broker(BrokerAddress.read(broker.url, broker.password_file), name="t", on_connected=on_connected)
+        running = asyncio.create_task(consumer.run())
+        await asyncio.wait_for(done.wait(), 30)
+        await consumer.stop()
+        await running
+
+    asyncio.run(take())
+
+
+def test_a_submitted_job_is_in_the_database_and_hinted(front: Front, ada: httpx.Client, broker: PrivateRabbit) -> None:
+    jobs: list[str] = []
+
+    def submit() -> None:
+        for _ in range(10):
+            answer = ada.post("jobs", json={"app": "noop"})
+            assert answer.status_code == 202
+            jobs.append(answer.json()["job"]["id"])
+
+    threads = [threading.Thread(target=submit) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(jobs)) == 80
+    assert {row.id for row in Job.select().where(Job.state == "queued")} == set(jobs)
+    take_hints(broker, set(jobs))
+
+
+def test_a_large_upload_is_streamed_and_a_larger_one_refused(front: Front, ada: httpx.Client) -> None:
+    answer = ada.post("jobs", data={"app": "noop"}, files={"input": ("big.bin", bytes(7 * 2**20))})
+    assert answer.status_code == 202
+    stored = front.folder / "share/inputs" / answer.json()["job"]["id"] / "big.bin"
+    assert stored.stat().st_size == 7 * 2**20
+    assert not list((front.folder / "state/uploads").iterdir())
+
+    def endless() -> Iterator[bytes]:
+        yield b'--x\r\nContent-Disposition: form-data; name="input"; filename="a"\r\n\r\n'
+        while True:
+            yield bytes(2**20)
+
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    # A server may hang up rather than listen to the rest.
+    with contextlib.suppress(httpx.WriteError):
+        assert ada.post("jobs", content=endless(), headers=headers).status_code == 413
+    assert front.health()["status"] == "ok"
+
+
+def test_it_ends_on_sigterm_and_leaves_no_orphan_when_killed(front: Front) -> None:
+    assert front.end(signal.SIGTERM) == 0
+    front.start()
+    front.end(signal.SIGKILL)
+    # At once: what is left of the killed one must not hold the port for long.
+    front.start()
+    assert front.health()["status"] == "ok"
+
+
+def test_jobs_are_accepted_while_the_broker_is_away(front: Front, ada: httpx.Client, broker: PrivateRabbit) -> None:
+    broker.kill()
+    try:
+        until(lambda: front.health().get("broker") == "down")
+        begun = time.monotonic()
+        assert ada.post("jobs", json={"app": "noop"}).status_code == 202
+        assert time.monotonic() - begun < 2
+    finally:
+        broker.start()
+    until(lambda: front.health().get("status") == "ok", 60)
+
+
+def test_actions_are_in_the_log_and_in_the_brokers(front: Front, ada: httpx.Client, broker: PrivateRabbit) -> None:
+    job_id = ada.post("jobs", json={"app": "noop"}).json()["job"]["id"]
+    submitted = [one for one in front.records() if one.get("skerry.job") == job_id]
+    assert len(submitted) == 1
+    assert submitted[0]["event.action"] == "job.submit"
+    assert (submitted[0]["user.name"], submitted[0]["skerry.controller"]) == ("ada", "webfront.api.jobs")
+    log = (front.folder / "web.log").read_text()
+    assert PASSWORD not in log
+    assert ada.headers["Authorization"][7:] not in log
+
+    def shipped() -> bool:
+        body = {"count": 1000, "ackmode": "ack_requeue_false", "encoding": "auto"}
+        return job_id in str(broker.api("/api/queues/%2f/skerry.logs/get", "POST", body))
+
+    until(shipped)
+
+
+def test_the_command_does_the_main_job_from_outside(front: Front, ada: httpx.Client, tmp_path: Path) -> None:
+    environment = front.environment | {"XDG_CONFIG_HOME": str(tmp_path / "config")}
+    (tmp_path / "password").write_text(PASSWORD)
+    (tmp_path / "hello.py").write_text("print('hello')")
+
+    def skerry(*arguments: str) -> subprocess.CompletedProcess[str]:
+        program = "import sys; from webfront.cli import main; sys.exit(main())"
+        return subprocess.run(
+            [sys.executable, "-c", program, *arguments], env=environment, capture_output=True, text=True, timeout=30
+        )
+
+    assert skerry("apps", "list").returncode == 5
+    assert skerry("login", front.url, "--user", "ada", "--password-file", str(tmp_path / "password")).returncode == 0
+    assert "is a new version" in skerry("apps", "push", str(tmp_path / "hello.py")).stdout
+    job_id = skerry("run", "hello", "-p", "level=3").stdout.strip()
+    assert json.loads(skerry("jobs", "show", job_id, "--json").stdout)["job"]["parameters"] == {"level": "3"}
+    assert "cancelled" in skerry("jobs", "cancel", job_id).stdout
+    assert skerry("jobs", "log", job_id, "--follow").returncode == 1
+    assert skerry("logout").returncode == 0
+    assert skerry("jobs", "list").returncode == 5

@@ -1,0 +1,145 @@
+"""The `skerry` command against a server that answers as the API does."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import stat
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from webfront.cli import commands, credentials
+from webfront.cli.client import Client
+from webfront.cli.errors import CliError
+from webfront.cli.following import wait
+from webfront.cli.main import main
+from webfront.cli.packing import packed
+
+FILE = b"digit\n7\n"
+
+
+def output(name: str, content: bytes = FILE) -> dict[str, Any]:
+    return {"name": name, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+class Server:
+    """Plays a job through: one state for each time it is asked for."""
+
+    def __init__(self, *states: str, outputs: list[dict[str, Any]] | None = None) -> None:
+        self.states = list(states)
+        self.outputs = outputs or []
+        self.log_asked: list[str] = []
+        self.requests: list[httpx.Request] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        path = request.url.path.removeprefix("/api/v1/")
+        if path == "jobs":
+            return httpx.Response(202, json={"job": self.job("queued")})
+        if path.endswith("/log"):
+            after = int(request.url.params["after"])
+            self.log_asked.append(f"{request.url.params['attempt']}:{after}")
+            lines = [{"number": 1, "text": "one"}, {"number": 4, "text": "four"}]
+            lines = [line for line in lines if line["number"] > after]
+            return httpx.Response(
+                200, json={"lines": lines, "next": 4, "gaps": [[2, 3]] if lines else [], "complete": not self.states}
+            )
+        if "/outputs/" in path:
+            return httpx.Response(200, content=FILE)
+        if path.startswith("jobs/"):
+            return httpx.Response(200, json={"job": self.job(self.states.pop(0))})
+        return httpx.Response(404, json={"error": {"code": "not_found", "message": "There is nothing."}})
+
+    def job(self, state: str) -> dict[str, Any]:
+        attempts = [] if state == "queued" else [{"number": 1, "node": "alpha", "preparing": ""}]
+        return {
+            "id": "J", "state": state, "message": "", "waiting_reason": "no free slot", "attempts": attempts,
+            "outputs": self.outputs if state == "succeeded" else [],
+        }  # fmt: skip
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Server:
+    made = Server("queued", "running", "succeeded", outputs=[output("predictions.csv")])
+    monkeypatch.setattr(commands, "_client", lambda: client_of(made))
+    monkeypatch.setattr(commands.time, "sleep", lambda seconds: None)
+    return made
+
+
+def client_of(server: Server) -> Client:
+    return Client("http://skerry.test", "token", transport=httpx.MockTransport(server))
+
+
+def test_run_follows_and_downloads(server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "digits@abcdef", "-p", "a=b=c", "--follow", "--download", str(tmp_path / "out")]) == 0
+    told = capsys.readouterr()
+    assert told.out == f"one\nfour\n{tmp_path}/out/predictions.csv\n"
+    assert "queued: no free slot\nrunning on alpha\n(lines 2 to 3 are missing)\nsucceeded\n" in told.err
+    assert (tmp_path / "out/predictions.csv").read_bytes() == FILE
+    sent = server.requests[0].content.decode()
+    assert '{"a": "b=c"}' in sent
+    assert "abcdef" in sent
+
+
+def test_a_failed_job_is_exit_code_1(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    server.states = ["running", "failed"]
+    assert main(["run", "digits", "--wait", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["job"]["state"] == "failed"
+
+
+def test_what_the_server_refuses_is_said_and_is_exit_code_3(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["nodes", "list"]) == 3
+    assert capsys.readouterr().err == "skerry: There is nothing.\n"
+
+
+def test_a_new_attempt_has_its_log_shown_from_the_beginning() -> None:
+    server = Server("running", "running", "succeeded")
+    numbers = iter([1, 2, 2])
+    plain = server.job
+    server.job = lambda state: plain(state) | {"attempts": [{"number": next(numbers), "node": "n", "preparing": ""}]}  # type: ignore[method-assign]
+    wait(client_of(server), "J", log_to=io.StringIO(), tell=lambda words: None, sleep=lambda seconds: None)
+    assert server.log_asked[0] == "1:0"
+    assert "2:0" in server.log_asked
+
+
+@pytest.mark.parametrize("name", ["../evil", "/etc/evil", "a//b", "a/../../b", "", "a\\b"])
+def test_a_server_cannot_choose_where_a_download_lands(tmp_path: Path, name: str) -> None:
+    with pytest.raises(CliError):
+        client_of(Server()).download("J", output(name), tmp_path / "out")
+    assert not list(tmp_path.rglob("*evil*"))
+
+
+def test_a_damaged_download_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(CliError, match="damaged"):
+        client_of(Server()).download("J", output("predictions.csv", b"other"), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_token_is_its_owners_to_read(tmp_path: Path) -> None:
+    environ = {"XDG_CONFIG_HOME": str(tmp_path)}
+    with pytest.raises(CliError, match="skerry login"):
+        credentials.load(environ)
+    file = credentials.save(credentials.Credentials("http://skerry.test", "secret"), environ)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    assert credentials.load(environ).token == "secret"
+    assert "secret" not in repr(credentials.load(environ))
+    credentials.forget(environ)
+    assert not list(file.parent.iterdir())
+
+
+def test_a_folder_is_packed_without_what_is_not_the_apps(tmp_path: Path) -> None:
+    for name in ("app.yml", "src/run.py", "__pycache__/run.pyc", ".git/config"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    with packed(tmp_path) as (name, file), zipfile.ZipFile(file) as archive:
+        assert name == f"{tmp_path.name}.zip"
+        assert sorted(archive.namelist()) == ["app.yml", "src/run.py"]
+    (tmp_path / "link").symlink_to("/etc/passwd")
+    with pytest.raises(CliError, match="link"), packed(tmp_path):
+        pass
