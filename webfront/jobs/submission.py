@@ -73,20 +73,6 @@ class Submission:
         self._hint(job_id)
         return _accepted(job_id, account, row, given, input_path, priority, now)
 
-    def sweep_inputs(self) -> int:
-        """Remove inputs that belong to no job, a day old: submissions that were cut off. Returns how many."""
-        removed = 0
-        limit = self._clock() - _STALE_S
-        for folder in self._inputs.glob("*"):
-            with contextlib.suppress(OSError):
-                job_id = folder.name.removeprefix(".")
-                if not PATTERN.fullmatch(job_id) or folder.stat().st_mtime > limit:
-                    continue
-                if folder.name.startswith(".") or not Job.select().where(Job.id == job_id).exists():
-                    shutil.rmtree(folder)
-                    removed += 1
-        return removed
-
     def _take_input(self, job_id: str, manifest: Manifest, input_file: InputFile | None) -> str | None:
         if input_file is None:
             if manifest.inputs.required:
@@ -106,6 +92,20 @@ class Submission:
             finally:
                 shutil.rmtree(beside, ignore_errors=True)
         return f"inputs/{job_id}/{name}"
+
+
+def sweep_inputs(share_dir: Path, now: float) -> int:
+    """Remove inputs that belong to no job, a day old: submissions that were cut off. Returns how many."""
+    removed = 0
+    for folder in (share_dir / "inputs").glob("*"):
+        with contextlib.suppress(OSError):
+            job_id = folder.name.removeprefix(".")
+            if not PATTERN.fullmatch(job_id) or folder.stat().st_mtime > now - _STALE_S:
+                continue
+            if folder.name.startswith(".") or not Job.select().where(Job.id == job_id).exists():
+                shutil.rmtree(folder)
+                removed += 1
+    return removed
 
 
 def check_parameters(manifest: Manifest, given: Mapping[str, str]) -> dict[str, str]:

@@ -12,7 +12,7 @@ import pytest
 
 from webfront.database.models import Attempt, Job, LogChunk
 from webfront.jobs.identifiers import PATTERN, Ulids
-from webfront.jobs.submission import Submission
+from webfront.jobs.submission import sweep_inputs
 from webfront.settings import Settings
 
 Browse = Callable[..., httpx.Client]
@@ -198,6 +198,6 @@ def test_inputs_that_belong_to_no_job_are_swept(ada: httpx.Client, settings: Set
     orphan = Ulids().next()
     for name in (orphan, f".{Ulids().next()}"):
         (inputs / name).mkdir()
-    submission = Submission(settings.share_dir, lambda job: None, clock=lambda: time.time() + 2 * 24 * 3600)
-    assert submission.sweep_inputs() == 2
+    assert sweep_inputs(settings.share_dir, time.time()) == 0
+    assert sweep_inputs(settings.share_dir, time.time() + 2 * 24 * 3600) == 2
     assert [entry.name for entry in inputs.iterdir()] == [kept]
