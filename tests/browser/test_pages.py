@@ -27,7 +27,11 @@ UNLABELLED = """() => [...document.querySelectorAll("input:not([type=hidden]), s
     .filter((field) => !field.labels?.length && !field.ariaLabel).map((field) => field.outerHTML)"""
 NAMELESS = """() => [...document.querySelectorAll("a, button, summary")]
     .filter((one) => !one.textContent.trim() && !one.ariaLabel).map((one) => one.outerHTML)"""
-TOO_WIDE = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+# The widest the page gets, with each thing on it that opens opened in turn.
+TOO_WIDE = """() => Math.max(...[null, ...document.querySelectorAll("details")].map((one) => {
+    if (one) one.open = true;
+    return document.documentElement.scrollWidth - document.documentElement.clientWidth;
+}))"""
 INLINE = "() => document.querySelectorAll('[style], style, script:not([src])').length"
 
 

@@ -111,6 +111,11 @@ def figure(value: float | None, digits: int = 1) -> str:
     return UNKNOWN if value is None else f"{value:,.{digits}f}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
+def points(value: float) -> str:
+    """A score: two digits after the point, three where it is below 1, so that a busy node's is not all zeros."""
+    return figure(value, 2 if value >= 1 else 3)
+
+
 def ago(at: float | None, now: Callable[[], float] = time.time) -> Markup:
     """A `<time>` that reads relative and carries the absolute time; the page's script keeps the words fresh."""
     if at is None:
@@ -154,7 +159,15 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.filters.update(
-        ago=ago, clock=clock, duration=duration, size=size, figure=figure, state=state, cause=CAUSES.get, plural=plural
+        ago=ago,
+        clock=clock,
+        duration=duration,
+        size=size,
+        figure=figure,
+        points=points,
+        state=state,
+        cause=CAUSES.get,
+        plural=plural,
     )
     return made
 
