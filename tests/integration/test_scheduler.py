@@ -170,6 +170,30 @@ def test_a_node_without_a_queue_and_a_node_that_takes_nothing_reject(platform: P
     asyncio.run(scenario())
 
 
+def test_a_removed_nodes_jobs_go_elsewhere_and_a_draining_one_gets_none(platform: Platform) -> None:
+    async def scenario() -> None:
+        platform.node("alpha", slots=1)
+        version = platform.app()
+        async with platform.working(), ScriptedNode(platform, "alpha", answers=False).working() as alpha:
+            (job,) = platform.submit(version)
+            await until(lambda: alpha.orders)
+            alpha.say(*alpha.claimed(alpha.orders[0]))
+            await until(lambda: Job.get_by_id(job).state == "running")
+            change_node("alpha", NodeState.DRAINING)
+            (second,) = platform.submit(version)
+            await until(lambda: "alpha is not active" in Job.get_by_id(second).waiting_reason)
+            change_node("alpha", NodeState.REMOVED)
+            await until(lambda: Job.get_by_id(job).state == "queued")
+            await until(lambda: Cancel(job=job, attempt=1) in alpha.cancels)
+            platform.node("beta", slots=1)
+            async with ScriptedNode(platform, "beta").working():
+                await until(lambda: platform.states([job, second]) == {"succeeded": 2})
+            assert causes(job) == [("alpha", "node_lost"), ("beta", "ok")]
+            assert Node.get(Node.name == "alpha").state == "removed"
+
+    asyncio.run(scenario())
+
+
 def test_a_claim_that_a_living_node_no_longer_holds_is_lost(platform: Platform) -> None:
     async def scenario() -> None:
         platform.node("alpha", slots=2)

@@ -31,6 +31,8 @@ _BEAT: Final = (
 )
 _FAILURES: Final = "UPDATE node SET consecutive_failures = ? WHERE name = ?"
 
+_STATES: Final = "SELECT name, state FROM node WHERE state <> ?"
+
 Key = tuple[str, int]
 """A job's id and an attempt's number."""
 
@@ -124,6 +126,12 @@ class Fleet:
                 entry.trial = before.trial and entry.state is NodeState.ACTIVE and failures > 0
             self.nodes[name] = entry
 
+    def refresh_states(self) -> None:
+        """Make sure of the nodes' states until the transaction ends: none is placed on that is being drained."""
+        rows = bulk.rows(bulk.locked(_STATES), NodeState.REMOVED.value)
+        if dict(rows) != {node.name: node.state.value for node in self.nodes.values()}:
+            self.refresh()
+
     def beat(self, node: NodeEntry, heartbeat: Heartbeat, now: float) -> None:
         """Take a heartbeat's figures; the newest of a transaction is written."""
         node.metrics = heartbeat.metrics
@@ -191,7 +199,9 @@ class Fleet:
         """Write the newest heartbeats and the counts of failures."""
         beats = []
         for name, (heartbeat, now) in self._beats.items():
-            node = self.nodes[name]
+            node = self.nodes.get(name)
+            if node is None:
+                continue  # removed meanwhile
             figures = self._score(node, self.on_node(name))
             beats.append(
                 (
@@ -204,7 +214,8 @@ class Fleet:
                 )
             )
         bulk.many(_BEAT, beats)
-        bulk.many(_FAILURES, [(self.nodes[name].consecutive_failures, name) for name in self._failures])
+        failed = [self.nodes[name] for name in self._failures if name in self.nodes]
+        bulk.many(_FAILURES, [(node.consecutive_failures, node.name) for node in failed])
         self._beats.clear()
         self._failures.clear()
 

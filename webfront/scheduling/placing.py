@@ -42,11 +42,10 @@ def place_queued(ledger: Ledger, fleet: Fleet, versions: Versions, now: float) -
 
     A job that no node can take now does not hold up those behind it.
     """
-    if not any(node.state is NodeState.ACTIVE for node in fleet.nodes.values()):
-        return
     priority = _highest()
     if priority is None:
         return
+    fleet.refresh_states()
     placing = _Placing(ledger, fleet, versions, now)
     blocked = _Blocked()
     for number in range(_ROUNDS):
