@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import functools
 import logging
 import multiprocessing.util
 import os
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -23,6 +25,7 @@ from granian.server import Server
 
 from webfront.clock import system_clock
 from webfront.database import models
+from webfront.database.connection import open_database
 from webfront.errors import Unavailable
 from webfront.settings import Settings
 from wire.logs import configure_logging
@@ -31,6 +34,7 @@ log = logging.getLogger(__name__)
 
 _PR_SET_PDEATHSIG: Final = 1
 _TIDY_S: Final = 6 * 3600.0
+_PORT_S: Final = 5.0
 _STOP_S: Final = 10
 """How long requests under way may take to end after SIGTERM."""
 
@@ -61,14 +65,14 @@ def run(settings: Settings) -> None:
         # A worker that dies takes this process with it, and the process manager starts both anew: one way, not two.
         respawn_failed_workers=False,
     )
+    # Here first, where what is wrong can be told in a sentence; the worker opens a connection of its own.
+    open_database(settings.database_url, settings.database_password_file).close()
+    _check_port(settings.web_host, settings.web_port)
     parent = os.getpid()
     try:
         server.serve(target_loader=functools.partial(load, settings, parent), wrap_loader=False)
     except OSError as error:
-        raise Unavailable(
-            f"Cannot listen on {settings.web_host}:{settings.web_port}: {error}. "
-            "Stop what uses the port, or set SKERRY_WEB_PORT."
-        ) from error
+        raise _cannot_listen(settings.web_host, settings.web_port, error) from error
 
 
 def load(settings: Settings, parent: int) -> Callable[..., Any]:
@@ -79,7 +83,6 @@ def load(settings: Settings, parent: int) -> Callable[..., Any]:
     logging.getLogger("peewee").setLevel(logging.INFO)
     _use_own_temporary_folder(settings.state_dir / "uploads")
     from webfront.broker.publisher import Publisher  # in the worker only: the parent needs none of this
-    from webfront.database.connection import open_database
     from webfront.web import create_app, create_services
 
     database = open_database(settings.database_url, settings.database_password_file)
@@ -93,6 +96,31 @@ def load(settings: Settings, parent: int) -> Callable[..., Any]:
     app = create_app(settings, services=create_services(settings, publisher))
     log.info("the web front is ready on %s:%d (%s)", settings.web_host, settings.web_port, type(database).__name__)
     return app
+
+
+def _check_port(host: str, port: int) -> None:
+    """Refuse a port in use. granian shares its port with any other granian, so that two would answer in turn.
+
+    Waits a little: the worker of a web front that was killed takes a moment to go.
+    """
+    deadline = time.monotonic() + _PORT_S
+    while True:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # past connections do not matter
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
+                    raise _cannot_listen(host, port, error) from error
+            else:
+                return
+        time.sleep(0.1)
+
+
+def _cannot_listen(host: str, port: int, error: OSError) -> Unavailable:
+    reason = (error.strerror or str(error)).lower()
+    return Unavailable(f"cannot listen on {host}:{port}: {reason}. Stop what uses the port, or set SKERRY_WEB_PORT.")
 
 
 def _tidy(share_dir: Path) -> None:

@@ -173,6 +173,15 @@ def test_it_ends_on_sigterm_and_leaves_no_orphan_when_killed(front: Front) -> No
     assert front.health()["status"] == "ok"
 
 
+def test_a_port_in_use_is_said(front: Front) -> None:
+    """granian alone would share the port with another granian, and both would answer in turn."""
+    second = subprocess.run(
+        [sys.executable, "-m", "webfront", "web"], env=front.environment, capture_output=True, text=True, timeout=30
+    )
+    assert second.returncode == 1
+    assert "set SKERRY_WEB_PORT" in second.stderr
+
+
 def test_jobs_are_accepted_while_the_broker_is_away(front: Front, ada: httpx.Client, broker: PrivateRabbit) -> None:
     broker.kill()
     try:

@@ -37,6 +37,7 @@ class Publisher:
         self._shipper: LogShipper | None = None
         self._waiting: list[str] = []
         self._lock = threading.Lock()
+        self._stopping = asyncio.Event()
         self._begun = 0
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
 
@@ -45,10 +46,9 @@ class Publisher:
 
     def stop(self) -> None:
         """Send what is under way, for a few seconds at most, and end the thread."""
-        broker = self._broker
-        if self._thread.is_alive() and broker is not None:
-            with contextlib.suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(lambda: self._loop.create_task(broker.stop()))
+        if self._thread.is_alive():
+            with contextlib.suppress(RuntimeError):  # the loop has ended by itself
+                self._loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join(_STOP_S)
 
     @property
@@ -108,7 +108,12 @@ class Publisher:
             self._shipper = LogShipper(broker, self._loop)
             self._shipper.attach()
         self._broker = broker
-        await broker.run()
+        running = asyncio.create_task(broker.run())
+        stopping = asyncio.create_task(self._stopping.wait())
+        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        await broker.stop()
+        await running
 
     async def _begin(self, broker: Broker) -> None:
         # Publishing to an exchange that is not there would break the connection; the web front may be the first one up.
