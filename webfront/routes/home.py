@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import bottle
 
@@ -13,23 +14,27 @@ from webfront.jobs.views import JobView
 from webfront.routes.rendering import plural, render
 from webfront.services import Services
 
+_LIVE: Final = ("running", "placed", "queued")
+_COUNTED: Final = 100
+_SHOWN: Final = 10
+
 
 def register(app: bottle.Bottle, services: Services) -> None:
     @app.get("/")
     def home() -> str:
         account = guard.identity().account
         nodes, apps = services.fleet.nodes(), services.apps.list()
-        jobs = services.jobs.list(account, limit=20)
-        live = [job for job in jobs if not job.is_over]
-        recent = [job for job in jobs if job.is_over][:6]
+        live = [job for state in _LIVE for job in services.jobs.list(account, state=state, limit=_COUNTED)]
+        recent = [job for job in services.jobs.list(account, limit=20) if job.is_over][:6]
         return render(
             "home.html",
             headline=headline(live, nodes),
-            live=live,
+            live=live[:_SHOWN],
+            live_count=len(live),
             recent=recent,
             nodes=nodes,
             apps=apps,
-            todo=next_steps(nodes=bool(nodes), apps=bool(apps), jobs=bool(jobs)),
+            todo=next_steps(nodes=bool(nodes), apps=bool(apps), jobs=bool(live or recent)),
         )
 
 

@@ -48,8 +48,14 @@ def register(app: bottle.Bottle, services: Services) -> None:
         if not name:
             return render("run.html", app=None, apps=services.apps.list())
         like = query.getunicode("like")
-        parameters = jobs.get(guard.identity().account, like).parameters if like else {}
-        return render("run.html", error=None, **_form(services, name, query.getunicode("version"), parameters))
+        last = jobs.get(guard.identity().account, like) if like else None
+        parameters = last.parameters if last else {}
+        return render(
+            "run.html",
+            error=None,
+            last_input=last.input if last else None,
+            **_form(services, name, query.getunicode("version"), parameters),
+        )
 
     @app.post("/jobs/new", action="job.submit", upload=True)
     def submit() -> str | bottle.HTTPResponse:
