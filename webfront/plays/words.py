@@ -79,7 +79,7 @@ class Teller:
                 self._output += str(event.get("stdout") or "").splitlines()
                 del self._output[:-_KEPT_OUTPUT]
             case _ if kind in _ENDINGS:
-                self._end(kind, data)
+                self._end(kind, data, str(event.get("stdout") or ""))
 
     def say(self, step: str, action: Callable[[], str]) -> None:
         """A step of the platform's own: `action` does it and returns the detail to show. Its `PlayFailed` goes on."""
@@ -128,7 +128,7 @@ class Teller:
             detail = f"try {tries} of {result.get('retries', '?')}"
             self._open = self._step(self._open.step, "running", detail)
 
-    def _end(self, kind: str, data: Mapping[str, Any]) -> None:
+    def _end(self, kind: str, data: Mapping[str, Any], printed: str) -> None:
         result: Mapping[str, Any] = data.get("res") or {}
         if self._open is None:
             self._begin(self._name(data))
@@ -145,6 +145,9 @@ class Teller:
             self._detail = "failed, which is allowed here"
         else:
             unreachable = kind == "runner_on_unreachable"
+            if not result:
+                # ansible-runner leaves out a result of more than 700 kB; what was printed of it still tells.
+                result = {"msg": "What this step said is too long to be shown", "module_stderr": printed}
             failure = explain(result, str(data.get("task_action", "")), self._target, unreachable=unreachable)
             if self._unreachable:
                 # What fails once a machine is out of reach follows from that.
