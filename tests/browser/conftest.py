@@ -131,7 +131,9 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         password = Path(status["admin_password_file"]).read_text(encoding="utf-8").strip()
         yield Platform(status["web_url"].rstrip("/"), status["admin_user"], password)
     finally:
-        subprocess.run([PROJECT / "quickstart", "destroy", "--yes"], cwd=PROJECT, env=environment, check=True, timeout=120)
+        subprocess.run(
+            [PROJECT / "quickstart", "destroy", "--yes"], cwd=PROJECT, env=environment, check=True, timeout=120
+        )
 
 
 @dataclass(frozen=True)
