@@ -79,8 +79,6 @@ def load(settings: Settings, parent: int) -> Callable[..., Any]:
     """Make the application; called in the worker process."""
     _end_with(parent)
     configure_logging("webfront", level=settings.log_level)  # again, for this process's id
-    # At debug it writes each statement with its values, hashes of passwords and CSRF tokens among them.
-    logging.getLogger("peewee").setLevel(logging.INFO)
     _use_own_temporary_folder(settings.state_dir / "uploads")
     from webfront.broker.publisher import Publisher  # in the worker only: the parent needs none of this
     from webfront.web import create_app, create_services

@@ -76,6 +76,8 @@ def configure_logging(service: str, *, level: str = "INFO", node: str | None = N
     root.setLevel(level)
     # pika tells each step of a connection, and each failed one as an error; `wire.broker` says the same in a sentence.
     logging.getLogger("pika").setLevel(logging.CRITICAL)
+    # At debug it writes each statement with its values, hashes of passwords and tokens among them.
+    logging.getLogger("peewee").setLevel(logging.INFO)
 
 
 class LogShipper(logging.Handler):

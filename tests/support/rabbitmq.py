@@ -131,7 +131,11 @@ class PrivateRabbit:
     def stop(self) -> None:
         """End it and its port mapper."""
         self.kill()
-        subprocess.run(
-            ["epmd", "-port", str(self.epmd_port), "-kill"],
-            check=False, capture_output=True, env={**os.environ, "ERL_EPMD_ADDRESS": "127.0.0.1"},
-        )  # fmt: skip
+        command = ["epmd", "-port", str(self.epmd_port), "-kill"]
+        environment = {**os.environ, "ERL_EPMD_ADDRESS": "127.0.0.1"}
+        # The mapper refuses to end until it has noticed that its node is gone.
+        for _ in range(50):
+            answer = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
+            if "Killed" in answer.stdout or "cannot connect" in (answer.stdout + answer.stderr).lower():
+                return
+            time.sleep(0.1)

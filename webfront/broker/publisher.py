@@ -35,6 +35,7 @@ class Publisher:
         self._loop = asyncio.new_event_loop()
         self._broker: Broker | None = None
         self._shipper: LogShipper | None = None
+        self._ending: asyncio.Task[None] | None = None
         self._waiting: list[str] = []
         self._lock = threading.Lock()
         self._stopping = asyncio.Event()

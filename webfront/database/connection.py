@@ -102,5 +102,8 @@ def _database(url: str, password_file: Path | None) -> peewee.Database:
             user=urllib.parse.unquote(parts.username or ""),
             password=password,
             charset="utf8mb4",
+            # As SQLite does it here: a reader that locks rows does not lock the gaps between them, which under MySQL's
+            # default would hold up or deadlock those who insert.
+            init_command="SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
         )
     raise Unavailable(f"SKERRY_DATABASE_URL must begin with sqlite:// or mysql://, not {parts.scheme}://")

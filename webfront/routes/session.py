@@ -6,7 +6,7 @@ import time
 
 import bottle
 
-from webfront import guard
+from webfront import actions, guard
 from webfront.errors import NotSignedIn, Throttled
 from webfront.routes.rendering import refused, render, see_other
 from webfront.services import Services
@@ -33,6 +33,7 @@ def register(app: bottle.Bottle, services: Services) -> None:
             if isinstance(error, Throttled):
                 bottle.response.set_header("Retry-After", str(int(error.retry_after_s) + 1))
             return refused(error, "login.html", user=user, next=onward)
+        actions.note("user.name", session.account.name)
         guard.set_session_cookie(settings, session.token, max_age_s=int(session.expires_at - time.time()))
         return _with_cookies(see_other(onward))
 
