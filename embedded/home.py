@@ -42,13 +42,13 @@ class Home:
         kept = _read_settings(path / "settings")
         text = environ.get("SKERRY_PORT_BASE") or kept.get("SKERRY_PORT_BASE") or str(DEFAULT_PORT_BASE)
         if not text.isdecimal() or not 1024 <= int(text) <= 65530:
-            raise Problem(f"SKERRY_PORT_BASE is {text!r}", "Give a port from 1024 to 65530; it and four more are used.")
+            raise Problem(f"SKERRY_PORT_BASE is {text!r}", "Give a port from 1024 to 65530; five are used.")
         listen = environ.get("SKERRY_WEB_LISTEN") or kept.get("SKERRY_WEB_LISTEN") or "127.0.0.1"
         home = cls(path, int(text), listen)
         if len(str(path)) + _SOCKET_TAIL > _LONGEST_SOCKET:
             raise Problem(
                 f"the path {path} is too long for a Unix socket in it",
-                f"Set SKERRY_HOME to a path of at most {_LONGEST_SOCKET - _SOCKET_TAIL} characters, or move the checkout.",
+                f"Set SKERRY_HOME to one of at most {_LONGEST_SOCKET - _SOCKET_TAIL} characters, or move the checkout.",
             )
         if any(character in str(path) for character in " '\"\\%$`,;\n"):
             raise Problem(
