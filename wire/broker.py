@@ -90,7 +90,7 @@ class Delivery:
     _tag: int
 
 
-class _Connection(AsyncioConnection):
+class _Connection(AsyncioConnection):  # type: ignore[misc]  # pika is not typed
     """Sends all frames of a message in one system call; pika would use one for each, three for a publish."""
 
     def _output_marshaled_frames(self, marshaled_frames: Sequence[bytes]) -> None:
