@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         # Each process imports only what it needs.
         if process == "web":
-            from webfront.web import serve as run
+            from webfront.server import serve as run
         elif process == "scheduler":
             from webfront.scheduling.scheduler import run
         else:

@@ -48,7 +48,7 @@ _LOGGING: Final[dict[str, Any]] = {
 }
 
 
-def run(settings: Settings) -> None:
+def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; requests under way may end. Unavailable when the port is in use."""
     server = Server(
         "webfront.web:create_app",

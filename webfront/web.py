@@ -1,4 +1,4 @@
-"""The web front: `create_app` puts the routes, the services and what surrounds them together; `serve` runs it."""
+"""The web front: `create_app` puts the routes, the services and what surrounds them together."""
 
 from __future__ import annotations
 
@@ -25,7 +25,6 @@ from webfront.fleet.service import FleetService
 from webfront.guard import Guard
 from webfront.health import HealthService
 from webfront.jobs.service import JobService
-from webfront.server import run
 from webfront.services import Services
 from webfront.settings import Settings
 
@@ -105,11 +104,6 @@ def create_app(settings: Settings, *, services: Services | None = None) -> WebFr
     for route in app.routes:
         route.prepare()  # a route that forgot its action is refused now, not when it is called first
     return app
-
-
-def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT."""
-    run(settings)
 
 
 def _route_modules(*packages: ModuleType) -> Iterable[ModuleType]:
