@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from typing import Final
@@ -101,24 +100,15 @@ def stop(home: Home, options: argparse.Namespace) -> int:
 
 def start(home: Home, options: argparse.Namespace) -> int:
     """Start what was set up before."""
-    configuration = home.supervisor_dir / "supervisord.conf"
-    if not configuration.exists() or not home.stamp.exists():
+    if not (home.supervisor_dir / "supervisord.conf").exists() or not home.stamp.exists():
         raise Problem(f"nothing is set up in {home.path} yet", "Run ./quickstart first.")
     from embedded import preflight
     from embedded.api import Api
 
     console = Console()
-    if not processes.is_up(home):
-        with console.step("Starting the platform"):
-            processes.end_leftovers(home)
-            preflight.check(home)
-            environment = home.environment() | {"SKERRY_EMBEDDED_HOME": str(home.path)}
-            command = [str(home.venv / "bin/supervisord"), "-c", str(configuration)]
-            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-            if done.returncode != 0:
-                raise Problem(f"supervisor does not start: {done.stdout}{done.stderr}", "Run ./quickstart to mend it.")
-    else:
-        processes.supervisor(home).startAllProcesses(False)
+    with console.step("Starting the platform"):
+        preflight.check(home)
+        processes.start(home)
     with console.step("Waiting until the web front answers"):
         Api(home).wait_until_healthy(_HEALTHY_S)
     print(f"The web front: {home.web_url}")
@@ -187,6 +177,10 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nStopped. Run ./quickstart again: it goes on where it stopped.", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        # Whoever read this has gone away; there is nobody left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except OSError as error:
         print(f"\n{error}", file=sys.stderr)
         print("What to do: put right what it names, then run it again.", file=sys.stderr)

@@ -13,6 +13,7 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import time
 import xmlrpc.client
 from pathlib import Path
@@ -104,6 +105,24 @@ def _find(mark: str) -> list[int]:
             if mark.encode() in (entry / "environ").read_bytes().split(b"\0"):
                 found.append(int(entry.name))
     return found
+
+
+def start(home: Home) -> None:
+    """Start supervisor and with it all that was set up, or what of it is not running. Raises `Problem`."""
+    if is_up(home):
+        supervisor(home).startAllProcesses(False)
+        return
+    # A supervisor that was killed left its processes behind.
+    end_leftovers(home)
+    done = subprocess.run(
+        [str(home.venv / "bin/supervisord"), "-c", str(home.supervisor_dir / "supervisord.conf")],
+        env=home.environment() | {MARK: str(home.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise Problem(f"supervisor does not start: {done.stdout}{done.stderr}", "Run ./quickstart to mend it.")
 
 
 def stop(home: Home) -> bool:

@@ -29,15 +29,23 @@ def bring_up(home: Home, console: Console) -> None:
     """Run site.yml, unless the platform stands as this project would make it and everything runs."""
     end_earlier_runs(home)
     version = fingerprint(home, (*_PARTS, "node_scripts"))
-    if read_stamp(home).get("site") == version and processes.is_up(home):
-        states = processes.list_processes(home)
-        if all(one.state in {"running", "starting"} for one in states):
+    if read_stamp(home).get("site") == version:
+        if _runs(home):
             with console.step("The platform is up already"):
                 return
+        with console.step("Starting the platform"):
+            processes.start(home)
+        if _runs(home):
+            return
     # Nothing vouches for what is half done: without a stamp the next run goes through all of it again.
     write_stamp(home, site="")
     _run_playbook(home, console)
     write_stamp(home, site=version)
+
+
+def _runs(home: Home) -> bool:
+    found = processes.list_processes(home)
+    return bool(found) and all(one.state in {"running", "starting"} for one in found)
 
 
 def agent_version(home: Home) -> str:
