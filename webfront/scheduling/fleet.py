@@ -170,6 +170,11 @@ class Fleet:
             one.claimed_at = attempt.claimed_at
             one.started_at = attempt.started_at
 
+    def has_free_slot(self) -> bool:
+        """Whether the active nodes together have more slots than live attempts."""
+        slots = sum(node.slots for node in self.nodes.values() if node.state is NodeState.ACTIVE)
+        return slots > len(self.live)
+
     def on_node(self, name: str) -> list[Live]:
         """The live attempts of a node."""
         return [one for one in self.live.values() if one.node == name]

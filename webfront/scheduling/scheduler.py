@@ -4,8 +4,8 @@ A turn is one database transaction (`webfront.scheduling.turn`). Messages are ac
 published after that. So whatever line this process dies on, a message that was not applied comes again, an applied one
 that comes again changes nothing, and an order that was not published is found by the sweep of whoever takes over.
 
-Messages that come while a turn runs wait for the next one: a busy scheduler makes large turns, an idle one answers a
-single message at once.
+Messages that come while a turn runs wait for the next one, and while all slots are taken a little longer: so a busy
+scheduler makes large turns and leaves the database to others between them, and an idle one answers a message at once.
 """
 
 from __future__ import annotations
@@ -42,6 +42,9 @@ _log = logging.getLogger(__name__)
 
 _BATCH: Final = 300
 """Messages of each queue in one turn."""
+
+_GATHER_S: Final = 0.005
+"""The least time from one turn to the next while no slot is free: no job could start any sooner then."""
 
 _SWEEP_S: Final = 1.0
 _STANDBY_S: Final = 1.0
@@ -90,6 +93,7 @@ class Scheduler:
         self._sweep_due = False
         self._one_by_one = False
         """After a turn that failed for no fault of the database: find the message that causes it."""
+        self._last_turn_at = 0.0
         self._pause = 0.0
         self._paused = False
         self._note_timer: asyncio.TimerHandle | None = None
@@ -177,13 +181,24 @@ class Scheduler:
                 self._wake()
 
     def _wake(self) -> None:
-        """Have a turn soon: after everything that this pass of the event loop still brings."""
+        """Have a turn soon: at the least after everything that this pass of the event loop still brings."""
         if self._working and not self._scheduled and not self._paused:
             self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._turn)
+            loop = asyncio.get_running_loop()
+            early = self._last_turn_at + _GATHER_S - loop.time()
+            if early > 0 and not self._turns.fleet.has_free_slot():
+                loop.call_later(early, self._turn)
+            else:
+                loop.call_soon(self._turn)
 
     def _turn(self) -> None:
         self._scheduled = False
+        self._take_turn()
+        self._last_turn_at = asyncio.get_running_loop().time()
+        if self._inbox or self._sweep_due:
+            self._wake()
+
+    def _take_turn(self) -> None:
         if not self._working or not self._broker.connected:
             return
         items = self._inbox.oldest(1 if self._one_by_one else _BATCH)
@@ -212,8 +227,6 @@ class Scheduler:
         if self._one_by_one and not self._inbox:
             self._one_by_one = False
             self._sweep_due = True
-        if self._inbox or self._sweep_due:
-            self._wake()
 
     def _came_to_nothing(self, error: Exception, items: list[Item], *, careful: bool) -> None:
         """Nothing was changed and nothing acknowledged. What to do depends on whose fault it was."""
@@ -228,7 +241,6 @@ class Scheduler:
             # This message alone does it: let go of it, or it would hold up all the others for ever.
             _log.error("a message on %s cannot be applied: %s", items[0].source.queue, error, exc_info=error)
             self._inbox.done(items, self._broker)
-            self._wake()
             return
         else:
             _log.error("a turn failed, its messages are taken one by one: %s", error, exc_info=error)
