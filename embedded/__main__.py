@@ -140,6 +140,9 @@ def destroy(home: Home, options: argparse.Namespace) -> int:
             elif entry != home.identity:
                 entry.unlink()
         shutil.rmtree(home.path)
+        # Where the bootstrap put the directory elsewhere, this leads there.
+        if (link := PROJECT / ".skerry").is_symlink() and not link.exists():
+            link.unlink()
     print("The packages that were installed stay; rabbitmq-server can go (apt-get remove) if nothing else uses it.")
     return 0
 
