@@ -5,17 +5,16 @@ set -eu
 export DEBIAN_FRONTEND=noninteractive
 
 # One at a time: the apt-get of a run that was killed may still be at work, and holds this lock too.
-exec 8>/run/lock/skerry-install
+exec 8>/run/skerry-install.lock
 flock -w 300 8
 
 policy=/usr/sbin/policy-rc.d
-mark="# Made by Skerry's ./quickstart while it installs packages."
+mark="# Made by Skerry's ./quickstart while it installs packages. If none runs, remove this file."
 
-# What a killed run left behind is known by its mark, and goes now; another's policy is left alone.
+# What a killed run left behind is known by its mark, and goes in the end; another's policy is left alone.
 tidy() {
   if [ -e "$policy" ] && grep -qxF "$mark" "$policy"; then rm -f "$policy"; fi
 }
-tidy
 trap tidy EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
@@ -29,10 +28,15 @@ fi
 
 had_broker=$(dpkg-query -W -f '${db:Status-Status}' rabbitmq-server 2>/dev/null || true)
 
-# Completes what a killed dpkg left half done; a moment when there is nothing.
-if [ -n "$(dpkg --audit)" ]; then
-  dpkg --configure -a
-fi
+# Completes what a killed run left half done; a moment when there is nothing. Its dpkg may be at work yet: it goes on when
+# apt-get is killed. Other trouble shows in the installation itself.
+tries=120
+while [ -n "$(dpkg --audit)" ] && ! told=$(dpkg --configure -a 2>&1); do
+  printf '%s\n' "$told"
+  tries=$((tries - 1))
+  case $told in *lock*) [ $tries -gt 0 ] || break ;; *) break ;; esac
+  sleep 1
+done
 if [ $# -gt 0 ]; then
   # The lists may be as old as the machine's image, or missing.
   if ! find /var/lib/apt/lists -maxdepth 1 -name '*_Packages*' -mmin -1440 2>/dev/null | grep -q .; then
