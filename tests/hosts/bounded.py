@@ -52,11 +52,16 @@ def descendants() -> list[int]:
     return found
 
 
-def reap() -> None:
-    """Collects the ended orphans that this process adopted."""
+def reap(but: int | None = None) -> None:
+    """Collects the ended orphans that this process adopted, as an init does: a test may wait for one to be gone.
+
+    The process `but` keeps its exit status for whoever started it.
+    """
     with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
+        while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            if ended.si_pid == but:
+                return
+            os.waitpid(ended.si_pid, 0)
 
 
 def end_all() -> None:
@@ -90,7 +95,8 @@ def run(limit_s: float, log: Path, command: list[str]) -> int:
         )
         while (status := process.poll()) is None and time.monotonic() < until:
             pass_on(read.read())
-            time.sleep(0.1)
+            reap(but=process.pid)
+            time.sleep(0.05)
         pass_on(read.read())
     if status is None:
         say(f"its {limit_s:.0f} s are over")
