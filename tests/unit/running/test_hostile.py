@@ -45,7 +45,8 @@ def walls(request, monkeypatch, tmp_path):
         monkeypatch.setattr(view, "available", lambda: False)
         for folder in (tmp_path, *tmp_path.parents):
             folder.chmod(folder.stat().st_mode | 0o001)
-        (tmp_path / "state").mkdir(mode=0o711)
+        (tmp_path / "state").mkdir()
+        (tmp_path / "state").chmod(0o711)  # whatever umask the tests before this one left
     elif not view.available():
         pytest.skip("this machine lets nobody mount")
     umask = os.umask(0o077)
