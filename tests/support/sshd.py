@@ -42,6 +42,8 @@ class PrivateSshd:
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "given", "-f", str(directory / "given"))
         self.private_key = (directory / "given").read_text()
         self.authorized.write_text((directory / "given.pub").read_text())
+        # Where sshd locks its unprivileged part in; made by the service's start on an ordinary machine.
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         # OpenSSH 9.8 and later shut an address out for a while after failures, which the tests make on purpose.
         lenient = "PerSourcePenalties no\n" if self._knows("persourcepenalties") else ""
         (directory / "sshd_config").write_text(
@@ -49,8 +51,6 @@ class PrivateSshd:
             f"AuthorizedKeysFile {self.authorized}\nStrictModes no\nUsePAM no\nPasswordAuthentication yes\n"
             f"KbdInteractiveAuthentication no\n{lenient}"
         )
-        # Where sshd locks its unprivileged part in; made by the service's start on an ordinary machine.
-        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         self._launch()
 
     def new_host_key(self) -> None:
