@@ -64,7 +64,7 @@ def test_a_torn_stamp_vouches_for_nothing(home: Home) -> None:
     ("output", "what"),
     [
         ("OSError: [Errno 28] No space left on device", "the disk is full"),
-        ("Temporary failure resolving 'deb.debian.org'", "the network does not answer"),
+        ("Temporary failure resolving 'deb.example.org'", "the network does not answer"),
         ("sudo: a password is required", "a right is missing"),
         ("{error,{failed_to_start,eaddrinuse}}", "a port is in use"),
     ],

@@ -138,7 +138,7 @@ def test_what_skerry_admin_says_is_shown() -> None:
         ({"msg": "[Errno 28] No space left on device"}, "disk", "df -h"),
         ({"msg": "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 1"}, "Another", "Wait"),
         ({"msg": "Failed to update apt cache: E:Release file is not valid yet"}, "clock", "timedatectl"),
-        ({"msg": "x", "stderr": "Temporary failure resolving 'deb.debian.org'"}, "no network", "DNS"),
+        ({"msg": "x", "stderr": "Temporary failure resolving 'deb.example.org'"}, "no network", "DNS"),
         (
             {"results": [{"failed": True, "msg": "No space left on device"}], "msg": "One or more items failed"},
             "disk",
