@@ -166,25 +166,27 @@ def _difference(winner: Ranked, second: Ranked) -> str:
     }
     match max(parts, key=lambda name: parts[name]):
         case "cpu":
-            return (
-                f"{second.node} has {other.free_cpu_percent:.0f}% of its CPU free, "
-                f"{winner.node} {best.free_cpu_percent:.0f}%"
-            )
+            less, more = _told_apart(other.free_cpu_percent, best.free_cpu_percent)
+            return f"{second.node} has {less}% of its CPU free, {winner.node} {more}%"
         case "memory":
-            return (
-                f"{second.node} has {other.free_memory_percent:.0f}% of its memory free, "
-                f"{winner.node} {best.free_memory_percent:.0f}%"
-            )
+            less, more = _told_apart(other.free_memory_percent, best.free_memory_percent)
+            return f"{second.node} has {less}% of its memory free, {winner.node} {more}%"
         case "temperature":
             return f"{second.node} is hot ({other.temperature_c:.0f} °C)"
     if other.events_per_second is None and best.events_per_second is not None:
         return f"{second.node} has not been measured yet"
     if (best.events_per_second or 0) > (other.events_per_second or 0):
-        return (
-            f"it is faster ({best.events_per_second or 0:.0f} events per second, "
-            f"{second.node} {other.events_per_second or 0:.0f})"
-        )
-    return f"{second.node} has {other.free_memory_gb:.1f} GB of memory free, {winner.node} {best.free_memory_gb:.1f} GB"
+        less, more = _told_apart(other.events_per_second or 0, best.events_per_second or 0)
+        return f"it is faster ({more} events per second, {second.node} {less})"
+    less, more = _told_apart(other.free_memory_gb, best.free_memory_gb, digits=1)
+    return f"{second.node} has {less} GB of memory free, {winner.node} {more} GB"
+
+
+def _told_apart(one: float, other: float, digits: int = 0) -> tuple[str, str]:
+    """Both in figures, with as many digits as it takes to see that they differ; four at most."""
+    while digits < 4 and f"{one:.{digits}f}" == f"{other:.{digits}f}":
+        digits += 1
+    return f"{one:.{digits}f}", f"{other:.{digits}f}"
 
 
 def _nobody(failed: Mapping[str, list[str]], wish: Wish) -> str:

@@ -55,6 +55,7 @@ def test_the_best_score_wins_and_the_ranking_says_by_how_much() -> None:
         ({"events_per_second": 1500.0}, "it is faster (6000 events per second, alpha 1500)"),
         ({"events_per_second": None}, "alpha has not been measured yet"),
         ({"temperature_c": 90.0}, "alpha is hot (90 °C)"),
+        ({"free_cpu_percent": 79.97}, "alpha has 79.97% of its CPU free, beta 80.00%"),
         ({"free_memory_gb": 0.6}, "alpha has 0.6 GB of memory free, beta 4.0 GB"),
         ({}, "it is as good as alpha, and has fewer jobs for its slots"),
     ],
