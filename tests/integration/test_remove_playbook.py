@@ -26,6 +26,7 @@ def test_a_machine_that_cannot_be_reached_is_dismissed(tmp_path: Path) -> None:
     controller = {
         "ansible_connection": "local",
         "ansible_python_interpreter": sys.executable,
+        "webfront_become": False,
         "webfront_bin_dir": str(tmp_path),
     }
     gone = {"ansible_host": "127.0.0.1", "ansible_port": closed}
