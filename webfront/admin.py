@@ -109,8 +109,9 @@ def node_wait(settings: Settings, options: argparse.Namespace) -> Answer:
     if node is None:
         raise Unavailable(
             f"The agent of {options.name} was started, but no heartbeat came within {options.timeout:.0f} seconds",
-            detail="Look at the agent's log (under systemd: journalctl -u skerry-agent on the machine), whether it "
-            "reaches the broker, and whether the scheduler runs on the controller; then run it again.",
+            detail="Look at the agent's log on the machine (under systemd: journalctl -u skerry-agent; under "
+            "supervisor: agent.log in the agent's state directory), whether it reaches the broker, and whether the "
+            "scheduler runs on the controller; then run it again.",
         )
     return {"changed": False, "last_heartbeat_at": node.last_heartbeat_at, "state": node.state}
 

@@ -51,7 +51,11 @@ def read_host_keys(address: str, port: int) -> str:
         if not line.startswith("#") and len(parts := line.split()) == 3:
             keys.add(f"{parts[1]} {parts[2]}")
     if not keys:
-        raise PlayFailed(Failure(f"{address} answers on port {port}, but not as an SSH server does", "Check the port."))
+        advice = (
+            "Check the port. If it is right, the SSH server may have shut this controller out for a while after failed "
+            "sign-ins: wait some minutes, then run it again."
+        )
+        raise PlayFailed(Failure(f"{address} answers on port {port}, but not as an SSH server does", advice))
     return "\n".join(sorted(keys, key=lambda key: (not key.startswith("ssh-ed25519"), key)))
 
 
