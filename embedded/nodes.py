@@ -13,6 +13,7 @@ from embedded.site import agent_version, read_stamp, write_stamp
 NAMES: Final = ("alpha", "beta")
 _SLOTS: Final = 1
 _PLAY_S: Final = 300.0
+_CONFLICT: Final = 409
 _COME_BACK_S: Final = 20.0
 _LEFT_ALONE: Final = {"active", "draining", "drained"}
 """A node in one of these is well, or somebody wants it so."""
@@ -29,21 +30,35 @@ def register(home: Home, api: Api, console: Console) -> None:
         if not stale:
             # Their agents may only just have been started: give them the time of a heartbeat or two.
             wait_for(lambda: all(_state(api, name) not in {"suspect", "dead"} for name in NAMES), _COME_BACK_S)
-        plays = {name: play for name in NAMES if (play := _begin(api, name, stale=stale)) is not None}
+        plays = {name: play for name in NAMES if (play := _begin(api, name, note, stale=stale)) is not None}
         _follow(api, plays, note)
     write_stamp(home, agents=version)
 
 
-def _begin(api: Api, name: str, *, stale: bool) -> int | None:
-    """Ask for the node's registration. The play's number, None when there is nothing to do."""
-    state = _state(api, name)
-    if state in _LEFT_ALONE and not stale:
-        return None
-    if state in {"", "removed"}:
-        answer = api.call("POST", "/nodes", json={"name": name, "connection": "local", "slots": _SLOTS})
-    else:
-        answer = api.call("POST", f"/nodes/{name}/register")
-    return int(answer["play"]["id"])
+def _begin(api: Api, name: str, note: Any, *, stale: bool) -> int | None:
+    """Ask for the node's registration. The play's number, None when there is nothing to do.
+
+    A play outlives the quickstart that asked for it: one that is under way, from a run that was killed, is waited for.
+    """
+    begun: list[int] = []
+
+    def asked() -> bool:
+        state = _state(api, name)
+        if state in _LEFT_ALONE and not stale:
+            return True
+        if state in {"", "removed"}:
+            answer = api.call("POST", "/nodes", json={"name": name, "connection": "local", "slots": _SLOTS})
+        else:
+            answer = api.call("POST", f"/nodes/{name}/register", tolerate=(_CONFLICT,))
+        if not answer:
+            note(f"{name}: waiting for the play that is under way")
+            return False
+        begun.append(int(answer["play"]["id"]))
+        return True
+
+    if not wait_for(asked, _PLAY_S):
+        raise Problem(f"a play about {name} does not end", f"Look at the page of {name} in the web front.")
+    return begun[0] if begun else None
 
 
 def _state(api: Api, name: str) -> str:
