@@ -64,6 +64,7 @@ def _agent(settings: NodeSettings) -> int:
     configure_logging("agent", level=settings.log_level, node=settings.node_id)
     # Now, so that no module that only one command needs is in the others' memory.
     from node_scripts.agent import Agent, AgentError
+    from node_scripts.running.interpreter import InterpreterUnusable
     from node_scripts.running.sandbox import SandboxRunner, SandboxUnusable
 
     async def run() -> None:
@@ -75,7 +76,7 @@ def _agent(settings: NodeSettings) -> int:
 
     try:
         asyncio.run(run())
-    except (AgentError, SandboxUnusable) as error:
+    except (AgentError, SandboxUnusable, InterpreterUnusable) as error:
         logging.getLogger("node_scripts").critical("%s", error)
         return 1
     return 0

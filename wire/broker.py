@@ -242,11 +242,6 @@ class Broker:
                 channel,
             )
 
-    async def delete_queue(self, name: str) -> None:
-        """Delete the queue with what it holds; nothing when it is not there."""
-        async with self._channel() as channel:
-            await _call(lambda done: channel.queue_delete(name, callback=done), channel)
-
     async def declare_exchange(self, name: str, kind: str, *, durable: bool = True) -> None:
         """Make the exchange if it is not there."""
         async with self._channel() as channel:

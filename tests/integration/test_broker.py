@@ -48,7 +48,7 @@ def test_confirmed_messages_arrive_in_order_with_the_senders_identity(broker: Pr
             assert [int(one.body) for one in received] == list(range(500))
             assert {one.user_id for one in received} == {broker.user}
             link.ack(received[-1], multiple=True)
-            await link.delete_queue("t.order")
+            broker.api("/api/queues/%2F/t.order", "DELETE")
 
     asyncio.run(scenario())
 
@@ -104,6 +104,6 @@ def test_it_comes_back_after_the_broker_was_killed(broker: PrivateRabbit) -> Non
             await until(lambda: received and received[-1].body == b"after")
             # The first was never acknowledged, so it comes again.
             assert [one.body for one in received].count(b"before") == 2
-            await link.delete_queue("t.back")
+            broker.api("/api/queues/%2F/t.back", "DELETE")
 
     asyncio.run(scenario())

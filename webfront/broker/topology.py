@@ -1,4 +1,6 @@
-"""The exchanges and queues the platform and each node need, as data, and their declaration over AMQP.
+"""The exchanges and queues the platform and each node need, as data, and the platform's declaration over AMQP.
+
+A node's queues are made with its broker user, by `webfront.broker.admission`.
 
 The names are `wire.topology`'s. What is declared here must stay the same for a name once it is in use: the broker
 refuses other arguments for a queue that exists. It works on RabbitMQ 3.10 and on 4, whose defaults differ (4 limits a
@@ -105,22 +107,7 @@ async def declare_platform(broker: Broker) -> None:
     """Make what the platform needs and is not there yet. Raises `BrokerError`."""
     for exchange in EXCHANGES:
         await broker.declare_exchange(exchange.name, exchange.kind)
-    await _declare(broker, QUEUES)
-
-
-async def declare_node(broker: Broker, name: str) -> None:
-    """Make the node's queues and bind them; its own broker user could not. The platform's exchanges must be there."""
-    await _declare(broker, node_queues(name))
-
-
-async def remove_node(broker: Broker, name: str) -> None:
-    """Delete the node's queues with what they hold. The scheduler ends the attempts whose orders go with them."""
-    for queue in node_queues(name):
-        await broker.delete_queue(queue.name)
-
-
-async def _declare(broker: Broker, queues: tuple[Queue, ...]) -> None:
-    for queue in queues:
+    for queue in QUEUES:
         await broker.declare_queue(queue.name, arguments=queue.arguments)
         # Bound last: a message is routed here only once the queue is as it must be.
         await broker.bind_queue(queue.name, queue.exchange, queue.routing_key)
