@@ -1,4 +1,4 @@
-"""The control plane's error tree. `webfront.web` maps it to HTTP once, by `status` and `code`.
+"""The control plane's error tree. `webfront.application` maps it to HTTP once, by `status` and `code`.
 
 The message of each error is for the person who caused it: what is wrong and what to change.
 """

@@ -30,7 +30,7 @@ from webfront.errors import Unavailable
 from webfront.settings import Settings
 from wire.logs import configure_logging
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 _PR_SET_PDEATHSIG: Final = 1
 _TIDY_S: Final = 6 * 3600.0
@@ -51,7 +51,7 @@ _LOGGING: Final[dict[str, Any]] = {
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; requests under way may end. Unavailable when the port is in use."""
     server = Server(
-        "webfront.web:create_app",
+        "webfront.application:create_app",
         address=settings.web_host,
         port=settings.web_port,
         interface=Interfaces.WSGI,
@@ -80,8 +80,8 @@ def load(settings: Settings, parent: int) -> Callable[..., Any]:
     _end_with(parent)
     configure_logging("webfront", level=settings.log_level)  # again, for this process's id
     _use_own_temporary_folder(settings.state_dir / "uploads")
+    from webfront.application import create_app, create_services
     from webfront.broker.publisher import Publisher  # in the worker only: the parent needs none of this
-    from webfront.web import create_app, create_services
 
     database = open_database(settings.database_url, settings.database_password_file)
     publisher = Publisher(settings.broker_address())
@@ -92,7 +92,7 @@ def load(settings: Settings, parent: int) -> Callable[..., Any]:
     multiprocessing.util.Finalize(None, publisher.stop, exitpriority=10)
     threading.Thread(target=_tidy, args=(settings.share_dir,), name="tidy", daemon=True).start()
     app = create_app(settings, services=create_services(settings, publisher))
-    log.info("the web front is ready on %s:%d (%s)", settings.web_host, settings.web_port, type(database).__name__)
+    _log.info("the web front is ready on %s:%d (%s)", settings.web_host, settings.web_port, type(database).__name__)
     return app
 
 
@@ -130,9 +130,9 @@ def _tidy(share_dir: Path) -> None:
             with models.database.obj.connection_context():
                 removed = sweep_inputs(share_dir, system_clock())
             if removed:
-                log.info("removed %d inputs that belong to no job", removed)
+                _log.info("removed %d inputs that belong to no job", removed)
         except peewee.PeeweeException as error:
-            log.warning("inputs that belong to no job could not be looked for: %s", error)
+            _log.warning("inputs that belong to no job could not be looked for: %s", error)
         time.sleep(_TIDY_S)
 
 

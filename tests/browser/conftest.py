@@ -159,10 +159,10 @@ def site(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
     """The scratch site, filled; with the parameter False an empty one with a user alone."""
     from support.scratch import Scratch
 
+    from webfront.application import create_app, create_services
     from webfront.broker.publisher import Publisher
     from webfront.database.connection import open_database
     from webfront.settings import Settings
-    from webfront.web import create_app, create_services
 
     home = tmp_path_factory.mktemp("site")
     (home / "password").write_text("unused")

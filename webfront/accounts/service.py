@@ -31,7 +31,7 @@ _RENEW_EVERY_S: Final = 300.0
 
 
 class AccountService:
-    """Implements `webfront.services.Accounts`."""
+    """Implements `webfront.web.services.Accounts`."""
 
     def __init__(self, clock: Clock = system_clock) -> None:
         self._clock = clock

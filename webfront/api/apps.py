@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import bottle
 
-from webfront import actions
 from webfront.api.bodies import reply
 from webfront.errors import InvalidInput
-from webfront.guard import identity
-from webfront.services import Services
+from webfront.web import actions
+from webfront.web.guard import identity
+from webfront.web.services import Services
 
 
 def register(app: bottle.Bottle, services: Services) -> None:

@@ -12,7 +12,7 @@ from webfront.errors import InvalidInput
 T = TypeVar("T")
 
 
-class Wish(msgspec.Struct, forbid_unknown_fields=True):
+class Body(msgspec.Struct, forbid_unknown_fields=True):
     """The base of JSON bodies. An unknown field is refused: a misspelt one would else be ignored in silence."""
 
 

@@ -7,13 +7,13 @@ from typing import Any, Final, NamedTuple
 import bottle
 import msgspec
 
-from webfront.api.jobs import JobWish
-from webfront.api.nodes import Access, NodeWish
+from webfront.api.jobs import JobBody
+from webfront.api.nodes import Credentials, NodeBody
 from webfront.api.session import SignIn
 from webfront.apps.views import AppView, Uploaded
 from webfront.fleet.views import NodeView, PlayEventView, PlayView
 from webfront.jobs.views import JobView, LogView
-from webfront.services import Health, Services
+from webfront.web.services import HealthReport, Services
 
 Schema = dict[str, Any]
 
@@ -46,8 +46,8 @@ class Problem(msgspec.Struct):
 
 
 _KINDS: Final = (
-    AppView, Uploaded, NodeView, PlayView, PlayEventView, JobView, LogView, Health, Session, Me, Problem,
-    SignIn, NodeWish, Access, JobWish,
+    AppView, Uploaded, NodeView, PlayView, PlayEventView, JobView, LogView, HealthReport, Session, Me, Problem,
+    SignIn, NodeBody, Credentials, JobBody,
 )  # fmt: skip
 _SCHEMAS, _COMPONENTS = msgspec.json.schema_components(_KINDS, ref_template="#/components/schemas/{name}")
 _OF: Final[dict[type, Schema]] = dict(zip(_KINDS, _SCHEMAS, strict=True))
@@ -81,14 +81,14 @@ OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
     ("POST", "/tokens"): Operation("Sign in: make a token", {201: _OF[Session]}, _json(SignIn), public=True),
     ("DELETE", "/tokens/current"): Operation("Give up the token this request comes with", {204: None}),
     ("GET", "/me"): Operation("Who this token or session is", {200: _OF[Me]}),
-    ("GET", "/health"): Operation("Whether all is well", {200: _OF[Health], 503: _OF[Health]}, public=True),
+    ("GET", "/health"): Operation("Whether all is well", {200: _OF[HealthReport], 503: _OF[HealthReport]}, public=True),
     ("GET", "/openapi.json"): Operation("This description", {200: {"type": "object"}}, public=True),
     ("GET", "/nodes"): Operation("The nodes", {200: _fields(nodes=_many(NodeView))}),
     ("GET", "/nodes/{name}"): Operation("A node", {200: _NODE}),
     ("POST", "/nodes"): Operation(
-        "Register a machine", {202: _fields(node=_OF[NodeView], play=_OF[PlayView])}, _json(NodeWish)
+        "Register a machine", {202: _fields(node=_OF[NodeView], play=_OF[PlayView])}, _json(NodeBody)
     ),
-    ("POST", "/nodes/{name}/register"): Operation("Run a registration again", {202: _PLAY}, _json(Access)),
+    ("POST", "/nodes/{name}/register"): Operation("Run a registration again", {202: _PLAY}, _json(Credentials)),
     ("POST", "/nodes/{name}/drain"): Operation("Let a node finish its work and take no more", {202: _PLAY}),
     ("DELETE", "/nodes/{name}"): Operation("Take the platform off a node", {202: _PLAY}),
     ("POST", "/nodes/{name}/activate"): Operation("Let a drained node work again", {200: _NODE}),
@@ -112,7 +112,7 @@ OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
         query=("state", "app", "limit", "before"),
     ),
     ("POST", "/jobs"): Operation(
-        "Submit a job", {202: _JOB}, {"multipart/form-data": _JOB_FORM, "application/json": _OF[JobWish]}
+        "Submit a job", {202: _JOB}, {"multipart/form-data": _JOB_FORM, "application/json": _OF[JobBody]}
     ),
     ("GET", "/jobs/{job_id}"): Operation("A job with its attempts and outputs", {200: _JOB}),
     ("POST", "/jobs/{job_id}/cancel"): Operation("End a job", {202: _JOB}),

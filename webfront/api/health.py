@@ -6,7 +6,7 @@ import bottle
 import msgspec
 
 from webfront.api.bodies import reply
-from webfront.services import Services
+from webfront.web.services import Services
 
 
 def register(app: bottle.Bottle, services: Services) -> None:

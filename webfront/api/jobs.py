@@ -8,15 +8,15 @@ from urllib.parse import quote
 import bottle
 import msgspec
 
-from webfront import actions
-from webfront.api.bodies import Wish, query_number, query_text, read_json, reply
+from webfront.api.bodies import Body, query_number, query_text, read_json, reply
 from webfront.errors import InvalidInput
-from webfront.guard import identity
 from webfront.jobs.views import Download, InputFile
-from webfront.services import Services
+from webfront.web import actions
+from webfront.web.guard import identity
+from webfront.web.services import Services
 
 
-class JobWish(Wish):
+class JobBody(Body):
     app: str
     version: str | None = None
     parameters: dict[str, str | bool | int | float] = msgspec.field(default_factory=dict)
@@ -88,17 +88,17 @@ def attachment(download: Download) -> bottle.HTTPResponse:
     )
 
 
-def _read_wish() -> tuple[JobWish, InputFile | None]:
+def _read_wish() -> tuple[JobBody, InputFile | None]:
     """The wish out of a multipart form, or of a JSON body where there is no input."""
     request = bottle.request
     if not str(request.content_type).lower().startswith("multipart/"):
-        return read_json(JobWish), None
+        return read_json(JobBody), None
     fields = {name: value for name in ("app", "version") if (value := request.forms.getunicode(name))}
     parameters = request.forms.getunicode("parameters") or "{}"
     try:
         wish = msgspec.convert(
             fields | {"parameters": msgspec.json.decode(parameters), "priority": request.forms.get("priority") or "0"},
-            JobWish,
+            JobBody,
             strict=False,
         )
     except msgspec.ValidationError as error:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import bottle
 
-from webfront import actions
-from webfront.api.bodies import Wish, read_json, reply
+from webfront.api.bodies import Body, read_json, reply
 from webfront.fleet.views import NewNode, Secrets
-from webfront.guard import identity
-from webfront.services import Services
+from webfront.web import actions
+from webfront.web.guard import identity
+from webfront.web.services import Services
 
 
-class Access(Wish):
+class Credentials(Body):
     """What lets the first play in, as the body of a request."""
 
     private_key: str = ""
     password: str = ""
 
 
-class NodeWish(Access):
+class NodeBody(Credentials):
     name: str = ""
     connection: str = "ssh"
     address: str = ""
@@ -42,7 +42,7 @@ def register(app: bottle.Bottle, services: Services) -> None:
 
     @app.post("/api/v1/nodes", action="node.register")
     def create() -> bytes:
-        wish = read_json(NodeWish)
+        wish = read_json(NodeBody)
         actions.note("skerry.node", wish.name)
         begun = fleet.register(
             identity().account,
@@ -63,7 +63,7 @@ def register(app: bottle.Bottle, services: Services) -> None:
     @app.post("/api/v1/nodes/<name>/register", action="node.register")
     def create_again(name: str) -> bytes:
         actions.note("skerry.node", name)
-        wish = read_json(Access) if bottle.request.content_length else Access()
+        wish = read_json(Credentials) if bottle.request.content_length else Credentials()
         play = fleet.register_again(identity().account, name, Secrets(wish.private_key, wish.password))
         return reply(code=202, play=play)
 

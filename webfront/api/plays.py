@@ -5,7 +5,7 @@ from __future__ import annotations
 import bottle
 
 from webfront.api.bodies import query_number, reply
-from webfront.services import Services
+from webfront.web.services import Services
 
 
 def register(app: bottle.Bottle, services: Services) -> None:

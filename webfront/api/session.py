@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import bottle
 
-from webfront import actions
-from webfront.api.bodies import Wish, no_content, read_json, reply
+from webfront.api.bodies import Body, no_content, read_json, reply
 from webfront.errors import InvalidInput
-from webfront.guard import bearer_token, client_address, identity
-from webfront.services import Services
+from webfront.web import actions
+from webfront.web.guard import bearer_token, client_address, identity
+from webfront.web.services import Services
 
 
-class SignIn(Wish):
+class SignIn(Body):
     user: str
     password: str
     label: str = ""

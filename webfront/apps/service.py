@@ -16,7 +16,7 @@ _UNPACKED_FACTOR: Final = 4
 
 
 class AppService:
-    """Implements `webfront.services.Apps`."""
+    """Implements `webfront.web.services.Apps`."""
 
     def __init__(self, share_dir: Path, max_upload_mb: int, clock: Clock = system_clock) -> None:
         self._folder = share_dir / "apps"

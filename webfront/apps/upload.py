@@ -48,7 +48,7 @@ def take_upload(
     most_bytes: int,
     clock: Clock,
 ) -> Uploaded:
-    """Take one upload; see `webfront.services.Apps.upload`. `stream` can be sought."""
+    """Take one upload; see `webfront.web.services.Apps.upload`. `stream` can be sought."""
     if name and not NAME.fullmatch(name):
         raise InvalidInput(f"{name!r} cannot be an app's name: {NAME_RULE}.")
     files, manifest = _examine(stream, file_name, name or None, most_bytes)

@@ -19,7 +19,7 @@ from wire.broker import Broker, BrokerAddress, BrokerError
 from wire.logs import LogShipper
 from wire.messages import RunBenchmark, Submitted, encode
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 _CONTROL_S: Final = 5.0
 _STOP_S: Final = 3.0
@@ -98,7 +98,7 @@ class Publisher:
         try:
             self._loop.run_until_complete(self._keep_up())
         except Exception:
-            log.exception("the publisher ended; jobs are still accepted and found by the scheduler's sweep")
+            _log.exception("the publisher ended; jobs are still accepted and found by the scheduler's sweep")
         finally:
             self._loop.close()
 

@@ -26,7 +26,7 @@ _UNFINISHED: Final = ("queued", "running")
 
 
 class FleetService:
-    """Implements `webfront.services.Fleet`."""
+    """Implements `webfront.web.services.Fleet`."""
 
     def __init__(self, plays_socket: Path, ask_benchmark: Callable[[str], None], clock: Clock = system_clock) -> None:
         """`ask_benchmark` sends a node the wish; it raises `BrokerUnavailable`."""

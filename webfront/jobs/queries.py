@@ -21,7 +21,7 @@ _OVER = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED})
 def list_jobs(
     account: Account, *, state: str | None, app: str | None, limit: int, before: str | None
 ) -> tuple[JobView, ...]:
-    """Newest first; see `webfront.services.Jobs.list`."""
+    """Newest first; see `webfront.web.services.Jobs.list`."""
     query = _jobs().order_by(Job.id.desc()).limit(max(1, min(limit, MOST_JOBS)))
     if not account.is_admin:
         query = query.where(Job.user == account.id)

@@ -18,7 +18,7 @@ from webfront.share import open_inside
 
 
 class JobService:
-    """Implements `webfront.services.Jobs`."""
+    """Implements `webfront.web.services.Jobs`."""
 
     def __init__(self, share_dir: Path, hint: Callable[[str], None], clock: Clock = system_clock) -> None:
         self._results = share_dir / "results"

@@ -58,7 +58,7 @@ class Submission:
         input_file: InputFile | None = None,
         priority: int = 0,
     ) -> JobView:
-        """Accept a job; see `webfront.services.Jobs.submit`."""
+        """Accept a job; see `webfront.web.services.Jobs.submit`."""
         row = find_version(app, version)
         manifest = row.manifest
         given = check_parameters(manifest, parameters or {})

@@ -31,7 +31,7 @@ class Machine(msgspec.Struct, frozen=True):
     user: str = ""
 
 
-class Access(msgspec.Struct, frozen=True):
+class SshAccess(msgspec.Struct, frozen=True):
     """How an ssh node lets the play in."""
 
     host_keys: str
@@ -64,7 +64,7 @@ def write_yaml(path: Path, content: dict[str, Any]) -> Path:
     return write_private(path, yaml.dump(content, Dumper=_Dumper, width=100_000, allow_unicode=True))
 
 
-def write_hosts(folder: Path, machine: Machine, access: Access | None, secrets: Secrets) -> Path:
+def write_hosts(folder: Path, machine: Machine, access: SshAccess | None, secrets: Secrets) -> Path:
     """The generated inventory file, `hosts.yml` in `folder`; for an ssh node its `known_hosts` too.
 
     A password stands in it, for this host alone: as an extra variable it would be used for the controller's sudo too.
@@ -81,7 +81,7 @@ def write_hosts(folder: Path, machine: Machine, access: Access | None, secrets: 
     return write_yaml(folder / "hosts.yml", groups)
 
 
-def _over_ssh(folder: Path, machine: Machine, access: Access, secrets: Secrets) -> dict[str, Any]:
+def _over_ssh(folder: Path, machine: Machine, access: SshAccess, secrets: Secrets) -> dict[str, Any]:
     known_hosts = "".join(f"{machine.name} {key}\n" for key in access.host_keys.splitlines())
     known_hosts_file = write_private(folder / "known_hosts", known_hosts)
     options = [

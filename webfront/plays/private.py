@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 MARK: Final = "SKERRY_PLAY_DIR"
 """The environment variable with the play's private directory."""
@@ -49,7 +49,7 @@ def plays_base(state_dir: Path, environ: Mapping[str, str] | None = None) -> Pat
         if stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid():
             base.chmod(0o700)
             return base
-        log.warning("%s is not this user's own folder and is not used for plays", base)
+        _log.warning("%s is not this user's own folder and is not used for plays", base)
     raise problem or PermissionError(f"no private folder for plays can be made in {state_dir}")
 
 

@@ -18,13 +18,13 @@ from webfront.database.connection import open_database
 from webfront.database.models import Play, PlayEvent
 from webfront.fleet.views import Secrets
 from webfront.plays import private
+from webfront.plays.execution import execute, queued_plays
 from webfront.plays.failures import CUT_OFF
-from webfront.plays.performance import perform, queued_plays
 from webfront.plays.rows import claim, end_play_surely
 from webfront.plays.secrets import SecretKeeper
 from webfront.settings import Settings
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 MOST_AT_ONCE: Final = 8
 """Plays that run side by side; each is an ansible-playbook of some 60 MB."""
@@ -71,12 +71,12 @@ class PlaysProcess:
             cut_off = list(Play.select().where(Play.state == "running"))
             private.clear(private.plays_base(self._settings.state_dir))
             for play in cut_off:
-                log.warning("play %s of %s was cut off", play.verb, play.node, extra={"skerry.play": play.id})
+                _log.warning("play %s of %s was cut off", play.verb, play.node, extra={"skerry.play": play.id})
                 end_play_surely(play.id, CUT_OFF, _last_step(play))
 
     def work(self) -> None:
         """Run plays until `stop`; what runs then is stopped, and recorded as cut off."""
-        log.info("plays are run from %s", self._settings.project_dir)
+        _log.info("plays are run from %s", self._settings.project_dir)
         try:
             while not self._stopping:
                 self._start_what_can()
@@ -112,7 +112,7 @@ class PlaysProcess:
     def _start(self, play: Play, secrets: Secrets) -> None:
         def job() -> None:
             with models.database.obj.connection_context():
-                perform(self._settings, play, secrets, lambda: self._stopping)
+                execute(self._settings, play, secrets, lambda: self._stopping)
             self._wake.set()
 
         thread = threading.Thread(target=job, name=f"play-{play.id}", daemon=True)

@@ -15,9 +15,9 @@ from webfront.database.connection import transaction
 from webfront.database.models import Node, Play, PlayEvent
 from webfront.jobs.lifecycle import REASON_LENGTH, NodeState, change_node
 from webfront.plays.outcome import Failure
-from webfront.plays.words import Step
+from webfront.plays.words import PlayStep
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 _FLUSH_S: Final = 0.2
 _END_TRIES: Final = 30
@@ -30,10 +30,10 @@ class StepRows:
     def __init__(self, play_id: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._play_id = play_id
         self._clock = clock
-        self._waiting: list[Step] = []
+        self._waiting: list[PlayStep] = []
         self._flushed_at = 0.0
 
-    def tell(self, step: Step) -> None:
+    def tell(self, step: PlayStep) -> None:
         """Take a step; it is written now, or with the next one or the next `flush`."""
         self._waiting.append(step)
         if self._clock() - self._flushed_at >= _FLUSH_S:
@@ -66,7 +66,7 @@ class StepRows:
                 PlayEvent.insert_many(rows).execute()
         except peewee.PeeweeException as error:
             _reconnect()
-            log.warning("the steps of a play could not be written: %s", error, extra={"skerry.play": self._play_id})
+            _log.warning("the steps of a play could not be written: %s", error, extra={"skerry.play": self._play_id})
             return False
         self._waiting.clear()
         return True
@@ -110,11 +110,11 @@ def end_play_surely(play_id: int, failure: Failure | None, failed_step: str) -> 
             end_play(play_id, failure, failed_step, time.time())
         except peewee.PeeweeException as error:
             _reconnect()
-            log.warning("the end of a play could not be written: %s", error, extra={"skerry.play": play_id})
+            _log.warning("the end of a play could not be written: %s", error, extra={"skerry.play": play_id})
             time.sleep(_END_PAUSE_S)
         else:
             return
-    log.error("the end of a play was not written", extra={"skerry.play": play_id})
+    _log.error("the end of a play was not written", extra={"skerry.play": play_id})
 
 
 def settle_node(verb: str, name: str, failure: Failure | None) -> None:

@@ -27,7 +27,7 @@ import msgspec
 from webfront.errors import Conflict, InvalidInput, Unavailable
 from webfront.fleet.views import Secrets
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 _TIMEOUT_S: Final = 5.0
 _MOST_BYTES: Final = 64 * 1024
@@ -172,7 +172,7 @@ class SecretKeeper:
                     connection.settimeout(_TIMEOUT_S)
                     connection.sendall(msgspec.json.encode(self._answer(connection)))
                 except OSError as error:
-                    log.warning("a request on the plays socket broke off: %s", error)
+                    _log.warning("a request on the plays socket broke off: %s", error)
 
     def _answer(self, connection: socket.socket) -> _Answer:
         raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
@@ -180,7 +180,7 @@ class SecretKeeper:
         # Read in any case: closing with something unread would take the answer away with it.
         body = _read_all(connection)
         if uid not in (0, os.geteuid()):
-            log.warning("user id %d tried to use the plays socket and was refused", uid)
+            _log.warning("user id %d tried to use the plays socket and was refused", uid)
             return _Answer(error="this user may not start plays")
         try:
             request = msgspec.json.decode(body, type=_Request)

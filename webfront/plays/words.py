@@ -25,7 +25,7 @@ _WORST_FIRST: Final = ("failed", "changed", "ok", "skipped")
 _ENDINGS: Final = {"runner_on_ok", "runner_on_failed", "runner_on_unreachable", "runner_on_skipped"}
 
 
-class Step(msgspec.Struct, frozen=True):
+class PlayStep(msgspec.Struct, frozen=True):
     """One told state of a step."""
 
     number: int
@@ -41,14 +41,14 @@ class Teller:
     """Turns the events of one play into steps. Not for several threads: runner reports from one."""
 
     def __init__(
-        self, target: Target, scrub: Scrubber, tell: Callable[[Step], None], clock: Callable[[], float] = time.time
+        self, target: Target, scrub: Scrubber, tell: Callable[[PlayStep], None], clock: Callable[[], float] = time.time
     ) -> None:
         self._target = target
         self._scrub = scrub
         self._tell = tell
         self._clock = clock
         self._number = 0
-        self._open: Step | None = None
+        self._open: PlayStep | None = None
         self._uuid = ""
         self._hosts: set[str] = set()
         self._states: list[str] = []
@@ -113,10 +113,10 @@ class Teller:
         self._hosts, self._states, self._detail = set(), [], ""
         self._open = self._step(name, "running", "")
 
-    def _step(self, name: str, state: str, detail: str) -> Step:
+    def _step(self, name: str, state: str, detail: str) -> PlayStep:
         self._number += 1
         replaces = self._open.number if self._open else None
-        step = Step(
+        step = PlayStep(
             self._number, self._clock(), self._scrub(name)[:_STEP_LENGTH], state, detail[:_DETAIL_LENGTH], replaces
         )
         self._tell(step)

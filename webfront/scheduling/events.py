@@ -11,11 +11,11 @@ import msgspec
 
 from webfront.jobs import lifecycle
 from webfront.jobs.lifecycle import AttemptRecord, AttemptState, Ending, JobRecord
-from webfront.scheduling.fleet import Fleet, Key
-from webfront.scheduling.health import Health
 from webfront.scheduling.joblog import Coverage
+from webfront.scheduling.judge import NodeJudge
 from webfront.scheduling.leases import Leases
 from webfront.scheduling.ledger import Ledger
+from webfront.scheduling.mirror import Key, Mirror
 from webfront.scheduling.versions import Versions
 from wire.messages import Cause, Claimed, Event, Events, Finished, LogLines, OutputFile, Preparing, Started
 
@@ -52,9 +52,11 @@ class Unwanted:
 class EventBook:
     """Applies events to a ledger, and keeps the mirrors in memory in step."""
 
-    def __init__(self, fleet: Fleet, health: Health, leases: Leases, coverage: Coverage, versions: Versions) -> None:
-        self._fleet = fleet
-        self._health = health
+    def __init__(
+        self, mirror: Mirror, judge: NodeJudge, leases: Leases, coverage: Coverage, versions: Versions
+    ) -> None:
+        self._mirror = mirror
+        self._judge = judge
         self._leases = leases
         self._coverage = coverage
         self._versions = versions
@@ -88,7 +90,7 @@ class EventBook:
             self._conclude(ledger, one, now)
         for attempt in ledger.attempts.values():
             if attempt.changed:
-                self._fleet.follow(attempt)
+                self._mirror.follow(attempt)
         return unwanted
 
     def _logged(self, ledger: Ledger, said: Sequence[tuple[str, Events]]) -> list[int]:
@@ -147,10 +149,10 @@ class EventBook:
         if attempt.pk is not None:
             self._coverage.forget(attempt.pk)
         if ending.cause is Cause.OK:
-            self._health.succeeded(attempt.node)
+            self._judge.succeeded(attempt.node)
             for one in earlier:
                 if one.node != attempt.node and one.cause in _BLAMED:
-                    self._health.blame(one.node)
+                    self._judge.blame(one.node)
         _log.log(
             logging.DEBUG if ending.cause is Cause.OK else logging.INFO,
             "attempt %s of job %s on %s ended: %s",

@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable
 from typing import Final
 
 from webfront.jobs.lifecycle import AttemptState
-from webfront.scheduling.fleet import Key, Live
+from webfront.scheduling.mirror import Key, Live
 
 _LONGEST_STEP_S: Final = 2.0
 """More time than this between two ticks passed while this process did not run."""

@@ -33,7 +33,7 @@ _NAMED: Final = 3
 """How many nodes a sentence names for one constraint; of more, it gives the number."""
 
 
-class Wish(msgspec.Struct, frozen=True):
+class Demand(msgspec.Struct, frozen=True):
     """What a job asks of its node."""
 
     labels: tuple[str, ...] = ()
@@ -46,7 +46,7 @@ class Wish(msgspec.Struct, frozen=True):
     """Names of nodes that lost or rejected an earlier attempt."""
 
 
-class NodeView(msgspec.Struct, frozen=True):
+class Candidate(msgspec.Struct, frozen=True):
     """A node as a placement sees it."""
 
     name: str
@@ -86,12 +86,12 @@ class Placement(msgspec.Struct, frozen=True):
     """How many nodes there were."""
 
 
-def decide(wish: Wish, nodes: Sequence[NodeView]) -> Placement:
-    """The best node for this wish, or why there is none."""
+def decide(demand: Demand, nodes: Sequence[Candidate]) -> Placement:
+    """The best node for this demand, or why there is none."""
     fitting: list[Ranked] = []
     failed: dict[str, list[str]] = {}
     for node in nodes:
-        constraint = failed_constraint(wish, node)
+        constraint = failed_constraint(demand, node)
         if constraint is None and node.score is not None:
             fitting.append(Ranked(node.name, node.score, node.live, node.slots))
         else:
@@ -99,51 +99,51 @@ def decide(wish: Wish, nodes: Sequence[NodeView]) -> Placement:
     fitting.sort(key=lambda one: (-one.score.value, one.live / max(1, one.slots), one.node))
     return Placement(
         node=fitting[0].node if fitting else None,
-        sentence=_won(fitting, failed, wish) if fitting else _nobody(failed, wish),
+        sentence=_won(fitting, failed, demand) if fitting else _nobody(failed, demand),
         ranking=tuple(fitting[:RANKED]),
         excluded={name: len(failed[name]) for name in CONSTRAINTS if name in failed},
         considered=len(nodes),
     )
 
 
-def failed_constraint(wish: Wish, node: NodeView) -> str | None:
+def failed_constraint(demand: Demand, node: Candidate) -> str | None:
     """The first constraint this node fails, None when it could take the job now."""
     if node.state != NodeState.ACTIVE or node.score is None:
         return "state"
-    if wish.labels and not set(wish.labels) <= set(node.labels):
+    if demand.labels and not set(demand.labels) <= set(node.labels):
         return "labels"
-    if wish.arch and node.arch not in wish.arch:
+    if demand.arch and node.arch not in demand.arch:
         return "architecture"
     if node.live >= node.room:
         return "slots"
-    if wish.memory_mb / 1000 > node.score.free_memory_gb:
+    if demand.memory_mb / 1000 > node.score.free_memory_gb:
         return "memory"
-    if wish.accelerator and wish.accelerator not in node.labels:
+    if demand.accelerator and demand.accelerator not in node.labels:
         return "accelerator"
-    if node.name in wish.excluded:
+    if node.name in demand.excluded:
         return "excluded"
     return None
 
 
-def could_ever_take(wish: Wish, node: NodeView, memory_gb: float) -> bool:
-    """Whether the node, alive and idle, would fit this wish: if so, waiting for it makes sense.
+def could_ever_take(demand: Demand, node: Candidate, memory_gb: float) -> bool:
+    """Whether the node, alive and idle, would fit this demand: if so, waiting for it makes sense.
 
     `memory_gb` is all the memory the node has.
     """
     return (
         node.state == NodeState.ACTIVE
-        and set(wish.labels) <= set(node.labels)
-        and (not wish.arch or node.arch in wish.arch)
-        and wish.memory_mb / 1000 <= memory_gb
-        and (not wish.accelerator or wish.accelerator in node.labels)
-        and node.name not in wish.excluded
+        and set(demand.labels) <= set(node.labels)
+        and (not demand.arch or node.arch in demand.arch)
+        and demand.memory_mb / 1000 <= memory_gb
+        and (not demand.accelerator or demand.accelerator in node.labels)
+        and node.name not in demand.excluded
     )
 
 
-def _won(fitting: Sequence[Ranked], failed: Mapping[str, list[str]], wish: Wish) -> str:
+def _won(fitting: Sequence[Ranked], failed: Mapping[str, list[str]], demand: Demand) -> str:
     winner = fitting[0]
     if len(fitting) == 1:
-        others = _exclusions(failed, wish)
+        others = _exclusions(failed, demand)
         if not others:
             return f"{winner.node} won: it is the only node"
         return f"{winner.node} won: it is the only one that can take the job ({others})"
@@ -189,26 +189,26 @@ def _told_apart(one: float, other: float, digits: int = 0) -> tuple[str, str]:
     return f"{one:.{digits}f}", f"{other:.{digits}f}"
 
 
-def _nobody(failed: Mapping[str, list[str]], wish: Wish) -> str:
+def _nobody(failed: Mapping[str, list[str]], demand: Demand) -> str:
     if not failed:
         return "no node is registered"
-    return f"no node can take it now: {_exclusions(failed, wish)}"
+    return f"no node can take it now: {_exclusions(failed, demand)}"
 
 
-def _exclusions(failed: Mapping[str, list[str]], wish: Wish) -> str:
-    return "; ".join(_excluded(name, failed[name], wish) for name in CONSTRAINTS if name in failed)
+def _exclusions(failed: Mapping[str, list[str]], demand: Demand) -> str:
+    return "; ".join(_excluded(name, failed[name], demand) for name in CONSTRAINTS if name in failed)
 
 
-def _excluded(constraint: str, nodes: Sequence[str], wish: Wish) -> str:
+def _excluded(constraint: str, nodes: Sequence[str], demand: Demand) -> str:
     one = len(nodes) == 1
     is_, has, lacks = ("is", "has", "lacks") if one else ("are", "have", "lack")
     words = {
         "state": f"{is_} not active",
-        "labels": f"{lacks} the label{'s' if len(wish.labels) > 1 else ''} {', '.join(wish.labels)}",
-        "architecture": f"{is_} not {' or '.join(wish.arch)}",
+        "labels": f"{lacks} the label{'s' if len(demand.labels) > 1 else ''} {', '.join(demand.labels)}",
+        "architecture": f"{is_} not {' or '.join(demand.arch)}",
         "slots": f"{has} no free slot",
-        "memory": f"{has} less than {wish.memory_mb} MB of memory free",
-        "accelerator": f"{has} no {wish.accelerator}",
+        "memory": f"{has} less than {demand.memory_mb} MB of memory free",
+        "accelerator": f"{has} no {demand.accelerator}",
         "excluded": f"lost or rejected {'an earlier attempt' if one else 'earlier attempts'}",
     }
     return f"{_names(nodes)} {words[constraint]}"

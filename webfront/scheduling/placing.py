@@ -11,9 +11,9 @@ from webfront.database.models import Attempt, Job
 from webfront.jobs import lifecycle
 from webfront.jobs.lifecycle import AttemptState, JobRecord, JobState, NodeState
 from webfront.scheduling import bulk
-from webfront.scheduling.fleet import Fleet
 from webfront.scheduling.ledger import Ledger, OrderRow, job_record
-from webfront.scheduling.placement import NodeView, Wish, could_ever_take, decide
+from webfront.scheduling.mirror import Mirror
+from webfront.scheduling.placement import Candidate, Demand, could_ever_take, decide
 from webfront.scheduling.versions import Versions
 
 EXCLUSION_S: Final = 60.0
@@ -37,7 +37,7 @@ _NEXT_IN_LINE: Final = "it is placed as soon as the jobs before it are"
 _REASON: Final = "UPDATE job SET waiting_reason = ? WHERE id = ? AND state = ?"
 
 
-def place_queued(ledger: Ledger, fleet: Fleet, versions: Versions, now: float) -> None:
+def place_queued(ledger: Ledger, mirror: Mirror, versions: Versions, now: float) -> None:
     """Place the queued jobs of highest priority, the oldest first, while a node has room for them.
 
     A job that no node can take now does not hold up those behind it.
@@ -45,8 +45,8 @@ def place_queued(ledger: Ledger, fleet: Fleet, versions: Versions, now: float) -
     priority = _highest()
     if priority is None:
         return
-    fleet.refresh_states()
-    placing = _Placing(ledger, fleet, versions, now)
+    mirror.refresh_states()
+    placing = _Placing(ledger, mirror, versions, now)
     blocked = _Blocked()
     for number in range(_ROUNDS):
         # The first round mostly finds what fits; where it does not, the next ones look further.
@@ -74,13 +74,13 @@ def place_queued(ledger: Ledger, fleet: Fleet, versions: Versions, now: float) -
 class _Placing:
     """The nodes as they fill up while one transaction places jobs."""
 
-    def __init__(self, ledger: Ledger, fleet: Fleet, versions: Versions, now: float) -> None:
+    def __init__(self, ledger: Ledger, mirror: Mirror, versions: Versions, now: float) -> None:
         self._ledger = ledger
-        self._fleet = fleet
+        self._mirror = mirror
         self._versions = versions
         self._now = now
-        self._views = fleet.views()
-        self._held = {name: fleet.on_node(name) for name in self._views}
+        self._views = mirror.views()
+        self._held = {name: mirror.on_node(name) for name in self._views}
 
     def room(self) -> int:
         """How many attempts the active nodes together can still hold."""
@@ -88,10 +88,10 @@ class _Placing:
 
     def place(self, job: JobRecord, input_path: str | None, parameters: str) -> bool:
         """Place the job on the best node. False when none can take it now."""
-        wish = self._versions[job.app_version_id].wish
+        demand = self._versions[job.app_version_id].demand
         if job.excluded_nodes:
-            wish = msgspec.structs.replace(wish, excluded=tuple(job.excluded_nodes))
-        placement = decide(wish, list(self._views.values()))
+            demand = msgspec.structs.replace(demand, excluded=tuple(job.excluded_nodes))
+        placement = decide(demand, list(self._views.values()))
         if placement.node is None:
             return False
         attempt = lifecycle.place(job, placement.node, self._now)
@@ -103,10 +103,10 @@ class _Placing:
                 job.id, attempt.number, attempt.node, job.app_version_id, input_path, msgspec.json.decode(parameters)
             )
         )
-        self._fleet.placed(attempt, job.app_version_id)
+        self._mirror.placed(attempt, job.app_version_id)
         held = self._held[attempt.node]
-        held.append(self._fleet.live[job.id, attempt.number])
-        self._views[attempt.node] = self._fleet.view(self._fleet.nodes[attempt.node], held)
+        held.append(self._mirror.live[job.id, attempt.number])
+        self._views[attempt.node] = self._mirror.view(self._mirror.nodes[attempt.node], held)
         return True
 
 
@@ -153,35 +153,37 @@ def _pick(limit: int, highest: int, blocked: _Blocked) -> Iterator[tuple[Any, ..
             priority = bulk.rows(_NEXT, JobState.QUEUED.value, priority)[0][0]
 
 
-def explain_waiting(fleet: Fleet, versions: Versions, now: float) -> None:
+def explain_waiting(mirror: Mirror, versions: Versions, now: float) -> None:
     """Tell the oldest waiting jobs why they wait, and lift exclusions that would let a job wait for ever."""
     waiting = bulk.rows(_WAITING, JobState.QUEUED.value, _EXPLAINED)
     if not waiting:
         return
     versions.load(row[1] for row in waiting)
-    views = list(fleet.views().values())
+    views = list(mirror.views().values())
     known: dict[tuple[int, str], str] = {}
     changed = []
     for job_id, version_id, excluded_text, reason in waiting:
         key = (version_id, excluded_text)
         if key not in known:
             excluded = tuple(msgspec.json.decode(excluded_text))
-            wish = msgspec.structs.replace(versions[version_id].wish, excluded=excluded)
-            placement = decide(wish, views)
+            demand = msgspec.structs.replace(versions[version_id].demand, excluded=excluded)
+            placement = decide(demand, views)
             known[key] = placement.sentence[: lifecycle.REASON_LENGTH] if placement.node is None else _NEXT_IN_LINE
         if excluded_text != "[]":
-            _lift_exclusions(job_id, versions[version_id].wish, msgspec.json.decode(excluded_text), fleet, views, now)
+            _lift_exclusions(
+                job_id, versions[version_id].demand, msgspec.json.decode(excluded_text), mirror, views, now
+            )
         if known[key] != reason:
             changed.append((known[key], job_id, JobState.QUEUED.value))
     bulk.many(_REASON, changed)
 
 
 def _lift_exclusions(
-    job_id: str, wish: Wish, excluded: list[str], fleet: Fleet, views: list[NodeView], now: float
+    job_id: str, demand: Demand, excluded: list[str], mirror: Mirror, views: list[Candidate], now: float
 ) -> None:
     """Let the job go back to a node that failed it, when that was a while ago and no other node could ever take it."""
-    still = msgspec.structs.replace(wish, excluded=tuple(excluded))
-    if any(could_ever_take(still, view, _memory(fleet, view.name)) for view in views):
+    still = msgspec.structs.replace(demand, excluded=tuple(excluded))
+    if any(could_ever_take(still, view, _memory(mirror, view.name)) for view in views):
         return
     recent = {
         row.node
@@ -189,12 +191,12 @@ def _lift_exclusions(
             Attempt.job == job_id, Attempt.state == AttemptState.ENDED.value, Attempt.ended_at > now - EXCLUSION_S
         )
     }
-    healthy = {view.name for view in views if could_ever_take(wish, view, _memory(fleet, view.name))}
+    healthy = {view.name for view in views if could_ever_take(demand, view, _memory(mirror, view.name))}
     kept = [name for name in excluded if name in recent or name not in healthy]
     if kept != excluded:
         Job.update(excluded_nodes=kept).where(Job.id == job_id, Job.state == JobState.QUEUED.value).execute()
 
 
-def _memory(fleet: Fleet, name: str) -> float:
-    metrics = fleet.nodes[name].metrics
+def _memory(mirror: Mirror, name: str) -> float:
+    metrics = mirror.nodes[name].metrics
     return metrics.memory_gb if metrics is not None else 0.0

@@ -28,9 +28,9 @@ from webfront.database import models
 from webfront.database.connection import open_database
 from webfront.errors import Unavailable
 from webfront.scheduling.events import Conclusion
-from webfront.scheduling.fleet import Key
 from webfront.scheduling.inbox import Inbox, Item, Source
 from webfront.scheduling.leadership import Deposed, Leadership
+from webfront.scheduling.mirror import Key
 from webfront.scheduling.turn import Input, Output, Turns
 from webfront.settings import Settings
 from wire import topology
@@ -186,7 +186,7 @@ class Scheduler:
             self._scheduled = True
             loop = asyncio.get_running_loop()
             early = self._last_turn_at + _GATHER_S - loop.time()
-            if early > 0 and not self._turns.fleet.has_free_slot():
+            if early > 0 and not self._turns.mirror.has_free_slot():
                 loop.call_later(early, self._turn)
             else:
                 loop.call_soon(self._turn)

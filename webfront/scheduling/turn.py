@@ -17,12 +17,12 @@ from webfront.database.connection import transaction
 from webfront.jobs.lifecycle import LIVE_JOBS, AttemptState
 from webfront.scheduling import bulk
 from webfront.scheduling.events import Conclusion, EventBook, Unwanted
-from webfront.scheduling.fleet import Fleet, Key, Live
-from webfront.scheduling.health import Health
 from webfront.scheduling.joblog import Coverage
+from webfront.scheduling.judge import NodeJudge
 from webfront.scheduling.leadership import Leadership
 from webfront.scheduling.leases import Leases
 from webfront.scheduling.ledger import Ledger, OrderRow
+from webfront.scheduling.mirror import Key, Live, Mirror
 from webfront.scheduling.placing import explain_waiting, place_queued
 from webfront.scheduling.versions import Versions
 from webfront.settings import Settings
@@ -70,11 +70,11 @@ class Turns:
         self._versions = Versions()
         self._coverage = Coverage()
         self.leases = Leases()
-        self.fleet = Fleet(settings.score, settings.node_backlog, self._versions)
-        self._health = Health(
-            self.fleet, self.leases, suspect_s=settings.heartbeat_suspect_s, dead_s=settings.heartbeat_dead_s
+        self.mirror = Mirror(settings.score, settings.node_backlog, self._versions)
+        self._judge = NodeJudge(
+            self.mirror, self.leases, suspect_s=settings.heartbeat_suspect_s, dead_s=settings.heartbeat_dead_s
         )
-        self._book = EventBook(self.fleet, self._health, self.leases, self._coverage, self._versions)
+        self._book = EventBook(self.mirror, self._judge, self.leases, self._coverage, self._versions)
         self._suspect_s = settings.heartbeat_suspect_s
         self._stale = True
 
@@ -93,7 +93,7 @@ class Turns:
                 self._leadership.check()
                 if self._stale:
                     self._coverage.forget_all()
-                    self.fleet.load()
+                    self.mirror.load()
                     self._stale = False
                 output = self._within(given, now, sweep=sweep, place=place, in_flight=in_flight)
         except BaseException:
@@ -106,12 +106,12 @@ class Turns:
         ledger = Ledger()
         for (job, number), at in given.published:
             ledger.note_published(job, number, at)
-            if (live := self.fleet.live.get((job, number))) is not None:
+            if (live := self.mirror.live.get((job, number))) is not None:
                 live.published_at = at
         conclusions = list(given.conclusions)
         if sweep:
-            self.fleet.refresh()
-            conclusions.extend(self._judge(now))
+            self.mirror.refresh()
+            conclusions.extend(self._lost_attempts(now))
         output.cancels |= self._book.apply(ledger, given.events, conclusions, now)
         # Only after the events that came with them: see `Leases`.
         lost = [self._no_longer_held(key) for token in given.fences for key in self.leases.fence_returned(token)]
@@ -125,51 +125,51 @@ class Turns:
         if place:
             # A ledger of its own: it reads rows that the first one has written.
             placed = Ledger()
-            place_queued(placed, self.fleet, self._versions, now)
+            place_queued(placed, self.mirror, self._versions, now)
             placed.flush()
             output.orders.extend((row.node, self._order(row)) for row in placed.orders)
             if sweep:
-                explain_waiting(self.fleet, self._versions, now)
-        self.fleet.flush()
+                explain_waiting(self.mirror, self._versions, now)
+        self.mirror.flush()
         return output
 
     def _hear(self, beats: list[tuple[str, Heartbeat]], output: Output, now: float) -> None:
-        if any(name not in self.fleet.nodes for name, _ in beats):
-            self.fleet.refresh()
+        if any(name not in self.mirror.nodes for name, _ in beats):
+            self.mirror.refresh()
         for name, beat in beats:
-            node = self.fleet.nodes.get(name)
+            node = self.mirror.nodes.get(name)
             held = {(one.job, one.attempt) for one in beat.held}
             if node is not None:
-                self._health.heard(node)
-                self.fleet.beat(node, beat, now)
+                self._judge.heard(node)
+                self.mirror.beat(node, beat, now)
             for key in held:
-                live = self.fleet.live.get(key)
+                live = self.mirror.live.get(key)
                 if live is None or live.node != name:
                     output.cancels.add(Unwanted(name, *key))
-            doubted = self.leases.doubt(held, beat.at, self.fleet.on_node(name))
+            doubted = self.leases.doubt(held, beat.at, self.mirror.on_node(name))
             if doubted:
                 token = secrets.token_hex(8)
                 self.leases.fence(token, doubted)
                 output.fences.append(token)
 
-    def _judge(self, now: float) -> list[Conclusion]:
+    def _lost_attempts(self, now: float) -> list[Conclusion]:
         """The attempts that are lost with their nodes."""
-        lost = {name: f"{name} has sent no heartbeat for too long" for name in self._health.sweep(now)}
+        lost = {name: f"{name} has sent no heartbeat for too long" for name in self._judge.sweep(now)}
         return [
             Conclusion(one.job, one.number, Cause.NODE_LOST, lost.get(one.node) or f"{one.node} was removed")
-            for one in self.fleet.live.values()
-            if one.node in lost or one.node not in self.fleet.nodes
+            for one in self.mirror.live.values()
+            if one.node in lost or one.node not in self.mirror.nodes
         ]
 
     def _no_longer_held(self, key: Key) -> Conclusion:
-        live = self.fleet.live.get(key)
+        live = self.mirror.live.get(key)
         node = live.node if live is not None else "the node"
         return Conclusion(*key, Cause.NODE_LOST, f"{node} lives, and no longer has this attempt")
 
     def _unclaimed(self, now: float, in_flight: Collection[Key]) -> list[Live]:
         """Attempts whose order has to be sent (again): what a crash left unpublished, and what was never claimed."""
         found = []
-        for key, one in self.fleet.live.items():
+        for key, one in self.mirror.live.items():
             if one.state is not AttemptState.PLACED or key in in_flight:
                 continue
             overdue = one.published_at is not None and now - one.published_at > CLAIM_OVERDUE_S

@@ -11,7 +11,7 @@ import msgspec
 
 from webfront.apps.manifest import Manifest
 from webfront.scheduling import bulk
-from webfront.scheduling.placement import Wish
+from webfront.scheduling.placement import Demand
 from wire.messages import AppRef, Resources
 
 _KEPT: Final = 5000
@@ -26,7 +26,7 @@ class Version:
 
     ref: AppRef
     resources: Resources
-    wish: Wish
+    demand: Demand
     retries: Mapping[str, int]
 
 
@@ -67,7 +67,7 @@ def _version(app: str, content_hash: str, raw: dict[str, Any]) -> Version:
             outputs=manifest.outputs,
         ),
         resources=resources,
-        wish=Wish(
+        demand=Demand(
             labels=manifest.needs.labels,
             arch=manifest.needs.arch,
             memory_mb=resources.memory_mb,

@@ -1,4 +1,4 @@
-// Relative times and running durations, kept fresh. The words match those of webfront/routes/rendering.py.
+// Relative times and running durations, kept fresh. The words match those of webfront/pages/rendering.py.
 
 const UNITS = [[31536000, "year"], [2592000, "month"], [86400, "day"], [3600, "hour"], [60, "minute"], [1, "second"]];
 

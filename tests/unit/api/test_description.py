@@ -10,7 +10,7 @@ import httpx
 import msgspec
 
 from webfront.api.description import OPERATIONS, describe
-from webfront.web import WebFront
+from webfront.application import WebFront
 
 PROJECT = Path(__file__).resolve().parents[3]
 

@@ -10,13 +10,13 @@ from webfront.fleet.views import Secrets
 from webfront.plays.failures import explain, explain_output
 from webfront.plays.outcome import Failure, PlayFailed, Target
 from webfront.plays.scrub import Scrubber
-from webfront.plays.words import Step, Teller
+from webfront.plays.words import PlayStep, Teller
 
 TARGET = Target(node="alpha", connection="ssh", user="pi", address="10.0.0.7", signed_in_with="private_key")
 
 
-def teller(secrets: Secrets = Secrets()) -> tuple[Teller, list[Step]]:  # noqa: B008 - it is frozen
-    told: list[Step] = []
+def teller(secrets: Secrets = Secrets()) -> tuple[Teller, list[PlayStep]]:  # noqa: B008 - it is frozen
+    told: list[PlayStep] = []
     return Teller(TARGET, Scrubber(secrets), told.append, clock=lambda: 1.0), told
 
 
@@ -24,7 +24,7 @@ def event(kind: str, task: str = "role : Install the agent", **data: Any) -> dic
     return {"event": kind, "event_data": {"task": task, "name": task, "role": "role", "host": "alpha", **data}}
 
 
-def summary(told: list[Step]) -> list[tuple[int, str, str, int | None]]:
+def summary(told: list[PlayStep]) -> list[tuple[int, str, str, int | None]]:
     return [(step.number, step.step, step.state, step.replaces) for step in told]
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from webfront.jobs.lifecycle import AttemptState
-from webfront.scheduling.fleet import Live
 from webfront.scheduling.leases import Leases
+from webfront.scheduling.mirror import Live
 
 KEY = ("J", 1)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from webfront.scheduling.placement import CONSTRAINTS, NodeView, Wish, could_ever_take, decide, failed_constraint
+from webfront.scheduling.placement import CONSTRAINTS, Candidate, Demand, could_ever_take, decide, failed_constraint
 from webfront.scheduling.score import Pending, score
 from webfront.settings import ScoreSettings
 from wire.messages import Metrics
@@ -20,11 +20,11 @@ METRICS = Metrics(
 )
 
 
-def node(name: str, pending: Pending = Pending(), **changes: object) -> NodeView:  # noqa: B008  immutable
+def node(name: str, pending: Pending = Pending(), **changes: object) -> Candidate:  # noqa: B008  immutable
     figures = {key: value for key, value in changes.items() if key in Metrics.__struct_fields__}
     fields = {key: value for key, value in changes.items() if key not in figures}
     metrics = msgspec.structs.replace(METRICS, **figures)
-    view = NodeView(
+    view = Candidate(
         name=name,
         state="active",
         labels=("gpu", "indoor"),
@@ -38,7 +38,7 @@ def node(name: str, pending: Pending = Pending(), **changes: object) -> NodeView
 
 
 def test_the_best_score_wins_and_the_ranking_says_by_how_much() -> None:
-    placement = decide(Wish(), [node("alpha", free_cpu_percent=12.0), node("beta")])
+    placement = decide(Demand(), [node("alpha", free_cpu_percent=12.0), node("beta")])
     assert placement.node == "beta"
     assert placement.sentence == "beta won: alpha has 12% of its CPU free, beta 80%"
     assert [one.node for one in placement.ranking] == ["beta", "alpha"]
@@ -61,50 +61,50 @@ def test_the_best_score_wins_and_the_ranking_says_by_how_much() -> None:
     ],
 )
 def test_the_sentence_names_what_set_the_two_apart_most(changes: dict[str, object], words: str) -> None:
-    assert decide(Wish(), [node("alpha", live=1, **changes), node("beta")]).sentence == f"beta won: {words}"
+    assert decide(Demand(), [node("alpha", live=1, **changes), node("beta")]).sentence == f"beta won: {words}"
 
 
 @pytest.mark.parametrize(
-    ("constraint", "wish", "changes", "words"),
+    ("constraint", "demand", "changes", "words"),
     [
-        ("state", Wish(), {"state": "suspect"}, "alpha is not active"),
-        ("state", Wish(), {"score": None}, "alpha is not active"),
-        ("labels", Wish(labels=("gpu", "fast")), {}, "alpha lacks the labels gpu, fast"),
-        ("architecture", Wish(arch=("aarch64", "armv7l")), {}, "alpha is not aarch64 or armv7l"),
-        ("slots", Wish(), {"live": 3}, "alpha has no free slot"),
-        ("memory", Wish(memory_mb=4001), {}, "alpha has less than 4001 MB of memory free"),
-        ("accelerator", Wish(accelerator="tpu"), {}, "alpha has no tpu"),
-        ("excluded", Wish(excluded=("alpha",)), {}, "alpha lost or rejected an earlier attempt"),
+        ("state", Demand(), {"state": "suspect"}, "alpha is not active"),
+        ("state", Demand(), {"score": None}, "alpha is not active"),
+        ("labels", Demand(labels=("gpu", "fast")), {}, "alpha lacks the labels gpu, fast"),
+        ("architecture", Demand(arch=("aarch64", "armv7l")), {}, "alpha is not aarch64 or armv7l"),
+        ("slots", Demand(), {"live": 3}, "alpha has no free slot"),
+        ("memory", Demand(memory_mb=4001), {}, "alpha has less than 4001 MB of memory free"),
+        ("accelerator", Demand(accelerator="tpu"), {}, "alpha has no tpu"),
+        ("excluded", Demand(excluded=("alpha",)), {}, "alpha lost or rejected an earlier attempt"),
     ],
 )
 def test_each_constraint_excludes_counts_and_explains(
-    constraint: str, wish: Wish, changes: dict[str, object], words: str
+    constraint: str, demand: Demand, changes: dict[str, object], words: str
 ) -> None:
     alpha = node("alpha", **changes)
-    assert failed_constraint(wish, alpha) == constraint
-    alone = decide(wish, [alpha])
+    assert failed_constraint(demand, alpha) == constraint
+    alone = decide(demand, [alpha])
     assert (alone.node, alone.ranking, alone.excluded) == (None, (), {constraint: 1})
     assert alone.sentence == f"no node can take it now: {words}"
     beta = node("beta", labels=("gpu", "fast", "tpu"), arch="aarch64", free_memory_gb=7.0)
-    both = decide(wish, [alpha, beta])
+    both = decide(demand, [alpha, beta])
     assert both.node == "beta"
     assert both.sentence == f"beta won: it is the only one that can take the job ({words})"
 
 
 def test_a_node_counts_under_the_first_constraint_it_fails() -> None:
-    wish = Wish(labels=("none",), arch=("none",), memory_mb=10**6, accelerator="none", excluded=("alpha",))
+    demand = Demand(labels=("none",), arch=("none",), memory_mb=10**6, accelerator="none", excluded=("alpha",))
     alpha = node("alpha", state="dead", live=3)
     order = []
     for constraint in CONSTRAINTS:
-        found = failed_constraint(wish, alpha)
+        found = failed_constraint(demand, alpha)
         order.append(found)
         assert found == constraint
         alpha = msgspec.structs.replace(alpha, **{"state": {"state": "active"}, "slots": {"live": 0}}.get(found, {}))
         relaxed = {"labels": (), "architecture": (), "memory": 0, "accelerator": "", "excluded": ()}
         fields = {"architecture": "arch", "memory": "memory_mb"}
         if found in relaxed:
-            wish = msgspec.structs.replace(wish, **{fields.get(found, found): relaxed[found]})
-    assert failed_constraint(wish, alpha) is None
+            demand = msgspec.structs.replace(demand, **{fields.get(found, found): relaxed[found]})
+    assert failed_constraint(demand, alpha) is None
 
 
 def test_a_burst_spreads_by_the_share_of_slots_taken() -> None:
@@ -115,14 +115,14 @@ def test_a_burst_spreads_by_the_share_of_slots_taken() -> None:
             node(name, Pending(live[name], live[name] * 4.0, 0.0), live=live[name], slots=slots[name], room=slots[name])
             for name in live
         ]
-        chosen = decide(Wish(), views).node
+        chosen = decide(Demand(), views).node
         assert chosen is not None
         live[chosen] += 1
     assert live == slots
 
 
 def test_only_the_best_twenty_are_kept() -> None:
-    placement = decide(Wish(), [node(f"n{n:02}", free_cpu_percent=n + 1.0) for n in range(30)])
+    placement = decide(Demand(), [node(f"n{n:02}", free_cpu_percent=n + 1.0) for n in range(30)])
     assert [one.node for one in placement.ranking] == [f"n{n:02}" for n in range(29, 9, -1)]
     assert placement.considered == 30
 
@@ -131,12 +131,12 @@ def test_many_nodes_are_counted_not_named() -> None:
     full = [node(f"n{n}", live=3) for n in range(5)]
     lacking = [node(name, labels=()) for name in ("x", "y")]
     words = "no node can take it now: x and y lack the label gpu; 5 nodes have no free slot"
-    assert decide(Wish(labels=("gpu",)), [*full, *lacking]).sentence == words
-    assert decide(Wish(), []).sentence == "no node is registered"
+    assert decide(Demand(labels=("gpu",)), [*full, *lacking]).sentence == words
+    assert decide(Demand(), []).sentence == "no node is registered"
 
 
 def test_waiting_makes_sense_for_a_busy_node_not_for_one_that_lacks_something() -> None:
-    assert could_ever_take(Wish(memory_mb=6000), node("alpha", live=3), memory_gb=8.0)
-    assert not could_ever_take(Wish(memory_mb=9000), node("alpha"), memory_gb=8.0)
-    assert not could_ever_take(Wish(labels=("fast",)), node("alpha"), memory_gb=8.0)
-    assert not could_ever_take(Wish(excluded=("alpha",)), node("alpha"), memory_gb=8.0)
+    assert could_ever_take(Demand(memory_mb=6000), node("alpha", live=3), memory_gb=8.0)
+    assert not could_ever_take(Demand(memory_mb=9000), node("alpha"), memory_gb=8.0)
+    assert not could_ever_take(Demand(labels=("fast",)), node("alpha"), memory_gb=8.0)
+    assert not could_ever_take(Demand(excluded=("alpha",)), node("alpha"), memory_gb=8.0)

@@ -7,10 +7,10 @@ import pytest
 
 from webfront.database.connection import transaction
 from webfront.database.models import App, AppVersion, Attempt, Job, Node, User
-from webfront.scheduling.fleet import Fleet
-from webfront.scheduling.health import REST_S, Health
+from webfront.scheduling.judge import REST_S, NodeJudge
 from webfront.scheduling.leases import Leases
 from webfront.scheduling.ledger import Ledger
+from webfront.scheduling.mirror import Mirror
 from webfront.scheduling.placing import EXCLUSION_S, explain_waiting, place_queued
 from webfront.scheduling.versions import Versions
 from webfront.settings import ScoreSettings
@@ -47,13 +47,13 @@ def job(job_id: str, version: int = 1, **fields: object) -> None:
 def place(now: float = NOW, *, backlog: int = 0) -> list[tuple[str, str]]:
     """Place what can be placed; each job with its node, in the order it was placed."""
     versions = Versions()
-    fleet = Fleet(ScoreSettings(), backlog, versions)
+    mirror = Mirror(ScoreSettings(), backlog, versions)
     ledger = Ledger()
     with transaction():
-        fleet.load()
-        place_queued(ledger, fleet, versions, now)
+        mirror.load()
+        place_queued(ledger, mirror, versions, now)
         ledger.flush()
-        explain_waiting(fleet, versions, now)
+        explain_waiting(mirror, versions, now)
     return [(order.job, order.node) for order in ledger.orders]
 
 
@@ -117,22 +117,22 @@ def test_an_exclusion_stands_while_another_node_only_has_to_become_free() -> Non
 def test_a_node_that_was_set_aside_rests_and_is_tried_with_one_job() -> None:
     node("alpha", slots=4)
     versions, leases = Versions(), Leases()
-    fleet = Fleet(ScoreSettings(), 1, versions)
-    fleet.load()
-    health = Health(fleet, leases, suspect_s=15, dead_s=45)
+    mirror = Mirror(ScoreSettings(), 1, versions)
+    mirror.load()
+    health = NodeJudge(mirror, leases, suspect_s=15, dead_s=45)
     for _ in range(3):
         health.blame("alpha")
-    fleet.flush()
+    mirror.flush()
     assert (Node.get().state, Node.get().consecutive_failures) == ("suspect", 3)
-    health.heard(fleet.nodes["alpha"])
+    health.heard(mirror.nodes["alpha"])
     assert health.sweep(NOW) == []
     assert Node.get().state == "suspect"
     health.sweep(NOW + REST_S + 1)
-    fleet.flush()
-    fleet.refresh()
+    mirror.flush()
+    mirror.refresh()
     assert (Node.get().state, Node.get().consecutive_failures) == ("active", 2)
-    assert fleet.views()["alpha"].room == 1
+    assert mirror.views()["alpha"].room == 1
     health.succeeded("alpha")
-    fleet.flush()
-    fleet.refresh()
-    assert (fleet.views()["alpha"].room, Node.get().consecutive_failures) == (5, 0)
+    mirror.flush()
+    mirror.refresh()
+    assert (mirror.views()["alpha"].room, Node.get().consecutive_failures) == (5, 0)

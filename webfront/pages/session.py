@@ -6,10 +6,10 @@ import time
 
 import bottle
 
-from webfront import actions, guard
 from webfront.errors import NotSignedIn, Throttled
-from webfront.routes.rendering import refused, render, see_other
-from webfront.services import Services
+from webfront.pages.rendering import refused, render, see_other
+from webfront.web import actions, guard
+from webfront.web.services import Services
 
 
 def register(app: bottle.Bottle, services: Services) -> None:

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 import bottle
 
-from webfront import actions, guard
 from webfront.errors import InvalidInput, SkerryError
 from webfront.fleet.attempts import recent_attempts
 from webfront.fleet.views import NewNode, NodeView, Secrets
-from webfront.routes import nodewords
-from webfront.routes.rendering import plural, refused, render, see_other
-from webfront.services import Services
+from webfront.pages import nodewords
+from webfront.pages.rendering import plural, refused, render, see_other
+from webfront.web import actions, guard
+from webfront.web.services import Services
 
 _LARGEST_KEY = 64 * 1024
 

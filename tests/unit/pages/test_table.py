@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from webfront.routes.table import BYTES, CELL, COLUMNS, ROWS, Table, preview
+from webfront.pages.table import BYTES, CELL, COLUMNS, ROWS, Table, preview
 
 
 def shown(data: bytes) -> Table:

@@ -7,16 +7,16 @@ from collections.abc import Callable
 import peewee
 
 from webfront.database.models import SchemaVersion, database
-from webfront.services import Health
+from webfront.web.services import HealthReport
 
 
 class HealthService:
-    """Implements `webfront.services.HealthCheck`."""
+    """Implements `webfront.web.services.HealthCheck`."""
 
     def __init__(self, broker_connected: Callable[[], bool]) -> None:
         self._broker_connected = broker_connected
 
-    def __call__(self) -> Health:
+    def __call__(self) -> HealthReport:
         """Ask the database, and look whether the broker's connection stands."""
         try:
             # A connection of its own: the route comes without one, since it must answer also where there is none.
@@ -26,4 +26,4 @@ class HealthService:
             well = False
         broker = self._broker_connected()
         words = {True: "ok", False: "down"}
-        return Health(status=words[well and broker], database=words[well], broker=words[broker])
+        return HealthReport(status=words[well and broker], database=words[well], broker=words[broker])

@@ -22,11 +22,11 @@ from urllib.parse import urlsplit
 
 import bottle
 
-from webfront import bodies
 from webfront.accounts.views import Account
 from webfront.errors import Forbidden, NotSignedIn
-from webfront.services import Services
 from webfront.settings import Settings
+from webfront.web import bodies
+from webfront.web.services import Services
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 ACCESS = frozenset({"public", "user", "admin"})

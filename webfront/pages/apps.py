@@ -6,12 +6,12 @@ from urllib.parse import quote
 
 import bottle
 
-from webfront import actions, guard
 from webfront.apps.manifest import Manifest
 from webfront.apps.views import AppView, VersionView
 from webfront.errors import InvalidInput, NotFound, SkerryError
-from webfront.routes.rendering import CAUSES, duration, plural, refused, render, see_other
-from webfront.services import Services
+from webfront.pages.rendering import CAUSES, duration, plural, refused, render, see_other
+from webfront.web import actions, guard
+from webfront.web.services import Services
 
 
 def register(app: bottle.Bottle, services: Services) -> None:

@@ -13,7 +13,7 @@ import msgspec
 
 from webfront.jobs.lifecycle import LIVE_ATTEMPTS, AttemptRecord, AttemptState, NodeState
 from webfront.scheduling import bulk
-from webfront.scheduling.placement import NodeView
+from webfront.scheduling.placement import Candidate
 from webfront.scheduling.score import Pending, Score, score
 from webfront.scheduling.versions import Versions
 from webfront.settings import ScoreSettings
@@ -77,7 +77,7 @@ class NodeEntry:
         return 1 if self.trial else slots + backlog
 
 
-class Fleet:
+class Mirror:
     """The nodes by name, and the live attempts by job and number."""
 
     def __init__(self, settings: ScoreSettings, backlog: int, versions: Versions) -> None:
@@ -179,7 +179,7 @@ class Fleet:
         """The live attempts of a node."""
         return [one for one in self.live.values() if one.node == name]
 
-    def views(self) -> dict[str, NodeView]:
+    def views(self) -> dict[str, Candidate]:
         """Every node as a placement sees it now."""
         held: dict[str, list[Live]] = {name: [] for name in self.nodes}
         for one in self.live.values():
@@ -187,9 +187,9 @@ class Fleet:
                 held[one.node].append(one)
         return {name: self.view(node, held[name]) for name, node in self.nodes.items()}
 
-    def view(self, node: NodeEntry, held: list[Live]) -> NodeView:
+    def view(self, node: NodeEntry, held: list[Live]) -> Candidate:
         """A node as a placement sees it, with these attempts live on it."""
-        return NodeView(
+        return Candidate(
             name=node.name,
             state=node.state.value,
             labels=node.labels,

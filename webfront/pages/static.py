@@ -7,7 +7,7 @@ from typing import Final
 
 import bottle
 
-from webfront.services import Services
+from webfront.web.services import Services
 
 _FOLDER: Final = Path(__file__).resolve().parent.parent / "static"
 # Said here, not guessed: what the machine's own list of types says differs from one to the next.

@@ -18,10 +18,10 @@ from typing import Any
 
 import bottle
 
-from webfront import guard
 from webfront.errors import SkerryError
+from webfront.web import guard
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 KEY = "skerry.action"
 
@@ -84,4 +84,4 @@ def _write(action: str, controller: str, status: int, reason: str, duration_ns: 
     }
     if reason:
         fields["event.reason"] = reason
-    log.info("%s: %s", action, outcome, extra=fields)
+    _log.info("%s: %s", action, outcome, extra=fields)

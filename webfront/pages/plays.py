@@ -5,9 +5,9 @@ from __future__ import annotations
 import bottle
 
 from webfront.fleet.views import PlayEventView
-from webfront.routes import nodewords
-from webfront.routes.rendering import render
-from webfront.services import Services
+from webfront.pages import nodewords
+from webfront.pages.rendering import render
+from webfront.web.services import Services
 
 
 def register(app: bottle.Bottle, services: Services) -> None:

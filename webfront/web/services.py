@@ -1,6 +1,7 @@
 """The services that routes call: what each offers, and nothing of how.
 
-`webfront.web.create_app` makes one `Services` and passes it to each route module's `register(app, services)`. Every
+`webfront.application.create_app` makes one `Services` and passes it to each route module's
+`register(app, services)`. Every
 method may raise an error of `webfront.errors`; its message is for the person who asked.
 """
 
@@ -121,7 +122,7 @@ class Fleet(Protocol):
         """A play and its steps numbered above `after`. NotFound."""
 
 
-class Health(msgspec.Struct, frozen=True):
+class HealthReport(msgspec.Struct, frozen=True):
     """`ok` or `down`, each."""
 
     status: str
@@ -130,7 +131,7 @@ class Health(msgspec.Struct, frozen=True):
 
 
 class HealthCheck(Protocol):
-    def __call__(self) -> Health: ...
+    def __call__(self) -> HealthReport: ...
 
 
 @dataclass(frozen=True)

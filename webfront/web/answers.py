@@ -12,9 +12,9 @@ import peewee
 
 from webfront.database.models import database
 from webfront.errors import Conflict, InvalidInput, NotFound, SkerryError, Throttled, TooLarge, Unavailable
-from webfront.routes import errors as error_pages
+from webfront.pages import errors as error_pages
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 _JSON: Final = "application/json"
 
@@ -37,7 +37,7 @@ class Answers:
                 raise
             except Exception:
                 # Nothing of it is shown: what it holds is for the log.
-                log.exception("%s %s failed", bottle.request.method, bottle.request.path)
+                _log.exception("%s %s failed", bottle.request.method, bottle.request.path)
                 return answer(SkerryError("Something went wrong here. It is in the log."))
 
         return answered
@@ -62,7 +62,7 @@ class Connections:
                 database.obj.connect(reuse_if_open=True)
                 return callback(*args, **kwargs)
             except (peewee.OperationalError, peewee.InterfaceError) as error:
-                log.warning("the database failed: %s", error)
+                _log.warning("the database failed: %s", error)
                 raise Unavailable("The database does not answer. Try again in a moment.") from error
             finally:
                 if not isinstance(database.obj, peewee.SqliteDatabase) and not database.obj.is_closed():

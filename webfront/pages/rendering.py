@@ -15,8 +15,8 @@ import bottle
 import jinja2
 from markupsafe import Markup, escape
 
-from webfront import guard
 from webfront.errors import SkerryError
+from webfront.web import guard
 
 TONES: Final = {
     # nodes

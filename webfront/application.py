@@ -12,23 +12,24 @@ from typing import Any, Final
 
 import bottle
 
-from webfront import api, bodies, routes
+from webfront import api, pages
 from webfront.accounts.service import AccountService
-from webfront.actions import KEY as ACTION_KEY
-from webfront.actions import ActionLog
-from webfront.answers import Answers, Connections, answer, translate
 from webfront.apps.service import AppService
 from webfront.broker.publisher import Publisher
 from webfront.clock import Clock, system_clock
 from webfront.database.connection import open_database
 from webfront.fleet.service import FleetService
-from webfront.guard import Guard
-from webfront.health import HealthService
 from webfront.jobs.service import JobService
-from webfront.services import Services
 from webfront.settings import Settings
+from webfront.web import bodies
+from webfront.web.actions import KEY as ACTION_KEY
+from webfront.web.actions import ActionLog
+from webfront.web.answers import Answers, Connections, answer, translate
+from webfront.web.guard import Guard
+from webfront.web.health import HealthService
+from webfront.web.services import Services
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 _SECURITY_HEADERS: Final = (
     (
@@ -99,7 +100,7 @@ def create_app(settings: Settings, *, services: Services | None = None) -> WebFr
     # From the outside in. The connection lies outside the guard, which looks sessions up.
     for plugin in (Answers(), Connections(), ActionLog(), Guard(services)):
         app.install(plugin)
-    for module in _route_modules(api, routes):
+    for module in _route_modules(api, pages):
         module.register(app, services)
     for route in app.routes:
         route.prepare()  # a route that forgot its action is refused now, not when it is called first
@@ -118,7 +119,7 @@ def _log_access(environ: dict[str, Any], status: int, duration_ns: int) -> None:
     """One record a request, of no request that a page makes by itself: polling and static files are told at debug."""
     path = environ.get("PATH_INFO", "")
     quiet = status < 400 and (path.startswith(("/static/", "/api/")) and environ.get("REQUEST_METHOD") == "GET")
-    log.log(
+    _log.log(
         logging.DEBUG if quiet else logging.INFO,
         "%s %s: %d",
         environ.get("REQUEST_METHOD"),

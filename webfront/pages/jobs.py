@@ -7,17 +7,17 @@ from urllib.parse import quote, urlencode
 
 import bottle
 
-from webfront import actions, guard
 from webfront.accounts.views import Account
 from webfront.apps.views import VersionView
 from webfront.errors import InvalidInput, SkerryError
 from webfront.jobs.views import InputFile, JobView
-from webfront.routes import jobwords
-from webfront.routes.apps import version_of
-from webfront.routes.logpage import log_page, whole_log
-from webfront.routes.rendering import refused, render, see_other
-from webfront.routes.table import Table, preview
-from webfront.services import Services
+from webfront.pages import jobwords
+from webfront.pages.apps import version_of
+from webfront.pages.logpage import log_page, whole_log
+from webfront.pages.rendering import refused, render, see_other
+from webfront.pages.table import Table, preview
+from webfront.web import actions, guard
+from webfront.web.services import Services
 
 _PAGE = 50
 _TABLES = 3

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import httpx
 import pytest
 
+from webfront.application import WebFront
 from webfront.errors import Throttled
-from webfront.services import Services
-from webfront.web import WebFront
+from webfront.web.services import Services
 
 Browse = Callable[..., httpx.Client]
 BOUNDARY = {"Content-Type": "multipart/form-data; boundary=x"}

@@ -11,8 +11,8 @@ import logging
 from typing import Final
 
 from webfront.jobs.lifecycle import NodeState, change_node
-from webfront.scheduling.fleet import Fleet, NodeEntry
 from webfront.scheduling.leases import Leases
+from webfront.scheduling.mirror import Mirror, NodeEntry
 
 _log = logging.getLogger(__name__)
 
@@ -27,11 +27,11 @@ _SET_ASIDE: Final = "set aside"
 _LEASED: Final = (NodeState.ACTIVE, NodeState.SUSPECT)
 
 
-class Health:
+class NodeJudge:
     """Changes nodes' states; the reasons are words for the node's page."""
 
-    def __init__(self, fleet: Fleet, leases: Leases, *, suspect_s: float, dead_s: float) -> None:
-        self._fleet = fleet
+    def __init__(self, mirror: Mirror, leases: Leases, *, suspect_s: float, dead_s: float) -> None:
+        self._mirror = mirror
         self._leases = leases
         self._suspect_s = suspect_s
         self._dead_s = dead_s
@@ -54,7 +54,7 @@ class Health:
     def sweep(self, now: float) -> list[str]:
         """Judge every node by its silence. Returns the names of those whose attempts are lost."""
         lost = []
-        for node in self._fleet.nodes.values():
+        for node in self._mirror.nodes.values():
             silence = self._leases.silence(node.name)
             if silence >= self._dead_s:
                 lost.append(node.name)
@@ -70,20 +70,20 @@ class Health:
 
     def succeeded(self, name: str) -> None:
         """A job succeeded on this node: whatever failed there before was not the node."""
-        node = self._fleet.nodes.get(name)
+        node = self._mirror.nodes.get(name)
         if node is None:
             return
-        self._fleet.count_failures(node, 0)
+        self._mirror.count_failures(node, 0)
         if node.trial:
             node.trial = False
             _log.info("node %s works again", name, extra={"event.action": "node.trial", "skerry.node": name})
 
     def blame(self, name: str) -> None:
         """A job that failed on this node has succeeded elsewhere."""
-        node = self._fleet.nodes.get(name)
+        node = self._mirror.nodes.get(name)
         if node is None:
             return
-        self._fleet.count_failures(node, node.consecutive_failures + 1)
+        self._mirror.count_failures(node, node.consecutive_failures + 1)
         if _set_aside(node) and node.state is NodeState.ACTIVE:
             self._set_aside(node, node.consecutive_failures)
 
@@ -93,14 +93,14 @@ class Health:
     def _set_aside(self, node: NodeEntry, failures: int) -> None:
         reason = f"{_SET_ASIDE}: {failures} jobs in a row failed here and then succeeded on other nodes"
         if self._change(node, NodeState.SUSPECT, reason):
-            self._fleet.count_failures(node, failures)
+            self._mirror.count_failures(node, failures)
             node.trial = False
             self._rests_until.pop(node.name, None)
 
     def _try_again(self, node: NodeEntry) -> None:
         if self._change(node, NodeState.ACTIVE, "being tried again, one job at a time, after it was set aside"):
             # One more failure that is its own sets it aside again, one success clears it.
-            self._fleet.count_failures(node, SET_ASIDE_AFTER - 1)
+            self._mirror.count_failures(node, SET_ASIDE_AFTER - 1)
             node.trial = True
 
     def _change(self, node: NodeEntry, to: NodeState, reason: str) -> bool:

@@ -8,11 +8,11 @@ from typing import Final
 
 import bottle
 
-from webfront import guard
 from webfront.fleet.views import NodeView
 from webfront.jobs.views import JobView
-from webfront.routes.rendering import plural, render
-from webfront.services import Services
+from webfront.pages.rendering import plural, render
+from webfront.web import guard
+from webfront.web.services import Services
 
 _LIVE: Final = ("running", "placed", "queued")
 _COUNTED: Final = 100

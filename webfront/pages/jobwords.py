@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from webfront.jobs.views import AttemptView, JobView
-from webfront.routes.rendering import CAUSES, duration, figure
+from webfront.pages.rendering import CAUSES, duration, figure
 
 FILTERS: Final = ("queued", "placed", "running", "succeeded", "failed", "cancelled")
 """The states a list may be filtered by, in the order of a job's life."""
@@ -23,7 +23,7 @@ EXCLUSION_WORDS: Final = {
 
 
 @dataclass(frozen=True)
-class Step:
+class TimelineStep:
     """A point of the timeline. `took` is the time since the step before, `since` when a step under way began."""
 
     title: str
@@ -96,19 +96,21 @@ def failure(job: JobView) -> FailureWords:
     return FailureWords("It did not succeed", "Look at its log and its attempts, then run it again.")
 
 
-def timeline(job: JobView) -> list[Step]:
+def timeline(job: JobView) -> list[TimelineStep]:
     """The steps of the newest attempt, from submission on; the first one that is not done is under way."""
     last = job.attempts[-1] if job.attempts else None
     retried = len(job.attempts) > 1
-    steps = [Step("Submitted", "done", at=job.submitted_at)]
+    steps = [TimelineStep("Submitted", "done", at=job.submitted_at)]
     waited_from = job.attempts[-2].ended_at if retried else job.submitted_at
     if retried and last is not None:
         earlier = last.number - 1
         words = "1 attempt before this one" if earlier == 1 else f"{earlier} attempts before this one"
-        steps.append(Step("Tried again", "done", at=waited_from, words=words))
+        steps.append(TimelineStep("Tried again", "done", at=waited_from, words=words))
     if last is None or (job.state == "queued" and last.ended_at is not None):
         return _pending(job, steps, last)
-    steps.append(Step(f"Placed on {last.node}", "done", at=last.placed_at, took=_between(waited_from, last.placed_at)))
+    steps.append(
+        TimelineStep(f"Placed on {last.node}", "done", at=last.placed_at, took=_between(waited_from, last.placed_at))
+    )
     steps += _attempt_steps(last)
     if not job.is_over or last.ended_at is None:
         return _mark_first_open(steps, last, over=job.is_over)
@@ -116,25 +118,28 @@ def timeline(job: JobView) -> list[Step]:
     title = {"succeeded": "Finished", "cancelled": "Cancelled"}.get(job.state, "Failed")
     status = "failed" if job.state == "failed" else "done"
     steps = [step for step in steps if step.status == "done"]
-    return [*steps, Step(title, status, at=last.ended_at, took=took, words=_words_of_end(last))]
+    return [*steps, TimelineStep(title, status, at=last.ended_at, took=took, words=_words_of_end(last))]
 
 
-def _pending(job: JobView, steps: list[Step], last: AttemptView | None) -> list[Step]:
+def _pending(job: JobView, steps: list[TimelineStep], last: AttemptView | None) -> list[TimelineStep]:
     if job.is_over:
-        return [*steps, Step(job.state.capitalize(), "failed" if job.state == "failed" else "done", at=job.finished_at)]
+        return [
+            *steps,
+            TimelineStep(job.state.capitalize(), "failed" if job.state == "failed" else "done", at=job.finished_at),
+        ]
     since = last.ended_at if last is not None and last.ended_at is not None else job.submitted_at
-    waiting = Step("Waiting for a place", "now", since=since)
-    return [*steps, waiting, Step("Started", "todo"), Step("Finished", "todo")]
+    waiting = TimelineStep("Waiting for a place", "now", since=since)
+    return [*steps, waiting, TimelineStep("Started", "todo"), TimelineStep("Finished", "todo")]
 
 
-def _attempt_steps(last: AttemptView) -> list[Step]:
-    claimed = Step(
+def _attempt_steps(last: AttemptView) -> list[TimelineStep]:
+    claimed = TimelineStep(
         "Claimed by the node",
         "done" if last.claimed_at else "todo",
         at=last.claimed_at,
         took=_between(last.placed_at, last.claimed_at),
     )
-    started = Step(
+    started = TimelineStep(
         "Started",
         "done" if last.started_at else "todo",
         at=last.started_at,
@@ -142,7 +147,7 @@ def _attempt_steps(last: AttemptView) -> list[Step]:
     )
     if not last.preparing:
         return [claimed, started]
-    preparing = Step(
+    preparing = TimelineStep(
         "Preparing",
         "done" if last.started_at else "now",
         took=_between(last.claimed_at, last.started_at),
@@ -152,16 +157,16 @@ def _attempt_steps(last: AttemptView) -> list[Step]:
     return [claimed, preparing, started]
 
 
-def _mark_first_open(steps: list[Step], last: AttemptView, *, over: bool) -> list[Step]:
+def _mark_first_open(steps: list[TimelineStep], last: AttemptView, *, over: bool) -> list[TimelineStep]:
     if over:
         return steps
     if last.started_at is not None:
-        return [*steps, Step("Running", "now", since=last.started_at), Step("Finished", "todo")]
+        return [*steps, TimelineStep("Running", "now", since=last.started_at), TimelineStep("Finished", "todo")]
     if not any(step.status == "now" for step in steps):
         opened = next(i for i, step in enumerate(steps) if step.status == "todo")
         since = last.claimed_at or last.placed_at
-        steps[opened] = Step(steps[opened].title, "now", since=since)
-    return [*steps, Step("Finished", "todo")]
+        steps[opened] = TimelineStep(steps[opened].title, "now", since=since)
+    return [*steps, TimelineStep("Finished", "todo")]
 
 
 def attempt_words(attempt: AttemptView) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from webfront.fleet.views import PlayEventView
-from webfront.routes.nodewords import merge_steps
-from webfront.routes.rendering import CAUSES, TONES, ago, duration, environment, figure, relative, size, state
-from webfront.routes.session import local_path
+from webfront.pages.nodewords import merge_steps
+from webfront.pages.rendering import CAUSES, TONES, ago, duration, environment, figure, relative, size, state
+from webfront.pages.session import local_path
 from wire.messages import Cause
 
 

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from webfront.accounts.views import Account
 from webfront.jobs.views import JobView, LogView
-from webfront.services import Jobs
+from webfront.web.services import Jobs
 
 _SHOWN: Final = 1000
 """Lines on the page; of a longer log of an ended attempt, the last ones."""

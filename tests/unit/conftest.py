@@ -9,10 +9,10 @@ import httpx
 import pytest
 
 from webfront.accounts.users import create_user
+from webfront.application import WebFront, create_app, create_services
 from webfront.broker.publisher import Publisher
-from webfront.services import Services
 from webfront.settings import Settings
-from webfront.web import WebFront, create_app, create_services
+from webfront.web.services import Services
 from wire.broker import BrokerAddress
 
 PASSWORD = "correct horse"

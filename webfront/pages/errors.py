@@ -8,8 +8,8 @@ from urllib.parse import quote, urlsplit
 import bottle
 
 from webfront.errors import NotSignedIn, SkerryError, Throttled
-from webfront.routes.rendering import relative, see_other
-from webfront.routes.rendering import render as render_template
+from webfront.pages.rendering import relative, see_other
+from webfront.pages.rendering import render as render_template
 
 _HEADINGS: Final = {
     400: "That does not work",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from webfront.jobs.views import AttemptView, JobView
-from webfront.routes import jobwords
+from webfront.pages import jobwords
 
 T = 1_700_000_000.0
 ATTEMPT = AttemptView(

@@ -14,7 +14,7 @@ from webfront.database.models import Node, Play
 from webfront.fleet.views import Secrets
 from webfront.plays import hostkeys, keys
 from webfront.plays.failures import CUT_OFF, NOTHING_RAN, TOO_LONG, explain_output
-from webfront.plays.inventory import Access, Machine, Typed, write_hosts, write_private
+from webfront.plays.inventory import Machine, SshAccess, Typed, write_hosts, write_private
 from webfront.plays.outcome import Failure, PlayFailed, Target
 from webfront.plays.private import plays_base, private_directory
 from webfront.plays.rows import StepRows, end_play_surely
@@ -23,7 +23,7 @@ from webfront.plays.scrub import Scrubber
 from webfront.plays.words import Teller
 from webfront.settings import Settings
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 VERBS: Final = ("register", "drain", "remove")
 
@@ -37,29 +37,29 @@ _BROKEN: Final = Failure(
 )
 
 
-def perform(settings: Settings, play: Play, secrets: Secrets, should_stop: Callable[[], bool]) -> None:
+def execute(settings: Settings, play: Play, secrets: Secrets, should_stop: Callable[[], bool]) -> None:
     """Run a claimed play and record its end, whatever happens."""
     context = {"skerry.play": play.id, "skerry.node": play.node, "user.name": play.requested_by}
-    log.info("play %s of %s begins", play.verb, play.node, extra={**context, "event.action": f"play.{play.verb}"})
+    _log.info("play %s of %s begins", play.verb, play.node, extra={**context, "event.action": f"play.{play.verb}"})
     rows = StepRows(play.id)
     failure: Failure | None
     failed_step = ""
     try:
-        performance = _Performance(settings, play, secrets, rows, should_stop)
-        failure = performance.run()
-        failed_step = performance.failed_step
+        execution = _Execution(settings, play, secrets, rows, should_stop)
+        failure = execution.run()
+        failed_step = execution.failed_step
     except Exception as error:
         # By its type alone: what went wrong may have been in the middle of a secret.
-        log.exception("play %s of %s broke: %s", play.verb, play.node, type(error).__name__, extra=context)
+        _log.exception("play %s of %s broke: %s", play.verb, play.node, type(error).__name__, extra=context)
         failure = _BROKEN
     rows.flush()
     end_play_surely(play.id, failure, failed_step)
     outcome = {"event.action": f"play.{play.verb}", "event.outcome": "failure" if failure else "success"}
     told = f"failed at {failed_step!r}: {failure.message}" if failure else "succeeded"
-    log.info("play %s of %s %s", play.verb, play.node, told, extra={**context, **outcome})
+    _log.info("play %s of %s %s", play.verb, play.node, told, extra={**context, **outcome})
 
 
-class _Performance:
+class _Execution:
     def __init__(
         self,
         settings: Settings,
@@ -159,11 +159,11 @@ class _Performance:
             )
         return playbook, inventory
 
-    def _let_in(self, folder: Path, node: Node, teller: Teller, platform_key: Path) -> Access:
+    def _let_in(self, folder: Path, node: Node, teller: Teller, platform_key: Path) -> SshAccess:
         """Make sure of the machine before anything is sent to it, and choose how to sign in."""
         if self._play.verb != "register":
             # ssh checks the pinned key itself. Not to be stopped here: a machine that is gone can still be removed.
-            return Access(host_keys=hostkeys.only_keys(node.host_key), identity=platform_key)
+            return SshAccess(host_keys=hostkeys.only_keys(node.host_key), identity=platform_key)
         found: list[str] = []
 
         def read_host_key() -> str:
@@ -189,7 +189,7 @@ class _Performance:
             teller.say("Reading the private key that was given", read_private_key)
         elif self._secrets.password:
             identity = None
-        return Access(host_keys=found[0], identity=identity)
+        return SshAccess(host_keys=found[0], identity=identity)
 
     def _variables(self, node: Node, public_key_file: Path) -> dict[str, Any]:
         variables: dict[str, Any] = {
@@ -207,5 +207,5 @@ def queued_plays() -> list[Play]:
     try:
         return list(Play.select().where(Play.state == "queued").order_by(Play.id))
     except peewee.PeeweeException as error:
-        log.warning("the queued plays cannot be read: %s", error)
+        _log.warning("the queued plays cannot be read: %s", error)
         return []
