@@ -14,7 +14,8 @@ from support.rabbitmq import PrivateRabbit
 
 from webfront.database import models
 from webfront.database.models import Attempt, Job, Leadership, LogChunk, Node
-from webfront.jobs.lifecycle import NodeState, change_node, request_cancel
+from webfront.fleet.states import NodeState, change_node
+from webfront.jobs.lifecycle import request_cancel
 from wire import topology
 from wire.messages import Cancel, Cause, Claimed, Finished, HeldAttempt, LogLines, Order, Submitted, encode
 

@@ -25,7 +25,8 @@ from webfront.broker.management import Management
 from webfront.database.connection import open_database, transaction
 from webfront.database.models import Attempt, Node
 from webfront.errors import Conflict, InvalidInput, NotFound, SkerryError, Unavailable
-from webfront.jobs.lifecycle import LIVE_ATTEMPTS, NodeState, change_node
+from webfront.fleet.states import NodeState, change_node
+from webfront.jobs.states import LIVE_ATTEMPTS
 from webfront.plays import hostkeys
 from webfront.plays.outcome import PlayFailed
 from webfront.settings import Settings, SettingsError

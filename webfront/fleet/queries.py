@@ -8,8 +8,9 @@ import peewee
 
 from webfront.database.models import Attempt, Node, Play, PlayEvent
 from webfront.errors import NotFound
+from webfront.fleet.states import NodeState
 from webfront.fleet.views import NodeView, PlayEventView, PlayProgress, PlayView
-from webfront.jobs.lifecycle import LIVE_ATTEMPTS, NodeState
+from webfront.jobs.states import LIVE_ATTEMPTS
 
 
 def list_nodes() -> tuple[NodeView, ...]:

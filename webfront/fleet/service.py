@@ -17,9 +17,9 @@ from webfront.database.connection import transaction
 from webfront.database.models import Node, Play
 from webfront.errors import Conflict, Forbidden
 from webfront.fleet.queries import find_node, get_node, get_play, list_nodes, list_plays, node_view, play_view
+from webfront.fleet.states import NODE_TRANSITIONS, NodeState, change_node
 from webfront.fleet.validation import check_new_node, check_secrets
 from webfront.fleet.views import NewNode, NodeView, PlayProgress, PlayView, Registration, Secrets
-from webfront.jobs.lifecycle import NODE_TRANSITIONS, NodeState, change_node
 from webfront.plays.secrets import hand_over, wake
 
 _UNFINISHED: Final = ("queued", "running")

@@ -14,7 +14,7 @@ import msgspec
 import peewee
 
 from webfront.database.connection import transaction
-from webfront.jobs.lifecycle import JobState
+from webfront.jobs.states import JobState
 from webfront.scheduling import bulk
 
 _MOST: Final = 200

@@ -1,9 +1,8 @@
-"""The states of jobs, attempts and nodes, what may follow what, and the only functions that change them.
+"""Every change of a job or an attempt: the only functions that make one.
 
-Jobs and attempts change on records (`JobRecord`, `AttemptRecord`): rows in memory, which
-`webfront.scheduling.ledger` loads and writes back many at a time, within one transaction. Only the scheduler does that.
-The web front and the playbooks' commands change a state only by `request_cancel` and `change_node`, single conditional
-updates that hold against a scheduler working at the same time.
+They change records (`JobRecord`, `AttemptRecord`): rows in memory, which `webfront.scheduling.ledger` loads and writes
+back many at a time, within one transaction. Only the scheduler does that. The web front changes a job's state only by
+`request_cancel`, a conditional update that holds against a scheduler working at the same time.
 
 Fencing: the number of a job's newest attempt is its token. What an older attempt says, or another node than the
 attempt's, or what comes after the end, changes nothing, and the function returns False. So does a repetition.
@@ -12,82 +11,22 @@ attempt's, or what comes after the end, changes nothing, and the function return
 from __future__ import annotations
 
 import dataclasses
-import enum
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from webfront.database.connection import transaction
-from webfront.database.models import Job, Node
+from webfront.database.models import Job
+from webfront.jobs.states import (
+    ATTEMPT_TRANSITIONS,
+    JOB_TRANSITIONS,
+    OPEN_JOBS,
+    AttemptState,
+    JobState,
+)
 from wire.messages import Cause
 
 REASON_LENGTH: Final = 500
-"""How many characters `waiting_reason` and `state_reason` hold."""
-
-
-class JobState(enum.StrEnum):
-    QUEUED = "queued"
-    PLACED = "placed"
-    RUNNING = "running"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-class AttemptState(enum.StrEnum):
-    PLACED = "placed"
-    CLAIMED = "claimed"
-    RUNNING = "running"
-    ENDED = "ended"
-
-
-class NodeState(enum.StrEnum):
-    REGISTERING = "registering"
-    ACTIVE = "active"
-    SUSPECT = "suspect"
-    DRAINING = "draining"
-    DRAINED = "drained"
-    DEAD = "dead"
-    REMOVED = "removed"
-
-
-LIVE_JOBS: Final = (JobState.PLACED, JobState.RUNNING)
-"""An attempt of the job is under way."""
-OPEN_JOBS: Final = (JobState.QUEUED, *LIVE_JOBS)
-"""The job has no outcome yet."""
-LIVE_ATTEMPTS: Final = (AttemptState.PLACED, AttemptState.CLAIMED, AttemptState.RUNNING)
-
-JOB_TRANSITIONS: Final[Mapping[JobState, frozenset[JobState]]] = {
-    JobState.QUEUED: frozenset({JobState.PLACED, JobState.CANCELLED}),
-    # An attempt may end, well or not, before the word of its start: then `running` is left out.
-    JobState.PLACED: frozenset(
-        {JobState.RUNNING, JobState.QUEUED, JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED}
-    ),
-    JobState.RUNNING: frozenset({JobState.QUEUED, JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED}),
-    JobState.SUCCEEDED: frozenset(),
-    JobState.FAILED: frozenset(),
-    JobState.CANCELLED: frozenset(),
-}
-
-ATTEMPT_TRANSITIONS: Final[Mapping[AttemptState, frozenset[AttemptState]]] = {
-    AttemptState.PLACED: frozenset({AttemptState.CLAIMED, AttemptState.RUNNING, AttemptState.ENDED}),
-    AttemptState.CLAIMED: frozenset({AttemptState.RUNNING, AttemptState.ENDED}),
-    AttemptState.RUNNING: frozenset({AttemptState.ENDED}),
-    AttemptState.ENDED: frozenset(),
-}
-
-NODE_TRANSITIONS: Final[Mapping[NodeState, frozenset[NodeState]]] = {
-    NodeState.REGISTERING: frozenset({NodeState.ACTIVE, NodeState.DRAINING, NodeState.REMOVED}),
-    NodeState.ACTIVE: frozenset(
-        {NodeState.SUSPECT, NodeState.DEAD, NodeState.DRAINING, NodeState.REGISTERING, NodeState.REMOVED}
-    ),
-    NodeState.SUSPECT: frozenset(
-        {NodeState.ACTIVE, NodeState.DEAD, NodeState.DRAINING, NodeState.REGISTERING, NodeState.REMOVED}
-    ),
-    NodeState.DRAINING: frozenset({NodeState.DRAINED, NodeState.ACTIVE, NodeState.REGISTERING, NodeState.REMOVED}),
-    NodeState.DRAINED: frozenset({NodeState.ACTIVE, NodeState.DRAINING, NodeState.REGISTERING, NodeState.REMOVED}),
-    NodeState.DEAD: frozenset({NodeState.ACTIVE, NodeState.DRAINING, NodeState.REGISTERING, NodeState.REMOVED}),
-    NodeState.REMOVED: frozenset({NodeState.REGISTERING}),
-}
+"""How many characters `waiting_reason` holds."""
 
 DEFAULT_RETRIES: Final[Mapping[str, int]] = {Cause.NODE_LOST: 3, Cause.REJECTED: 3}
 """How many further attempts a cause allows where the manifest says nothing; 0 for the others."""
@@ -278,22 +217,6 @@ def request_cancel(job_id: str, now: float) -> bool:
             finished_at=now,
         ).where(Job.id == job_id, Job.state == JobState.QUEUED, Job.cancel_requested).execute()
     return bool(wanted)
-
-
-def change_node(name: str, to: NodeState, reason: str = "", *, only_from: Iterable[NodeState] | None = None) -> bool:
-    """Move a node to another state, if its present state allows that (and is one of `only_from`, where given).
-
-    `reason` says why, in words for the node's page. Taking work again forgets the failures that set a node aside. One
-    conditional update: of two that happen at once, each sees what the other left.
-    """
-    sources = [state for state, following in NODE_TRANSITIONS.items() if to in following]
-    if only_from is not None:
-        chosen = set(only_from)
-        sources = [state for state in sources if state in chosen]
-    fields: dict[str, Any] = {"state": to.value, "state_reason": reason[:REASON_LENGTH]}
-    if to is NodeState.ACTIVE:
-        fields["consecutive_failures"] = 0
-    return bool(Node.update(**fields).where(Node.name == name, Node.state.in_(sources)).execute())
 
 
 def _counts(job: JobRecord, attempt: AttemptRecord, node: str) -> bool:

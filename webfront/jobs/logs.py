@@ -7,7 +7,7 @@ from typing import Final
 
 from webfront.database.models import Attempt, Job, LogChunk
 from webfront.errors import NotFound
-from webfront.jobs.lifecycle import OPEN_JOBS, AttemptState
+from webfront.jobs.states import OPEN_JOBS, AttemptState
 from webfront.jobs.views import LogLine, LogView
 
 MOST_LINES: Final = 5000

@@ -11,7 +11,7 @@ from webfront.accounts.views import Account
 from webfront.database.models import App, AppVersion, Attempt, Job, User
 from webfront.errors import InvalidInput, NotFound
 from webfront.jobs.identifiers import PATTERN
-from webfront.jobs.lifecycle import AttemptState, JobState
+from webfront.jobs.states import AttemptState, JobState
 from webfront.jobs.views import AttemptView, JobView, OutputView
 
 MOST_JOBS = 200

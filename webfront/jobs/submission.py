@@ -22,7 +22,7 @@ from webfront.database.models import Job
 from webfront.errors import InvalidInput
 from webfront.jobs.identifiers import PATTERN, Ulids
 from webfront.jobs.intake import Intake, NewJob
-from webfront.jobs.lifecycle import JobState
+from webfront.jobs.states import JobState
 from webfront.jobs.views import InputFile, JobView
 from webfront.share import chunks_of, settle, share_errors, sync_folder, write_file
 

@@ -13,7 +13,7 @@ import peewee
 from webfront.database import models
 from webfront.database.connection import transaction
 from webfront.database.models import Node, Play, PlayEvent
-from webfront.jobs.lifecycle import REASON_LENGTH, NodeState, change_node
+from webfront.fleet.states import REASON_LENGTH, NodeState, change_node
 from webfront.plays.outcome import Failure
 from webfront.plays.words import PlayStep
 

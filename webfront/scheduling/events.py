@@ -10,7 +10,8 @@ from typing import Final
 import msgspec
 
 from webfront.jobs import lifecycle
-from webfront.jobs.lifecycle import AttemptRecord, AttemptState, Ending, JobRecord
+from webfront.jobs.lifecycle import AttemptRecord, Ending, JobRecord
+from webfront.jobs.states import AttemptState
 from webfront.scheduling.joblog import Coverage
 from webfront.scheduling.judge import NodeJudge
 from webfront.scheduling.leases import Leases

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from webfront.jobs.lifecycle import NodeState, change_node
+from webfront.fleet.states import NodeState, change_node
 from webfront.scheduling.leases import Leases
 from webfront.scheduling.mirror import Mirror, NodeEntry
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Final
 
-from webfront.jobs.lifecycle import AttemptState
+from webfront.jobs.states import AttemptState
 from webfront.scheduling.mirror import Key, Live
 
 _LONGEST_STEP_S: Final = 2.0

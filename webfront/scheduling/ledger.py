@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import msgspec
 
-from webfront.jobs.lifecycle import AttemptRecord, AttemptState, JobRecord, JobState
+from webfront.jobs.lifecycle import AttemptRecord, JobRecord
+from webfront.jobs.states import AttemptState, JobState
 from webfront.scheduling import bulk
 from webfront.scheduling.joblog import Coverage
 from webfront.scheduling.placement import Placement

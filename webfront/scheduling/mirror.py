@@ -11,7 +11,9 @@ from typing import Any, Final
 
 import msgspec
 
-from webfront.jobs.lifecycle import LIVE_ATTEMPTS, AttemptRecord, AttemptState, NodeState
+from webfront.fleet.states import NodeState
+from webfront.jobs.lifecycle import AttemptRecord
+from webfront.jobs.states import LIVE_ATTEMPTS, AttemptState
 from webfront.scheduling import bulk
 from webfront.scheduling.placement import Candidate
 from webfront.scheduling.score import Pending, Score, score

@@ -21,7 +21,7 @@ from typing import Final
 
 import msgspec
 
-from webfront.jobs.lifecycle import NodeState
+from webfront.fleet.states import NodeState
 from webfront.scheduling.score import Score
 
 RANKED: Final = 20

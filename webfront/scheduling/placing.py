@@ -8,8 +8,10 @@ from typing import Any, Final
 import msgspec
 
 from webfront.database.models import Attempt, Job
+from webfront.fleet.states import NodeState
 from webfront.jobs import lifecycle
-from webfront.jobs.lifecycle import AttemptState, JobRecord, JobState, NodeState
+from webfront.jobs.lifecycle import JobRecord
+from webfront.jobs.states import AttemptState, JobState
 from webfront.scheduling import bulk
 from webfront.scheduling.ledger import Ledger, OrderRow, job_record
 from webfront.scheduling.mirror import Mirror

@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from webfront.database.connection import transaction
-from webfront.jobs.lifecycle import LIVE_JOBS, AttemptState
+from webfront.jobs.states import LIVE_JOBS, AttemptState
 from webfront.scheduling import bulk
 from webfront.scheduling.events import Conclusion, EventBook, Unwanted
 from webfront.scheduling.joblog import Coverage

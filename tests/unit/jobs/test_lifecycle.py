@@ -7,21 +7,10 @@ import time
 import pytest
 
 from webfront.database.models import App, AppVersion, Job, Node, User
+from webfront.fleet.states import NODE_TRANSITIONS, NodeState, change_node
 from webfront.jobs import lifecycle
-from webfront.jobs.lifecycle import (
-    ATTEMPT_TRANSITIONS,
-    JOB_TRANSITIONS,
-    NODE_TRANSITIONS,
-    AttemptRecord,
-    AttemptState,
-    Ending,
-    IllegalTransitionError,
-    JobRecord,
-    JobState,
-    NodeState,
-    change_node,
-    request_cancel,
-)
+from webfront.jobs.lifecycle import AttemptRecord, Ending, IllegalTransitionError, JobRecord, request_cancel
+from webfront.jobs.states import ATTEMPT_TRANSITIONS, JOB_TRANSITIONS, AttemptState, JobState
 from wire.messages import Cause
 
 Pair = tuple[JobRecord, AttemptRecord]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from webfront.jobs.lifecycle import AttemptState
+from webfront.jobs.states import AttemptState
 from webfront.scheduling.leases import Leases
 from webfront.scheduling.mirror import Live
 

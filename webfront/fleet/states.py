@@ -1,0 +1,56 @@
+"""The states of nodes, what may follow what, and the one function that changes them.
+
+A change is a single conditional update, which holds against a scheduler, a play and a person working at the same time.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from webfront.database.models import Node
+
+REASON_LENGTH: Final = 500
+"""How many characters `state_reason` holds."""
+
+
+class NodeState(enum.StrEnum):
+    REGISTERING = "registering"
+    ACTIVE = "active"
+    SUSPECT = "suspect"
+    DRAINING = "draining"
+    DRAINED = "drained"
+    DEAD = "dead"
+    REMOVED = "removed"
+
+
+NODE_TRANSITIONS: Final[Mapping[NodeState, frozenset[NodeState]]] = {
+    NodeState.REGISTERING: frozenset({NodeState.ACTIVE, NodeState.DRAINING, NodeState.REMOVED}),
+    NodeState.ACTIVE: frozenset(
+        {NodeState.SUSPECT, NodeState.DEAD, NodeState.DRAINING, NodeState.REGISTERING, NodeState.REMOVED}
+    ),
+    NodeState.SUSPECT: frozenset(
+        {NodeState.ACTIVE, NodeState.DEAD, NodeState.DRAINING, NodeState.REGISTERING, NodeState.REMOVED}
+    ),
+    NodeState.DRAINING: frozenset({NodeState.DRAINED, NodeState.ACTIVE, NodeState.REGISTERING, NodeState.REMOVED}),
+    NodeState.DRAINED: frozenset({NodeState.ACTIVE, NodeState.DRAINING, NodeState.REGISTERING, NodeState.REMOVED}),
+    NodeState.DEAD: frozenset({NodeState.ACTIVE, NodeState.DRAINING, NodeState.REGISTERING, NodeState.REMOVED}),
+    NodeState.REMOVED: frozenset({NodeState.REGISTERING}),
+}
+
+
+def change_node(name: str, to: NodeState, reason: str = "", *, only_from: Iterable[NodeState] | None = None) -> bool:
+    """Move a node to another state, if its present state allows that (and is one of `only_from`, where given).
+
+    `reason` says why, in words for the node's page. Taking work again forgets the failures that set a node aside. One
+    conditional update: of two that happen at once, each sees what the other left.
+    """
+    sources = [state for state, following in NODE_TRANSITIONS.items() if to in following]
+    if only_from is not None:
+        chosen = set(only_from)
+        sources = [state for state in sources if state in chosen]
+    fields: dict[str, Any] = {"state": to.value, "state_reason": reason[:REASON_LENGTH]}
+    if to is NodeState.ACTIVE:
+        fields["consecutive_failures"] = 0
+    return bool(Node.update(**fields).where(Node.name == name, Node.state.in_(sources)).execute())
