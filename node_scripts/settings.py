@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import re
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, TypeVar
 
 from wire.broker import BrokerAddress
+from wire.topology import NODE_NAME, NODE_NAME_RULE
 
-_NODE_ID: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 _LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 _T = TypeVar("_T")
@@ -90,8 +89,8 @@ def _read(given: Mapping[str, str], variable: str, convert: Callable[[str], _T],
 
 
 def _node_id(text: str) -> str:
-    if not _NODE_ID.fullmatch(text):
-        raise ValueError("lower case letters, digits and inner hyphens, at most 32")
+    if not NODE_NAME.fullmatch(text):
+        raise ValueError(f"a node's name ({NODE_NAME_RULE})")
     return text
 
 

@@ -20,6 +20,7 @@ from webfront.clock import Clock, system_clock
 from webfront.database.connection import open_database
 from webfront.fleet.service import FleetService
 from webfront.jobs.service import JobService
+from webfront.plays.service import PlayService
 from webfront.settings import Settings
 from webfront.web import bodies
 from webfront.web.actions import KEY as ACTION_KEY
@@ -83,7 +84,8 @@ def create_services(settings: Settings, publisher: Publisher, clock: Clock = sys
         accounts=AccountService(clock),
         apps=AppService(settings.share_dir, settings.max_upload_mb, clock),
         jobs=JobService(settings.share_dir, publisher.hint, clock),
-        fleet=FleetService(settings.plays_socket, publisher.benchmark, clock),
+        fleet=FleetService(publisher.benchmark),
+        plays=PlayService(settings.plays_socket, clock),
         health=HealthService(lambda: publisher.connected),
     )
 

@@ -6,6 +6,7 @@ configure, nor to read from an exchange.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 SUBMITTED: Final = "skerry.submitted"
@@ -19,6 +20,12 @@ DEAD: Final = "skerry.dead"
 
 LEADER: Final = "skerry.scheduler"
 """An exclusive queue: the scheduler that holds it is the one that works."""
+
+
+NODE_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
+"""What a node's name may be: it becomes a routing key and the end of names of queues and of a broker user."""
+
+NODE_NAME_RULE: Final = "up to 32 of a-z, 0-9 and hyphen, with no hyphen at its ends"
 
 
 def jobs_queue(node: str) -> str:

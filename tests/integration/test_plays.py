@@ -283,7 +283,7 @@ def test_failures_say_what_they_mean(sshd: PrivateSshd, tmp_path: Path, perform)
         assert play.failed_step == step, (message, steps(play))
         assert steps(play)[step][0] == "failed"
         fresh = Node.get_by_id(node.id)
-        assert fresh.state == "registering"
+        assert fresh.state == "unregistered"
         assert message in fresh.state_reason
 
 

@@ -31,13 +31,12 @@ _RENEW_EVERY_S: Final = 300.0
 
 
 class AccountService:
-    """Implements `webfront.web.services.Accounts`."""
-
     def __init__(self, clock: Clock = system_clock) -> None:
         self._clock = clock
         self._throttle = Throttle(clock)
 
     def sign_in(self, name: str, password: str, *, client: str) -> NewSession:
+        """Begin a session. NotSignedIn (the same for a wrong name and a wrong password) or Throttled."""
         user = self._prove(name, password, client)
         now = self._clock()
         token, csrf_token = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
@@ -53,10 +52,12 @@ class AccountService:
         return NewSession(token, account_of(user), csrf_token, now + SESSION_IDLE_S)
 
     def sign_out(self, token: str) -> None:
+        """End the session of this cookie; a token that is none changes nothing."""
         with transaction():
             Session.delete().where(Session.token_hash == _hash(token)).execute()
 
     def session(self, token: str) -> SessionView | None:
+        """The session of this cookie while it holds; looking renews it, up to its bound."""
         now = self._clock()
         found = (
             Session.select(Session, User)
@@ -74,6 +75,7 @@ class AccountService:
         return SessionView(account_of(found.user), found.csrf_token, found.expires_at)
 
     def issue_token(self, name: str, password: str, *, client: str, label: str = "") -> NewToken:
+        """Make an API token. NotSignedIn or Throttled, as `sign_in`."""
         user = self._prove(name, password, client)
         now = self._clock()
         # The prefix lets a secret scanner recognise one that got where it should not be.
@@ -86,10 +88,12 @@ class AccountService:
         return NewToken(token, account_of(user), now + TOKEN_S)
 
     def bearer(self, token: str) -> Account | None:
+        """Whose API token this is, while it holds."""
         found = bulk.rows(_BEARER, _hash(token), self._clock())
         return Account(found[0][0], found[0][1], bool(found[0][2])) if found else None
 
     def revoke_token(self, token: str) -> None:
+        """End this API token."""
         with transaction():
             ApiToken.delete().where(ApiToken.token_hash == _hash(token)).execute()
 

@@ -11,9 +11,11 @@ from webfront.api.jobs import JobBody
 from webfront.api.nodes import Credentials, NodeBody
 from webfront.api.session import SignIn
 from webfront.apps.views import AppView, Uploaded
-from webfront.fleet.views import NodeView, PlayEventView, PlayView
+from webfront.fleet.views import NodeView
 from webfront.jobs.views import JobView, LogView
-from webfront.web.services import HealthReport, Services
+from webfront.plays.views import PlayEventView, PlayView
+from webfront.web.health import HealthReport
+from webfront.web.services import Services
 
 Schema = dict[str, Any]
 

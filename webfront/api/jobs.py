@@ -39,14 +39,14 @@ def register(app: bottle.Bottle, services: Services) -> None:
 
     @app.post("/api/v1/jobs", action="job.submit")
     def submit() -> bytes:
-        wish, input_file = _read_wish()
+        body, input_file = _read_body()
         job = jobs.submit(
             identity().account,
-            app=wish.app,
-            version=wish.version,
-            parameters={name: _as_text(value) for name, value in wish.parameters.items()},
+            app=body.app,
+            version=body.version,
+            parameters={name: _as_text(value) for name, value in body.parameters.items()},
             input_file=input_file,
-            priority=wish.priority,
+            priority=body.priority,
         )
         actions.note("skerry.job", job.id)
         actions.note("skerry.app", job.app)
@@ -88,15 +88,15 @@ def attachment(download: Download) -> bottle.HTTPResponse:
     )
 
 
-def _read_wish() -> tuple[JobBody, InputFile | None]:
-    """The wish out of a multipart form, or of a JSON body where there is no input."""
+def _read_body() -> tuple[JobBody, InputFile | None]:
+    """What is asked for, out of a multipart form, or of a JSON body where there is no input."""
     request = bottle.request
     if not str(request.content_type).lower().startswith("multipart/"):
         return read_json(JobBody), None
     fields = {name: value for name in ("app", "version") if (value := request.forms.getunicode(name))}
     parameters = request.forms.getunicode("parameters") or "{}"
     try:
-        wish = msgspec.convert(
+        body = msgspec.convert(
             fields | {"parameters": msgspec.json.decode(parameters), "priority": request.forms.get("priority") or "0"},
             JobBody,
             strict=False,
@@ -106,7 +106,7 @@ def _read_wish() -> tuple[JobBody, InputFile | None]:
     except msgspec.DecodeError as error:
         raise InvalidInput("`parameters` is not JSON.") from error
     file = request.files.get("input")
-    return wish, InputFile(file.raw_filename, file.file) if file is not None else None
+    return body, InputFile(file.raw_filename, file.file) if file is not None else None
 
 
 def _as_text(value: str | bool | float) -> str:

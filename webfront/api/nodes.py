@@ -6,6 +6,7 @@ import bottle
 
 from webfront.api.bodies import Body, read_json, reply
 from webfront.fleet.views import NewNode, Secrets
+from webfront.plays.verbs import DRAIN, REGISTER, REMOVE
 from webfront.web import actions
 from webfront.web.guard import identity
 from webfront.web.services import Services
@@ -42,20 +43,20 @@ def register(app: bottle.Bottle, services: Services) -> None:
 
     @app.post("/api/v1/nodes", action="node.register")
     def create() -> bytes:
-        wish = read_json(NodeBody)
-        actions.note("skerry.node", wish.name)
-        begun = fleet.register(
+        body = read_json(NodeBody)
+        actions.note("skerry.node", body.name)
+        begun = services.plays.register(
             identity().account,
             NewNode(
-                name=wish.name,
-                connection=wish.connection,
-                address=wish.address,
-                ssh_port=wish.ssh_port,
-                ssh_user=wish.ssh_user,
-                secrets=Secrets(wish.private_key, wish.password),
-                host_key=wish.host_key,
-                labels=wish.labels,
-                slots=wish.slots,
+                name=body.name,
+                connection=body.connection,
+                address=body.address,
+                ssh_port=body.ssh_port,
+                ssh_user=body.ssh_user,
+                secrets=Secrets(body.private_key, body.password),
+                host_key=body.host_key,
+                labels=body.labels,
+                slots=body.slots,
             ),
         )
         return reply(code=202, node=begun.node, play=begun.play)
@@ -63,19 +64,19 @@ def register(app: bottle.Bottle, services: Services) -> None:
     @app.post("/api/v1/nodes/<name>/register", action="node.register")
     def create_again(name: str) -> bytes:
         actions.note("skerry.node", name)
-        wish = read_json(Credentials) if bottle.request.content_length else Credentials()
-        play = fleet.register_again(identity().account, name, Secrets(wish.private_key, wish.password))
+        body = read_json(Credentials) if bottle.request.content_length else Credentials()
+        play = services.plays.begin(identity().account, name, REGISTER, Secrets(body.private_key, body.password))
         return reply(code=202, play=play)
 
     @app.post("/api/v1/nodes/<name>/drain", action="node.drain")
     def drain(name: str) -> bytes:
         actions.note("skerry.node", name)
-        return reply(code=202, play=fleet.drain(identity().account, name))
+        return reply(code=202, play=services.plays.begin(identity().account, name, DRAIN))
 
     @app.delete("/api/v1/nodes/<name>", action="node.remove")
     def remove(name: str) -> bytes:
         actions.note("skerry.node", name)
-        return reply(code=202, play=fleet.remove(identity().account, name))
+        return reply(code=202, play=services.plays.begin(identity().account, name, REMOVE))
 
     @app.post("/api/v1/nodes/<name>/activate", action="node.activate")
     def activate(name: str) -> bytes:

@@ -11,9 +11,9 @@ from webfront.web.services import Services
 def register(app: bottle.Bottle, services: Services) -> None:
     @app.get("/api/v1/plays/<play_id:int>")
     def show(play_id: int) -> bytes:
-        return reply(play=services.fleet.play(play_id).play)
+        return reply(play=services.plays.get(play_id).play)
 
     @app.get("/api/v1/plays/<play_id:int>/events")
     def events(play_id: int) -> bytes:
-        progress = services.fleet.play(play_id, after=query_number("after", 0))
+        progress = services.plays.get(play_id, after=query_number("after", 0))
         return reply(play=progress.play, events=progress.events)

@@ -20,9 +20,9 @@ class SignIn(Body):
 def register(app: bottle.Bottle, services: Services) -> None:
     @app.post("/api/v1/tokens", access="public", action="token.issue")
     def issue() -> bytes:
-        wish = read_json(SignIn)
+        body = read_json(SignIn)
         client = client_address(services.settings)
-        token = services.accounts.issue_token(wish.user, wish.password, client=client, label=wish.label)
+        token = services.accounts.issue_token(body.user, body.password, client=client, label=body.label)
         # Only now: what was typed as a name in vain may be a password.
         actions.note("user.name", token.account.name)
         return reply(code=201, token=token.token, expires_at=token.expires_at)

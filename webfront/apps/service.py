@@ -8,7 +8,7 @@ from typing import BinaryIO, Final
 from webfront.accounts.views import Account
 from webfront.apps.queries import get_app, list_apps
 from webfront.apps.upload import take_upload
-from webfront.apps.views import AppView, Uploaded
+from webfront.apps.views import Uploaded
 from webfront.clock import Clock, system_clock
 
 _UNPACKED_FACTOR: Final = 4
@@ -16,20 +16,16 @@ _UNPACKED_FACTOR: Final = 4
 
 
 class AppService:
-    """Implements `webfront.web.services.Apps`."""
-
     def __init__(self, share_dir: Path, max_upload_mb: int, clock: Clock = system_clock) -> None:
         self._folder = share_dir / "apps"
         self._most_bytes = max_upload_mb * 2**20 * _UNPACKED_FACTOR
         self._clock = clock
 
-    def list(self) -> tuple[AppView, ...]:
-        return list_apps()
-
-    def get(self, name: str) -> AppView:
-        return get_app(name)
+    list = staticmethod(list_apps)
+    get = staticmethod(get_app)
 
     def upload(self, account: Account, stream: BinaryIO, *, file_name: str, name: str | None = None) -> Uploaded:
+        """Take a zip or a single .py. InvalidInput with line and reason, TooLarge, Forbidden (another's app)."""
         return take_upload(
             self._folder,
             account,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import re
 import secrets
 from collections.abc import Callable
 from typing import Any, Final
@@ -19,7 +18,6 @@ from webfront.broker.topology import EXCHANGES, Exchange, Queue, node_queues
 from webfront.errors import InvalidInput
 from wire import topology
 
-_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 _SALT_BYTES: Final = 4
 _HASHING: Final = "rabbit_password_hashing_sha256"
 _SHORTEST_PASSWORD: Final = 16
@@ -66,11 +64,8 @@ def dismiss(api: Management, node: str) -> bool:
 
 def check_name(node: str) -> None:
     """Raise `InvalidInput` unless this can be a node's name: it becomes part of names and patterns at the broker."""
-    if not _NAME.fullmatch(node):
-        raise InvalidInput(
-            f"{node!r} cannot be a node's name: up to 32 lower case letters, digits and hyphens, with no hyphen "
-            "at its ends."
-        )
+    if not topology.NODE_NAME.fullmatch(node):
+        raise InvalidInput(f"{node!r} cannot be a node's name: it has {topology.NODE_NAME_RULE}.")
 
 
 def hash_password(password: str, salt: bytes | None = None) -> str:
@@ -117,8 +112,8 @@ def _queue(api: Management, queue: Queue) -> bool:
     changed = _ensure(same, lambda: api.put(*path, body=body))
     binding = ("bindings", api.vhost, "e", queue.exchange, "q", queue.name)
     bound = any(entry.get("routing_key") == queue.routing_key for entry in api.get(*binding) or ())
-    wish = {"routing_key": queue.routing_key, "arguments": {}}
-    return _ensure(bound, lambda: api.post(*binding, body=wish)) or changed
+    wanted = {"routing_key": queue.routing_key, "arguments": {}}
+    return _ensure(bound, lambda: api.post(*binding, body=wanted)) or changed
 
 
 def _user(api: Management, user: str, password: str) -> bool:

@@ -102,12 +102,20 @@ class Node(Model):
     registered_by = peewee.CharField(64, default="")
     created_at = peewee.DoubleField()
 
+    @property
+    def owned_by(self) -> str:
+        return str(self.registered_by)
+
 
 class App(Model):
     name = peewee.CharField(64, unique=True)
     owner = peewee.ForeignKeyField(User, backref="apps")
     owner_id: int
     created_at = peewee.DoubleField()
+
+    @property
+    def owned_by(self) -> int:
+        return self.owner_id
 
 
 class AppVersion(Model):
@@ -151,6 +159,10 @@ class Job(Model):
 
     class Meta:
         indexes = ((("state", "priority", "id"), False), (("user", "id"), False))
+
+    @property
+    def owned_by(self) -> int:
+        return self.user_id
 
 
 class Attempt(Model):

@@ -1,1 +1,1 @@
-"""Nodes and the plays about them: requests to register, drain and remove, and what pages show of them."""
+"""Nodes: their states, their rows, what pages show of them. What changes a machine is a play: `webfront.plays`."""

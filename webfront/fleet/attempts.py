@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from webfront.accounts.policy import Verb, may
 from webfront.accounts.views import Account
 from webfront.database.models import App, AppVersion, Attempt, Job
 
@@ -33,7 +34,7 @@ def recent_attempts(account: Account, node: str, *, limit: int = 10) -> tuple[No
         .order_by(Attempt.id.desc())
         .limit(limit)
     )
-    return tuple(_told(row, yours=account.is_admin or row.job.user_id == account.id) for row in query)
+    return tuple(_told(row, yours=may(account, Verb.SEE_JOB, row.job)) for row in query)
 
 
 def _told(row: Attempt, *, yours: bool) -> NodeAttempt:

@@ -1,4 +1,4 @@
-"""What pages and the API show of nodes and plays."""
+"""What pages and the API show of nodes."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any
 
 import peewee
 
-from webfront.database.models import Attempt, Node, Play, PlayEvent
-from webfront.errors import NotFound
+from webfront.database.models import Attempt, Node
+from webfront.fleet.rows import find
 from webfront.fleet.states import NodeState
-from webfront.fleet.views import NodeView, PlayEventView, PlayProgress, PlayView
+from webfront.fleet.views import NodeView
 from webfront.jobs.states import LIVE_ATTEMPTS
 
 
@@ -22,41 +22,14 @@ def list_nodes() -> tuple[NodeView, ...]:
 
 def get_node(name: str) -> NodeView:
     """One node, a removed one too. NotFound."""
-    row = find_node(name)
+    row = find(name)
     return node_view(row, _busy(name).get(name, 0))
-
-
-def find_node(name: str) -> Node:
-    row = Node.get_or_none(Node.name == name)
-    if row is None:
-        raise NotFound(f"There is no node {name[:40]}.")
-    found: Node = row
-    return found
-
-
-def list_plays(node: str, limit: int) -> tuple[PlayView, ...]:
-    """The newest plays about a node, newest first."""
-    rows = Play.select().where(Play.node == node).order_by(Play.id.desc()).limit(max(1, min(limit, 100)))
-    return tuple(play_view(row) for row in rows)
-
-
-def get_play(play_id: int, after: int) -> PlayProgress:
-    """A play and its steps numbered above `after`. NotFound."""
-    row = Play.get_or_none(Play.id == play_id)
-    if row is None:
-        raise NotFound(f"There is no play {play_id}.")
-    # The play before its events: one that is over here has all of them below.
-    view = play_view(row)
-    events = PlayEvent.select().where((PlayEvent.play == row) & (PlayEvent.number > after)).order_by(PlayEvent.number)
-    return PlayProgress(
-        view, tuple(PlayEventView(one.number, one.at, one.step, one.state, one.detail) for one in events)
-    )
 
 
 def node_view(row: Node, busy: int = 0) -> NodeView:
     return NodeView(
         name=row.name,
-        state=row.state,
+        state=NodeState(row.state),
         state_reason=row.state_reason,
         connection=row.connection,
         address=row.address,
@@ -73,22 +46,6 @@ def node_view(row: Node, busy: int = 0) -> NodeView:
         ssh_user=row.ssh_user,
         ssh_port=row.ssh_port,
         host_key=row.host_key,
-    )
-
-
-def play_view(row: Play) -> PlayView:
-    return PlayView(
-        id=row.id,
-        verb=row.verb,
-        node=row.node,
-        state=row.state,
-        requested_by=row.requested_by,
-        created_at=row.created_at,
-        started_at=row.started_at,
-        finished_at=row.finished_at,
-        failed_step=row.failed_step,
-        message=row.message,
-        advice=row.advice,
     )
 
 

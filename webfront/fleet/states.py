@@ -17,6 +17,8 @@ REASON_LENGTH: Final = 500
 
 class NodeState(enum.StrEnum):
     REGISTERING = "registering"
+    UNREGISTERED = "unregistered"
+    """The play that was to make it a node has failed."""
     ACTIVE = "active"
     SUSPECT = "suspect"
     DRAINING = "draining"
@@ -26,7 +28,9 @@ class NodeState(enum.StrEnum):
 
 
 NODE_TRANSITIONS: Final[Mapping[NodeState, frozenset[NodeState]]] = {
-    NodeState.REGISTERING: frozenset({NodeState.ACTIVE, NodeState.DRAINING, NodeState.REMOVED}),
+    NodeState.REGISTERING: frozenset({NodeState.UNREGISTERED, NodeState.ACTIVE, NodeState.DRAINING, NodeState.REMOVED}),
+    # An agent that was installed before the play failed may still be heard.
+    NodeState.UNREGISTERED: frozenset({NodeState.REGISTERING, NodeState.ACTIVE, NodeState.REMOVED}),
     NodeState.ACTIVE: frozenset(
         {NodeState.SUSPECT, NodeState.DEAD, NodeState.DRAINING, NodeState.REGISTERING, NodeState.REMOVED}
     ),
@@ -38,6 +42,13 @@ NODE_TRANSITIONS: Final[Mapping[NodeState, frozenset[NodeState]]] = {
     NodeState.DEAD: frozenset({NodeState.ACTIVE, NodeState.DRAINING, NodeState.REGISTERING, NodeState.REMOVED}),
     NodeState.REMOVED: frozenset({NodeState.REGISTERING}),
 }
+
+
+ACTIVATED_FROM: Final = (NodeState.DRAINED, NodeState.DRAINING, NodeState.SUSPECT)
+"""Where a person may give a node work again."""
+
+MEASURED_IN: Final = (NodeState.ACTIVE, NodeState.SUSPECT, NodeState.DRAINED, NodeState.DRAINING)
+"""Where there is an agent to ask for a benchmark."""
 
 
 def change_node(name: str, to: NodeState, reason: str = "", *, only_from: Iterable[NodeState] | None = None) -> bool:
@@ -54,3 +65,9 @@ def change_node(name: str, to: NodeState, reason: str = "", *, only_from: Iterab
     if to is NodeState.ACTIVE:
         fields["consecutive_failures"] = 0
     return bool(Node.update(**fields).where(Node.name == name, Node.state.in_(sources)).execute())
+
+
+def note_reason(name: str, reason: str, *, only_from: Iterable[NodeState]) -> None:
+    """Say why the node is as it is, in words for its page; its state stays. Only while it is in one of these states."""
+    sources = [state.value for state in only_from]
+    Node.update(state_reason=reason[:REASON_LENGTH]).where(Node.name == name, Node.state.in_(sources)).execute()

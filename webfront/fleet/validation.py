@@ -1,4 +1,4 @@
-"""Checking a wish to register a machine, so that a play is not begun that cannot end well."""
+"""Checking what a registration asks for, so that no play is begun that cannot end well."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import msgspec
 
 from webfront.errors import InvalidInput
 from webfront.fleet.views import NewNode, Secrets
+from wire.topology import NODE_NAME, NODE_NAME_RULE
 
-NAME: Final = re.compile(r"[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?")
 _ADDRESS: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9])?|[0-9A-Fa-f:]{2,45}")
 _USER: Final = re.compile(r"[a-z_][a-z0-9_.-]{0,31}")
 _LABEL: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,31}")
@@ -22,41 +22,49 @@ _MOST_SLOTS: Final = 256
 _MOST_LABELS: Final = 20
 
 
-def check_new_node(wish: NewNode) -> NewNode:
-    """The wish with its fields in their stored form. InvalidInput names the field in `detail`."""
-    name = wish.name.strip()
-    if not NAME.fullmatch(name):
-        raise _refuse("name", "A node's name has up to 32 of a-z, 0-9 and hyphen, and begins with a letter.")
-    if not 1 <= wish.slots <= _MOST_SLOTS:
+def check_new_node(new: NewNode) -> NewNode:
+    """What a form or a request asks for, in its stored form, with a way in. InvalidInput names the field."""
+    new = check_machine(new)
+    if new.connection == "local":
+        return new
+    secrets = check_secrets(new.secrets)
+    if not secrets.private_key and not secrets.password:
+        raise _refuse("private_key", "Give a private key or a one-time password, so that the platform gets in.")
+    return msgspec.structs.replace(new, secrets=secrets)
+
+
+def check_machine(new: NewNode) -> NewNode:
+    """The node's row without what is secret, in its stored form: the one set of rules for it. InvalidInput."""
+    name = new.name.strip()
+    if not NODE_NAME.fullmatch(name):
+        raise _refuse("name", f"A node's name has {NODE_NAME_RULE}.")
+    if not 1 <= new.slots <= _MOST_SLOTS:
         raise _refuse("slots", f"A node has 1 to {_MOST_SLOTS} slots: how many jobs it runs at once.")
-    labels = tuple(dict.fromkeys(label.strip() for label in wish.labels if label.strip()))
+    labels = tuple(dict.fromkeys(label.strip() for label in new.labels if label.strip()))
     for label in labels:
         if not _LABEL.fullmatch(label):
             raise _refuse("labels", f"{label[:40]!r} is no label: up to 32 of a-z, 0-9, dot, hyphen, underscore.")
     if len(labels) > _MOST_LABELS:
         raise _refuse("labels", f"A node has at most {_MOST_LABELS} labels.")
-    if wish.connection == "local":
-        return NewNode(name=name, connection="local", address="localhost", labels=labels, slots=wish.slots)
-    if wish.connection != "ssh":
+    if new.connection == "local":
+        return NewNode(name=name, connection="local", address="localhost", labels=labels, slots=new.slots)
+    if new.connection != "ssh":
         raise _refuse("connection", "The connection is `ssh` or `local`.")
-    return _check_ssh(msgspec.structs.replace(wish, name=name, labels=labels))
+    return _check_ssh(msgspec.structs.replace(new, name=name, labels=labels))
 
 
-def _check_ssh(wish: NewNode) -> NewNode:
-    address, user = wish.address.strip(), wish.ssh_user.strip()
+def _check_ssh(new: NewNode) -> NewNode:
+    address, user = new.address.strip(), new.ssh_user.strip()
     if not _ADDRESS.fullmatch(address):
         raise _refuse("address", "Give the machine's address: a host name or an IP address, without port or user.")
-    if not 1 <= wish.ssh_port <= 65535:
+    if not 1 <= new.ssh_port <= 65535:
         raise _refuse("ssh_port", "A port is a number from 1 to 65535; SSH's is 22.")
     if not _USER.fullmatch(user):
         raise _refuse("ssh_user", "Give the user to sign in as over SSH: root, or one that may use sudo.")
-    secrets = check_secrets(wish.secrets)
-    if not secrets.private_key and not secrets.password:
-        raise _refuse("private_key", "Give a private key or a one-time password, so that the platform gets in.")
-    host_key = "\n".join(line.strip() for line in wish.host_key.splitlines() if line.strip())
+    host_key = "\n".join(line.strip() for line in new.host_key.splitlines() if line.strip())
     if len(host_key) > _LARGEST_KEY or any(not _HOST_KEY.search(line) for line in host_key.splitlines()):
         raise _refuse("host_key", "A host key is a line of known_hosts, `type key`, or a fingerprint (SHA256:...).")
-    return msgspec.structs.replace(wish, address=address, ssh_user=user, secrets=secrets, host_key=host_key)
+    return msgspec.structs.replace(new, address=address, ssh_user=user, host_key=host_key)
 
 
 def check_secrets(secrets: Secrets) -> Secrets:

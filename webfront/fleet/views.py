@@ -1,4 +1,4 @@
-"""Nodes and plays as pages and the API show them, and what a registration asks for."""
+"""Nodes as pages and the API show them, and what a registration asks for."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from typing import Any
 
 import msgspec
 
+from webfront.fleet.states import NodeState
+
 
 class NodeView(msgspec.Struct, frozen=True):
     name: str
-    state: str
+    state: NodeState
     state_reason: str
     connection: str
     address: str
@@ -31,43 +33,9 @@ class NodeView(msgspec.Struct, frozen=True):
     host_key: str = ""
     """The pinned host key (public), one `type key` a line; empty for a local node or before it is pinned."""
 
-
-class PlayView(msgspec.Struct, frozen=True):
-    id: int
-    verb: str
-    node: str
-    state: str
-    """`queued`, `running`, `succeeded` or `failed`."""
-    requested_by: str
-    created_at: float
-    started_at: float | None
-    finished_at: float | None
-    failed_step: str
-    message: str
-    advice: str
-
-
-class PlayEventView(msgspec.Struct, frozen=True):
-    number: int
-    at: float
-    step: str
-    state: str
-    """`running`, `ok`, `changed`, `skipped` or `failed`."""
-    detail: str
-
-
-class PlayProgress(msgspec.Struct, frozen=True):
-    """A play and its steps after the number asked for."""
-
-    play: PlayView
-    events: tuple[PlayEventView, ...]
-
-
-class Registration(msgspec.Struct, frozen=True):
-    """A registration under way."""
-
-    node: NodeView
-    play: PlayView
+    @property
+    def owned_by(self) -> str:
+        return self.registered_by
 
 
 class Secrets(msgspec.Struct, frozen=True):
@@ -81,7 +49,7 @@ class Secrets(msgspec.Struct, frozen=True):
 
 
 class NewNode(msgspec.Struct, frozen=True):
-    """A wish to register a machine, as the form or the API carries it; `Fleet.register` checks it."""
+    """A machine to register, as the form or the API carries it; `webfront.fleet.validation` checks it."""
 
     name: str
     connection: str

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from webfront.accounts.policy import Verb, may
 from webfront.accounts.views import Account
 from webfront.database.models import App, AppVersion, Attempt, Job, User
 from webfront.errors import InvalidInput, NotFound
@@ -19,11 +20,16 @@ _OVER = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED})
 
 
 def list_jobs(
-    account: Account, *, state: str | None, app: str | None, limit: int, before: str | None
+    account: Account,
+    *,
+    state: str | None = None,
+    app: str | None = None,
+    limit: int = 50,
+    before: str | None = None,
 ) -> tuple[JobView, ...]:
-    """Newest first; see `webfront.web.services.Jobs.list`."""
+    """Jobs, newest first: one's own, an administrator's all. `before` is the id of the last one of a page."""
     query = _jobs().order_by(Job.id.desc()).limit(max(1, min(limit, MOST_JOBS)))
-    if not account.is_admin:
+    if not may(account, Verb.SEE_EVERY_JOB):
         query = query.where(Job.user == account.id)
     if state:
         if state not in set(JobState):
@@ -37,7 +43,7 @@ def list_jobs(
 
 
 def get_job(account: Account, job_id: str) -> JobView:
-    """One job with its attempts, and with the outputs of the attempt that counts. NotFound."""
+    """One job with its attempts, and with the outputs of the attempt that counts. NotFound also for another's job."""
     job = find_job(account, job_id)
     attempts = list(Attempt.select().where(Attempt.job == job).order_by(Attempt.number))
     return _view(job, tuple(_attempt_view(row) for row in attempts), outputs_of(job, attempts))
@@ -46,7 +52,7 @@ def get_job(account: Account, job_id: str) -> JobView:
 def find_job(account: Account, job_id: str) -> Job:
     """The row. NotFound, and no other answer for somebody else's job: whether it exists is nobody's business."""
     job = _jobs().where(Job.id == job_id).first() if PATTERN.fullmatch(job_id) else None
-    if job is None or (job.user_id != account.id and not account.is_admin):
+    if job is None or not may(account, Verb.SEE_JOB, job):
         raise NotFound("There is no such job.")
     found: Job = job
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from webfront.accounts.views import Account
@@ -13,48 +13,23 @@ from webfront.jobs.lifecycle import request_cancel
 from webfront.jobs.logs import read_log
 from webfront.jobs.queries import find_job, get_job, list_jobs, outputs_of
 from webfront.jobs.submission import Submission
-from webfront.jobs.views import Download, InputFile, JobView, LogView
+from webfront.jobs.views import Download, JobView, LogView
 from webfront.share import open_inside
 
 
 class JobService:
-    """Implements `webfront.web.services.Jobs`."""
-
     def __init__(self, share_dir: Path, hint: Callable[[str], None], clock: Clock = system_clock) -> None:
+        """`hint` tells the scheduler of a job; it neither waits nor fails."""
         self._results = share_dir / "results"
         self._hint = hint
         self._clock = clock
-        self._submission = Submission(share_dir, hint, clock=clock)
+        self.submit = Submission(share_dir, hint, clock=clock).submit
 
-    def submit(
-        self,
-        account: Account,
-        *,
-        app: str,
-        version: str | None = None,
-        parameters: Mapping[str, str] | None = None,
-        input_file: InputFile | None = None,
-        priority: int = 0,
-    ) -> JobView:
-        return self._submission.submit(
-            account, app=app, version=version, parameters=parameters, input_file=input_file, priority=priority
-        )
-
-    def list(
-        self,
-        account: Account,
-        *,
-        state: str | None = None,
-        app: str | None = None,
-        limit: int = 50,
-        before: str | None = None,
-    ) -> tuple[JobView, ...]:
-        return list_jobs(account, state=state, app=app, limit=limit, before=before)
-
-    def get(self, account: Account, job_id: str) -> JobView:
-        return get_job(account, job_id)
+    list = staticmethod(list_jobs)
+    get = staticmethod(get_job)
 
     def cancel(self, account: Account, job_id: str) -> JobView:
+        """Ask for its end. Conflict when it is over."""
         job = find_job(account, job_id)
         if not request_cancel(job.id, self._clock()):
             raise Conflict("The job is over already.")
@@ -64,10 +39,12 @@ class JobService:
     def log(
         self, account: Account, job_id: str, *, after: int = 0, attempt: int | None = None, limit: int = 2000
     ) -> LogView:
+        """Lines after a number, of the newest attempt unless one is named."""
         job = find_job(account, job_id)
         return read_log(job, after=after, attempt=attempt, limit=limit, now=self._clock())
 
     def output(self, account: Account, job_id: str, name: str) -> Download:
+        """A result file of the attempt that counts. NotFound for any other name or attempt."""
         job = find_job(account, job_id)
         attempts = list(Attempt.select().where(Attempt.job == job).order_by(Attempt.number))
         for output in outputs_of(job, attempts):

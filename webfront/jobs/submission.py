@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from webfront.accounts.policy import Verb, may
 from webfront.accounts.views import Account
 from webfront.apps.manifest import PARAMETER, PARAMETER_RULE, Manifest
 from webfront.apps.queries import FoundVersion, find_version
@@ -58,13 +59,13 @@ class Submission:
         input_file: InputFile | None = None,
         priority: int = 0,
     ) -> JobView:
-        """Accept a job; see `webfront.web.services.Jobs.submit`."""
+        """Accept a job: once this returns it is in the database and will end in one outcome. InvalidInput, NotFound."""
         row = find_version(app, version)
         manifest = row.manifest
         given = check_parameters(manifest, parameters or {})
         if priority not in PRIORITIES:
             raise InvalidInput(f"The priority is a whole number from {PRIORITIES[0]} to {PRIORITIES[-1]}.")
-        if priority > 0 and not account.is_admin:
+        if priority > 0 and not may(account, Verb.PUT_JOB_FIRST):
             raise InvalidInput("Only an administrator may put a job before the others. Give a priority of 0 or less.")
         job_id = self._ulids.next()
         input_path = self._take_input(job_id, manifest, input_file)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from webfront.accounts.views import Account
+from webfront.jobs.service import JobService
 from webfront.jobs.views import JobView, LogView
-from webfront.web.services import Jobs
 
 _SHOWN: Final = 1000
 """Lines on the page; of a longer log of an ended attempt, the last ones."""
@@ -20,7 +20,7 @@ class Entry(NamedTuple):
     gap: bool = False
 
 
-def log_page(jobs: Jobs, account: Account, job: JobView, wanted: str) -> dict[str, object]:
+def log_page(jobs: JobService, account: Account, job: JobView, wanted: str) -> dict[str, object]:
     """What the template needs: the lines of the newest attempt, or of the one that `wanted` names."""
     pinned = wanted.isdecimal() and any(attempt.number == int(wanted) for attempt in job.attempts)
     shown = next((one for one in job.attempts if pinned and one.number == int(wanted)), None)
@@ -38,13 +38,13 @@ def entries(view: LogView) -> list[Entry]:
     return sorted(found, key=lambda entry: entry.number)
 
 
-def whole_log(jobs: Jobs, account: Account, job_id: str, attempt: int | None) -> Iterator[bytes]:
+def whole_log(jobs: JobService, account: Account, job_id: str, attempt: int | None) -> Iterator[bytes]:
     """The log as text, a piece at a time. Errors are raised here, before the first piece is sent."""
     first = jobs.log(account, job_id, attempt=attempt, limit=_AT_ONCE)
     return _pieces(jobs, account, job_id, first)
 
 
-def _pieces(jobs: Jobs, account: Account, job_id: str, view: LogView) -> Iterator[bytes]:
+def _pieces(jobs: JobService, account: Account, job_id: str, view: LogView) -> Iterator[bytes]:
     while True:
         lines = entries(view)
         yield "".join(f"[{entry.text}]\n" if entry.gap else f"{entry.text}\n" for entry in lines).encode()

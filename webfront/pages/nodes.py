@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import bottle
 
+from webfront.accounts.policy import Verb, may
 from webfront.errors import InvalidInput, SkerryError
-from webfront.fleet.attempts import recent_attempts
+from webfront.fleet.states import NodeState
 from webfront.fleet.views import NewNode, NodeView, Secrets
 from webfront.pages import nodewords
 from webfront.pages.rendering import plural, refused, render, see_other
+from webfront.plays.verbs import VERBS
+from webfront.plays.verbs import Verb as PlayVerb
 from webfront.web import actions, guard
 from webfront.web.services import Services
 
@@ -35,41 +38,28 @@ def register(app: bottle.Bottle, services: Services) -> None:
         typed = _typed()
         actions.note("skerry.node", typed["name"])
         try:
-            registration = fleet.register(guard.identity().account, _wish(typed))
+            registration = services.plays.register(guard.identity().account, _new_node(typed))
         except SkerryError as error:
             return refused(error, "register.html", typed=typed)
         return see_other(f"/plays/{registration.play.id}")
 
     @app.get("/nodes/<name>")
     def node(name: str) -> str:
-        found, plays, account = fleet.node(name), fleet.plays(name), guard.identity().account
-        may_change = account.is_admin or found.registered_by == account.name
-        busy = next((play for play in plays if play.state in ("queued", "running")), None)
+        found, plays, account = fleet.node(name), services.plays.of_node(name), guard.identity().account
+        busy = next((play for play in plays if not play.is_over), None)
         return render(
             "node.html",
             node=found,
-            attempts=recent_attempts(account, name),
+            attempts=fleet.attempts(account, name),
             plays=plays,
             busy_play=busy,
-            play_words=nodewords.PLAYS_NOW,
-            state_words=nodewords.STATES.get(found.state, ""),
-            actions=nodewords.actions(found) if may_change and not busy else [],
+            busy_words=nodewords.play_now(busy) if busy else "",
+            state_words=nodewords.STATES[found.state],
+            actions=nodewords.actions(found) if may(account, Verb.CHANGE_NODE, found) and not busy else [],
         )
 
-    @app.post("/nodes/<name>/register", action="node.register_again")
-    def register_again(name: str) -> bottle.HTTPResponse:
-        actions.note("skerry.node", name)
-        return see_other(f"/plays/{fleet.register_again(guard.identity().account, name, credentials()).id}")
-
-    @app.post("/nodes/<name>/drain", action="node.drain")
-    def drain(name: str) -> bottle.HTTPResponse:
-        actions.note("skerry.node", name)
-        return see_other(f"/plays/{fleet.drain(guard.identity().account, name).id}")
-
-    @app.post("/nodes/<name>/remove", action="node.remove")
-    def remove(name: str) -> bottle.HTTPResponse:
-        actions.note("skerry.node", name)
-        return see_other(f"/plays/{fleet.remove(guard.identity().account, name).id}")
+    for verb in VERBS.values():
+        app.post(f"/nodes/<name>/{verb.name}", action=verb.action)(_asks(services, verb))
 
     @app.post("/nodes/<name>/activate", action="node.activate")
     def activate(name: str) -> bottle.HTTPResponse:
@@ -82,11 +72,22 @@ def register(app: bottle.Bottle, services: Services) -> None:
         return see_other(f"/nodes/{fleet.benchmark(guard.identity().account, name).name}")
 
 
+def _asks(services: Services, verb: PlayVerb) -> Callable[[str], bottle.HTTPResponse]:
+    """The route that asks for a play of this verb."""
+
+    def ask(name: str) -> bottle.HTTPResponse:
+        actions.note("skerry.node", name)
+        secrets = credentials() if verb.takes_secrets else None
+        return see_other(f"/plays/{services.plays.begin(guard.identity().account, name, verb, secrets).id}")
+
+    return ask
+
+
 def summary(nodes: Sequence[NodeView]) -> str:
     """The fleet in a sentence: states and slots."""
     states = Counter(node.state for node in nodes)
-    slots = sum(node.slots for node in nodes if node.state == "active")
-    busy = sum(min(node.busy, node.slots) for node in nodes if node.state == "active")
+    slots = sum(node.slots for node in nodes if node.state is NodeState.ACTIVE)
+    busy = sum(min(node.busy, node.slots) for node in nodes if node.state is NodeState.ACTIVE)
     told = ", ".join(f"{count} {state}" for state, count in states.most_common())
     return f"{plural(len(nodes), 'node')}: {told}. {busy} of {plural(slots, 'slot')} in use."
 
@@ -127,7 +128,7 @@ def _typed() -> dict[str, str]:
     return {name: (forms.getunicode(name) or default).strip() for name, default in defaults.items()}
 
 
-def _wish(typed: dict[str, str]) -> NewNode:
+def _new_node(typed: dict[str, str]) -> NewNode:
     over_ssh = typed["connection"] == "ssh"
     return NewNode(
         name=typed["name"],

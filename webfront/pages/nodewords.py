@@ -5,38 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from webfront.fleet.views import NodeView, PlayEventView, PlayView
+from webfront.fleet.states import ACTIVATED_FROM, MEASURED_IN, NodeState
+from webfront.fleet.views import NodeView
+from webfront.plays.states import PlayState, StepState
+from webfront.plays.verbs import VERBS, Words
+from webfront.plays.views import PlayEventView, PlayView
 
 STATES: Final = {
-    "registering": "It is being set up.",
-    "active": "It takes jobs.",
-    "suspect": "Its heartbeat is late; it gets no new jobs until it is heard again.",
-    "draining": "It gets no new jobs, and finishes those it has.",
-    "drained": "It has finished its jobs and gets no new ones.",
-    "dead": "It has not been heard for too long; its jobs were given to others.",
-    "removed": "It is no longer part of the platform.",
-}
-
-PLAYS_NOW: Final = {
-    "register": "It is being registered",
-    "drain": "It is being drained",
-    "remove": "It is being removed",
-    "upgrade": "It is being upgraded",
+    NodeState.REGISTERING: "It is being set up.",
+    NodeState.UNREGISTERED: "Its registration failed; it gets no jobs.",
+    NodeState.ACTIVE: "It takes jobs.",
+    NodeState.SUSPECT: "Its heartbeat is late; it gets no new jobs until it is heard again.",
+    NodeState.DRAINING: "It gets no new jobs, and finishes those it has.",
+    NodeState.DRAINED: "It has finished its jobs and gets no new ones.",
+    NodeState.DEAD: "It has not been heard for too long; its jobs were given to others.",
+    NodeState.REMOVED: "It is no longer part of the platform.",
 }
 
 STEP_WORDS: Final = {
-    "running": "running",
-    "ok": "in order",
-    "changed": "changed",
-    "skipped": "not needed",
-    "failed": "failed",
-}
-
-_TITLES: Final = {"register": "Registering {}", "drain": "Draining {}", "remove": "Removing {}"}
-_DONE: Final = {
-    "register": "{} is a node now, and takes jobs.",
-    "drain": "{} is drained: nothing runs there, and nothing new is sent there.",
-    "remove": "{} is no longer part of the platform.",
+    StepState.RUNNING: "running",
+    StepState.OK: "in order",
+    StepState.CHANGED: "changed",
+    StepState.SKIPPED: "not needed",
+    StepState.FAILED: "failed",
 }
 
 
@@ -54,44 +45,47 @@ class NodeAction:
 def actions(node: NodeView) -> list[NodeAction]:
     """What may be asked of a node in its state."""
     offered = []
-    if node.state in ("drained", "draining", "suspect"):
+    if node.state in ACTIVATED_FROM:
         words = "It may get jobs again at once."
         offered.append(NodeAction("activate", "Activate", words, f"Activate {node.name}"))
-    if node.state in ("active", "suspect", "drained"):
+    if node.state in MEASURED_IN:
         words = "It measures its speed on one core for a few seconds. Jobs that run there slow the figure down."
         offered.append(NodeAction("benchmark", "Measure again", words, "Measure now"))
-    if node.state in ("active", "suspect", "dead"):
-        words = "It gets no new jobs and finishes those it has. You can activate it again afterwards."
-        offered.append(NodeAction("drain", "Drain", words, f"Drain {node.name}"))
-    if node.state in ("registering", "dead", "removed", "suspect"):
-        words = "Its registration runs once more, with the platform's own key. What is right already stays as it is."
-        offered.append(NodeAction("register", "Register again", words, f"Register {node.name} again"))
-    if node.state != "removed":
-        words = (
-            "The node agent, its user and its queues are taken away. Jobs that run there are tried elsewhere; "
-            "drain it first to let them finish."
-        )
-        offered.append(NodeAction("remove", "Remove", words, f"Yes, remove {node.name}", danger=True))
-    return offered
+    for verb in VERBS.values():
+        if node.state in verb.offered_from:
+            button = verb.button
+            confirm = button.confirm.format(node.name)
+            offered.append(NodeAction(verb.name, button.label, button.words, confirm, button.danger))
+    return sorted(offered, key=lambda one: one.danger)
 
 
 def play_title(play: PlayView) -> str:
-    return _TITLES.get(play.verb, "Playing " + play.verb + " on {}").format(play.node)
+    return _words(play).title.format(play.node)
 
 
 def play_done(play: PlayView) -> str:
-    return _DONE.get(play.verb, "It is done on {}.").format(play.node)
+    return _words(play).done.format(play.node)
+
+
+def play_now(play: PlayView) -> str:
+    return _words(play).now
+
+
+def _words(play: PlayView) -> Words:
+    verb = VERBS.get(play.verb)
+    # A row of a release that knew more verbs.
+    return verb.words if verb else Words(f"{play.verb.capitalize()}: {{}}", "A play is under way", "It is done on {}.")
 
 
 def play_sentence(play: PlayView, steps: list[PlayEventView]) -> str:
     """Where a play stands; it changes with each step, so that it is announced."""
     match play.state:
-        case "queued":
+        case PlayState.QUEUED:
             return "It begins in a moment."
-        case "running":
+        case PlayState.RUNNING:
             return f"Now: {steps[-1].step}." if steps else "Ansible is starting."
-        case "succeeded":
-            changed = sum(step.state == "changed" for step in steps)
+        case PlayState.SUCCEEDED:
+            changed = sum(step.state is StepState.CHANGED for step in steps)
             return "Done." if changed else "Done; nothing needed to be changed."
     return "It did not succeed."
 
@@ -100,7 +94,7 @@ def merge_steps(events: tuple[PlayEventView, ...]) -> list[PlayEventView]:
     """Events as steps: a step's end takes the place of its beginning."""
     steps: list[PlayEventView] = []
     for event in events:
-        if steps and steps[-1].state == "running" and steps[-1].step == event.step:
+        if steps and steps[-1].state is StepState.RUNNING and steps[-1].step == event.step:
             steps[-1] = event
         else:
             steps.append(event)

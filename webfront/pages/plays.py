@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import bottle
 
-from webfront.fleet.views import PlayEventView
 from webfront.pages import nodewords
 from webfront.pages.rendering import render
+from webfront.plays.states import StepState
+from webfront.plays.verbs import VERBS
+from webfront.plays.views import PlayEventView
 from webfront.web.services import Services
 
 
 def register(app: bottle.Bottle, services: Services) -> None:
     @app.get("/plays/<number:int>")
     def play(number: int) -> str:
-        progress = services.fleet.play(number)
+        progress = services.plays.get(number)
         found, steps = progress.play, nodewords.merge_steps(progress.events)
-        over = found.state in ("succeeded", "failed")
         return render(
             "play.html",
             play=found,
@@ -25,8 +26,8 @@ def register(app: bottle.Bottle, services: Services) -> None:
             title=nodewords.play_title(found),
             sentence=nodewords.play_sentence(found, steps),
             done=nodewords.play_done(found),
-            again=f"/nodes/{found.node}/{found.verb}" if found.verb in ("register", "drain", "remove") else None,
-            poll=None if over else f"/api/v1/plays/{found.id}/events?after={_settled(steps)}",
+            again=f"/nodes/{found.node}/{found.verb}" if found.verb in VERBS else None,
+            poll=None if found.is_over else f"/api/v1/plays/{found.id}/events?after={_settled(steps)}",
         )
 
 
@@ -34,7 +35,7 @@ def _settled(steps: list[PlayEventView]) -> int:
     """The number of the last step before one that still runs: what is polled may yet change from there on."""
     settled = 0
     for step in steps:
-        if step.state == "running":
+        if step.state is StepState.RUNNING:
             break
         settled = step.number
     return settled

@@ -21,6 +21,7 @@ from webfront.web import guard
 TONES: Final = {
     # nodes
     "registering": "busy",
+    "unregistered": "bad",
     "active": "good",
     "suspect": "wait",
     "draining": "wait",

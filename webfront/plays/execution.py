@@ -20,20 +20,20 @@ from webfront.plays.private import plays_base, private_directory
 from webfront.plays.rows import StepRows, end_play_surely
 from webfront.plays.runner import Ending, Run, run
 from webfront.plays.scrub import Scrubber
+from webfront.plays.states import PlayState
+from webfront.plays.verbs import VERBS, Verb
 from webfront.plays.words import Teller
 from webfront.settings import Settings
 
 _log = logging.getLogger(__name__)
 
-VERBS: Final = ("register", "drain", "remove")
-
-_LIMIT_S: Final = {"drain": 24 * 3600}
-"""A drain waits for jobs, which may run long."""
-_OTHER_LIMIT_S: Final = 3600
-
 _BROKEN: Final = Failure(
     "The platform's own program failed in this play",
     "The log of the plays process has the details. Run it again; if it fails the same way, this is a fault in Skerry.",
+)
+
+_UNKNOWN_VERB: Final = Failure(
+    "This version of Skerry does not know what was asked for", "Ask for it again from the version that offered it."
 )
 
 
@@ -45,9 +45,13 @@ def execute(settings: Settings, play: Play, secrets: Secrets, should_stop: Calla
     failure: Failure | None
     failed_step = ""
     try:
-        execution = _Execution(settings, play, secrets, rows, should_stop)
-        failure = execution.run()
-        failed_step = execution.failed_step
+        verb = VERBS.get(play.verb)
+        if verb is None:
+            failure = _UNKNOWN_VERB
+        else:
+            execution = _Execution(settings, play, verb, secrets, rows, should_stop)
+            failure = execution.run()
+            failed_step = execution.failed_step
     except Exception as error:
         # By its type alone: what went wrong may have been in the middle of a secret.
         _log.exception("play %s of %s broke: %s", play.verb, play.node, type(error).__name__, extra=context)
@@ -64,12 +68,14 @@ class _Execution:
         self,
         settings: Settings,
         play: Play,
+        verb: Verb,
         secrets: Secrets,
         rows: StepRows,
         should_stop: Callable[[], bool],
     ) -> None:
         self._settings = settings
         self._play = play
+        self._verb = verb
         self._rows = rows
         self._should_stop = should_stop
         private_key = keys.normalise(secrets.private_key) if secrets.private_key.strip() else ""
@@ -123,7 +129,7 @@ class _Execution:
             inventories=(inventory, hosts),
             variables=self._variables(node, keys.public_half(platform_key)),
             private_key=self._secrets.private_key,
-            limit_s=_LIMIT_S.get(self._play.verb, _OTHER_LIMIT_S),
+            limit_s=self._verb.limit_s,
         )
 
         def between() -> bool:
@@ -146,8 +152,8 @@ class _Execution:
         return teller.failure
 
     def _sources(self) -> tuple[Path, Path]:
-        playbook = self._settings.project_dir / "playbooks" / f"{self._play.verb}.yml"
-        if self._play.verb not in VERBS or not playbook.is_file():
+        playbook = self._settings.project_dir / "playbooks" / self._verb.playbook
+        if not playbook.is_file():
             raise PlayFailed(Failure(f"There is no playbook {playbook}", "Check SKERRY_PROJECT_DIR."))
         inventory = self._settings.inventory
         if inventory is None or not inventory.exists():
@@ -161,7 +167,7 @@ class _Execution:
 
     def _let_in(self, folder: Path, node: Node, teller: Teller, platform_key: Path) -> SshAccess:
         """Make sure of the machine before anything is sent to it, and choose how to sign in."""
-        if self._play.verb != "register":
+        if not self._verb.takes_secrets:
             # ssh checks the pinned key itself. Not to be stopped here: a machine that is gone can still be removed.
             return SshAccess(host_keys=hostkeys.only_keys(node.host_key), identity=platform_key)
         found: list[str] = []
@@ -205,7 +211,7 @@ class _Execution:
 def queued_plays() -> list[Play]:
     """The plays that wait, the oldest first. Empty when the database is away."""
     try:
-        return list(Play.select().where(Play.state == "queued").order_by(Play.id))
+        return list(Play.select().where(Play.state == PlayState.QUEUED).order_by(Play.id))
     except peewee.PeeweeException as error:
         _log.warning("the queued plays cannot be read: %s", error)
         return []

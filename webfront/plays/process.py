@@ -22,6 +22,7 @@ from webfront.plays.execution import execute, queued_plays
 from webfront.plays.failures import CUT_OFF
 from webfront.plays.rows import claim, end_play_surely
 from webfront.plays.secrets import SecretKeeper
+from webfront.plays.states import PlayState
 from webfront.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ class PlaysProcess:
         self._keeper.open()
         # Only now: with the socket's lock held, what is found running is nobody's.
         with models.database.obj.connection_context():
-            cut_off = list(Play.select().where(Play.state == "running"))
+            cut_off = list(Play.select().where(Play.state == PlayState.RUNNING))
             private.clear(private.plays_base(self._settings.state_dir))
             for play in cut_off:
                 _log.warning("play %s of %s was cut off", play.verb, play.node, extra={"skerry.play": play.id})

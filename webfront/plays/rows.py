@@ -12,9 +12,11 @@ import peewee
 
 from webfront.database import models
 from webfront.database.connection import transaction
-from webfront.database.models import Node, Play, PlayEvent
-from webfront.fleet.states import REASON_LENGTH, NodeState, change_node
+from webfront.database.models import Play, PlayEvent
+from webfront.fleet.states import change_node, note_reason
 from webfront.plays.outcome import Failure
+from webfront.plays.states import PlayState, StepState
+from webfront.plays.verbs import VERBS, Verb
 from webfront.plays.words import PlayStep
 
 _log = logging.getLogger(__name__)
@@ -80,7 +82,11 @@ def _reconnect() -> None:
 
 def claim(play_id: int, now: float) -> bool:
     """Take a queued play for this process. False when it is no longer queued."""
-    taken = Play.update(state="running", started_at=now).where(Play.id == play_id, Play.state == "queued").execute()
+    taken = (
+        Play.update(state=PlayState.RUNNING.value, started_at=now)
+        .where(Play.id == play_id, Play.state == PlayState.QUEUED)
+        .execute()
+    )
     return bool(taken)
 
 
@@ -88,18 +94,21 @@ def end_play(play_id: int, failure: Failure | None, failed_step: str, now: float
     """Record how a running play ended, and bring its node's row in line, in one transaction. False if it had ended."""
     with transaction():
         fields = {
-            "state": "succeeded" if failure is None else "failed",
+            "state": (PlayState.SUCCEEDED if failure is None else PlayState.FAILED).value,
             "finished_at": now,
             "failed_step": failed_step[:200],
             "message": "" if failure is None else failure.message,
             "advice": "" if failure is None else failure.advice,
         }
-        if not Play.update(fields).where(Play.id == play_id, Play.state == "running").execute():
+        if not Play.update(fields).where(Play.id == play_id, Play.state == PlayState.RUNNING).execute():
             return False
         # A step that was under way when the play was cut off has no end of its own.
-        PlayEvent.update(state="failed").where(PlayEvent.play == play_id, PlayEvent.state == "running").execute()
+        PlayEvent.update(state=StepState.FAILED.value).where(
+            PlayEvent.play == play_id, PlayEvent.state == StepState.RUNNING
+        ).execute()
         play = Play.get_by_id(play_id)
-        settle_node(play.verb, play.node, failure)
+        if (verb := VERBS.get(play.verb)) is not None:
+            settle_node(verb, play.node, failure)
     return True
 
 
@@ -117,23 +126,13 @@ def end_play_surely(play_id: int, failure: Failure | None, failed_step: str) -> 
     _log.error("the end of a play was not written", extra={"skerry.play": play_id})
 
 
-def settle_node(verb: str, name: str, failure: Failure | None) -> None:
-    """The node's state after a play. Each change holds only from states that fit, so what came meanwhile stays.
-
-    register: stays `registering` until the scheduler's first heartbeat, with the reason when it failed. drain:
-    `drained`, or `draining` with the reason. remove: `removed`, or as it was with the reason.
-    """
-    if failure is not None:
-        expected = {"register": NodeState.REGISTERING, "drain": NodeState.DRAINING}.get(verb)
-        reason = f"{verb} failed: {failure.message}"[:REASON_LENGTH]
-        rows = Node.update(state_reason=reason).where(Node.name == name, Node.state != NodeState.REMOVED.value)
-        if expected is not None:
-            rows = rows.where(Node.state == expected.value)
-        rows.execute()
-    elif verb == "register":
-        reason = "registered; its first heartbeat will set it active"
-        Node.update(state_reason=reason).where(Node.name == name, Node.state == NodeState.REGISTERING.value).execute()
-    elif verb == "drain":
-        change_node(name, NodeState.DRAINED, only_from=[NodeState.DRAINING])
-    elif verb == "remove":
-        change_node(name, NodeState.REMOVED)
+def settle_node(verb: Verb, name: str, failure: Failure | None) -> None:
+    """The node's state after a play, as the verb's row in the table says."""
+    settlement = verb.succeeded if failure is None else verb.failed
+    if settlement is None:
+        return
+    reason = settlement.reason if failure is None else f"{verb.name} failed: {failure.message}"
+    if settlement.to is not None:
+        change_node(name, settlement.to, reason, only_from=settlement.sources)
+    else:
+        note_reason(name, reason, only_from=settlement.sources)

@@ -16,12 +16,13 @@ import msgspec
 from webfront.plays.failures import explain
 from webfront.plays.outcome import Failure, PlayFailed, Target
 from webfront.plays.scrub import Scrubber
+from webfront.plays.states import StepState
 
 _STEP_LENGTH: Final = 300
 _DETAIL_LENGTH: Final = 1000
 _KEPT_OUTPUT: Final = 40
 _OWN_WORDS: Final = {"Gathering Facts": "Looking at the machine"}
-_WORST_FIRST: Final = ("failed", "changed", "ok", "skipped")
+_WORST_FIRST: Final = (StepState.FAILED, StepState.CHANGED, StepState.OK, StepState.SKIPPED)
 _ENDINGS: Final = {"runner_on_ok", "runner_on_failed", "runner_on_unreachable", "runner_on_skipped"}
 
 
@@ -31,7 +32,7 @@ class PlayStep(msgspec.Struct, frozen=True):
     number: int
     at: float
     step: str
-    state: str
+    state: StepState
     detail: str = ""
     replaces: int | None = None
     """The number of the row whose place this one takes."""
@@ -51,7 +52,7 @@ class Teller:
         self._open: PlayStep | None = None
         self._uuid = ""
         self._hosts: set[str] = set()
-        self._states: list[str] = []
+        self._states: list[StepState] = []
         self._detail = ""
         self._output: list[str] = []
         self._unreachable = False
@@ -89,7 +90,7 @@ class Teller:
         except PlayFailed as error:
             self.fail(error.failure)
             raise
-        self._states.append("ok")
+        self._states.append(StepState.OK)
         self._close()
 
     def fail(self, failure: Failure, step: str = "") -> None:
@@ -97,7 +98,7 @@ class Teller:
         if self._open is None:
             self._begin(step or "Running the playbook")
         self._note_failure(failure)
-        self._states.append("failed")
+        self._states.append(StepState.FAILED)
         self._close()
 
     def finish(self) -> None:
@@ -111,9 +112,9 @@ class Teller:
 
     def _begin(self, name: str) -> None:
         self._hosts, self._states, self._detail = set(), [], ""
-        self._open = self._step(name, "running", "")
+        self._open = self._step(name, StepState.RUNNING, "")
 
-    def _step(self, name: str, state: str, detail: str) -> PlayStep:
+    def _step(self, name: str, state: StepState, detail: str) -> PlayStep:
         self._number += 1
         replaces = self._open.number if self._open else None
         step = PlayStep(
@@ -126,7 +127,7 @@ class Teller:
         result: Mapping[str, Any] = data.get("res") or {}
         if self._open is not None and (tries := result.get("attempts")):
             detail = f"try {tries} of {result.get('retries', '?')}"
-            self._open = self._step(self._open.step, "running", detail)
+            self._open = self._step(self._open.step, StepState.RUNNING, detail)
 
     def _end(self, kind: str, data: Mapping[str, Any], printed: str) -> None:
         result: Mapping[str, Any] = data.get("res") or {}
@@ -135,13 +136,13 @@ class Teller:
         self.tasks_ended += 1
         self._hosts.discard(str(data.get("host", "")))
         if kind == "runner_on_skipped":
-            self._states.append("skipped")
+            self._states.append(StepState.SKIPPED)
         elif kind == "runner_on_ok":
-            self._states.append("changed" if result.get("changed") else "ok")
+            self._states.append(StepState.CHANGED if result.get("changed") else StepState.OK)
             if str(data.get("task_action", "")).rpartition(".")[2] == "debug" and isinstance(result.get("msg"), str):
                 self._detail = self._scrub(result["msg"])
         elif data.get("ignore_errors"):
-            self._states.append("ok")
+            self._states.append(StepState.OK)
             self._detail = "failed, which is allowed here"
         else:
             unreachable = kind == "runner_on_unreachable"
@@ -155,7 +156,7 @@ class Teller:
             else:
                 self._note_failure(failure)
             self._unreachable |= unreachable
-            self._states.append("failed")
+            self._states.append(StepState.FAILED)
         if not self._hosts:
             self._close()
 
@@ -168,7 +169,7 @@ class Teller:
         if self._open is None:
             return
         # A step without any result was ended from outside, or had no host to run on.
-        state = next((state for state in _WORST_FIRST if state in self._states), "skipped")
+        state = next((state for state in _WORST_FIRST if state in self._states), StepState.SKIPPED)
         self._step(self._open.step, state, self._detail)
         self._open = None
 

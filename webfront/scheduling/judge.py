@@ -24,6 +24,9 @@ REST_S: Final = 300.0
 
 _SET_ASIDE: Final = "set aside"
 
+_AWAITED: Final = (NodeState.REGISTERING, NodeState.UNREGISTERED, NodeState.SUSPECT, NodeState.DEAD)
+"""A heartbeat sets such a node active."""
+
 _LEASED: Final = (NodeState.ACTIVE, NodeState.SUSPECT)
 
 
@@ -41,7 +44,7 @@ class NodeJudge:
     def heard(self, node: NodeEntry) -> None:
         """A heartbeat came: a node that was awaited, silent or dead takes work; one set aside goes on resting."""
         self._leases.heard(node.name)
-        if node.state not in (NodeState.REGISTERING, NodeState.SUSPECT, NodeState.DEAD):
+        if node.state not in _AWAITED:
             return
         if not _set_aside(node):
             self._change(node, NodeState.ACTIVE, "")

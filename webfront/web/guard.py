@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 import bottle
 
+from webfront.accounts.policy import Verb, require
 from webfront.accounts.views import Account
 from webfront.errors import Forbidden, NotSignedIn
 from webfront.settings import Settings
@@ -65,8 +66,8 @@ class Guard:
             bottle.request.environ[_KEY] = found
             if access != "public" and found is None:
                 raise NotSignedIn("Sign in first.")
-            if access == "admin" and not (found and found.account.is_admin):
-                raise Forbidden("Only an administrator may do this.")
+            if access == "admin" and found is not None:
+                require(found.account, Verb.ADMINISTER)
             if bottle.request.method not in SAFE_METHODS:
                 _check_origin(found)
                 # Only now is a body read at all: nobody fills this disk who may not.

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
 import peewee
 
 from webfront.database.models import SchemaVersion, database
-from webfront.web.services import HealthReport
+
+
+class HealthReport(msgspec.Struct, frozen=True):
+    """`ok` or `down`, each."""
+
+    status: str
+    database: str
+    broker: str
 
 
 class HealthService:
-    """Implements `webfront.web.services.HealthCheck`."""
-
     def __init__(self, broker_connected: Callable[[], bool]) -> None:
         self._broker_connected = broker_connected
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from webfront.fleet.views import PlayEventView
 from webfront.pages.nodewords import merge_steps
 from webfront.pages.rendering import CAUSES, TONES, ago, duration, environment, figure, relative, size, state
 from webfront.pages.session import local_path
+from webfront.plays.states import StepState
+from webfront.plays.views import PlayEventView
 from wire.messages import Cause
 
 
@@ -79,7 +80,7 @@ def test_signing_in_leads_on_to_the_page_that_was_wanted() -> None:
 
 def test_a_steps_end_takes_the_place_of_its_beginning() -> None:
     events = tuple(
-        PlayEventView(number, 0.0, step, now, "")
+        PlayEventView(number, 0.0, step, StepState(now), "")
         for number, (step, now) in enumerate([("Reach it", "running"), ("Reach it", "ok"), ("Install", "running")], 1)
     )
     assert [(step.step, step.state) for step in merge_steps(events)] == [("Reach it", "ok"), ("Install", "running")]

@@ -67,7 +67,7 @@ def test_a_play_is_claimed_and_ended_once(play: Play) -> None:
     )
     assert shown(play) == [(1, "failed")]
     node = Node.get(Node.name == "alpha")
-    assert (node.state, node.state_reason) == ("registering", "register failed: it is off")
+    assert (node.state, node.state_reason) == ("unregistered", "register failed: it is off")
 
 
 @pytest.mark.parametrize(

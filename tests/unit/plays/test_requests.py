@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,8 +14,14 @@ from webfront.accounts.views import Account
 from webfront.database.models import Node, Play
 from webfront.errors import Conflict, Forbidden, InvalidInput, NotFound, Unavailable
 from webfront.fleet.service import FleetService
+from webfront.fleet.states import NODE_TRANSITIONS, NodeState
 from webfront.fleet.views import NewNode, Secrets
+from webfront.plays.outcome import Failure
+from webfront.plays.rows import claim, end_play
 from webfront.plays.secrets import SecretKeeper
+from webfront.plays.service import PlayService
+from webfront.plays.states import PlayState
+from webfront.plays.verbs import DRAIN, REGISTER, REMOVE, VERBS, Verb
 
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\n{}\n-----END OPENSSH PRIVATE KEY-----"
 ALPHA = NewNode("alpha", "ssh", "10.0.0.7", 22, "root", Secrets(password="one-time"), labels=("gpu", "gpu"), slots=2)
@@ -47,18 +53,27 @@ def keeper() -> Iterator[SecretKeeper]:
 
 
 @pytest.fixture
-def fleet(keeper: SecretKeeper) -> FleetService:
-    return FleetService(keeper._path, lambda name: None)
+def plays(keeper: SecretKeeper) -> PlayService:
+    return PlayService(keeper._path)
+
+
+@pytest.fixture
+def fleet() -> FleetService:
+    return FleetService(lambda name: None)
+
+
+def asking(plays: PlayService, verb: Verb) -> Callable[[Account, str], object]:
+    return lambda account, name: plays.begin(account, name, verb)
 
 
 def end_plays() -> None:
-    Play.update(state="failed").execute()
+    Play.update(state=PlayState.FAILED.value, finished_at=1.0).execute()
 
 
 def test_a_registration_is_a_node_and_a_play_with_secrets(
-    fleet: FleetService, keeper: SecretKeeper, ada: Account
+    plays: PlayService, keeper: SecretKeeper, ada: Account
 ) -> None:
-    begun = fleet.register(ada, ALPHA)
+    begun = plays.register(ada, ALPHA)
     assert (begun.node.state, begun.node.labels, begun.node.slots) == ("registering", ("gpu",), 2)
     assert (begun.play.verb, begun.play.state, begun.play.node) == ("register", "queued", "alpha")
     assert keeper.take(begun.play.id).password == "one-time"
@@ -67,62 +82,62 @@ def test_a_registration_is_a_node_and_a_play_with_secrets(
 
 def test_nothing_is_begun_when_the_plays_process_is_away(database: object, ada: Account, tmp_path: Path) -> None:
     with pytest.raises(Unavailable):
-        FleetService(tmp_path / "none.sock", lambda name: None).register(ada, ALPHA)
+        PlayService(tmp_path / "none.sock").register(ada, ALPHA)
     assert not Node.select().exists()
     assert not Play.select().exists()
 
 
-def test_one_play_about_a_node_at_a_time(fleet: FleetService, ada: Account) -> None:
-    first = fleet.register(ada, ALPHA)
+def test_one_play_about_a_node_at_a_time(plays: PlayService, ada: Account) -> None:
+    first = plays.register(ada, ALPHA)
     for request in (
-        lambda: fleet.register(ada, ALPHA),
-        lambda: fleet.drain(ada, "alpha"),
-        lambda: fleet.remove(ada, "alpha"),
-        lambda: fleet.register_again(ada, "alpha", Secrets()),
+        lambda: plays.register(ada, ALPHA),
+        lambda: plays.begin(ada, "alpha", DRAIN),
+        lambda: plays.begin(ada, "alpha", REMOVE),
+        lambda: plays.begin(ada, "alpha", REGISTER, Secrets()),
     ):
         with pytest.raises(Conflict) as caught:
             request()
         assert caught.value.detail == {"play": first.play.id}
     end_plays()
-    assert fleet.drain(ada, "alpha").verb == "drain"
+    assert plays.begin(ada, "alpha", DRAIN).verb == "drain"
 
 
-def test_a_failed_registration_may_be_put_right_under_its_name(fleet: FleetService, ada: Account) -> None:
-    fleet.register(ada, ALPHA)
+def test_a_failed_registration_may_be_put_right_under_its_name(plays: PlayService, ada: Account) -> None:
+    plays.register(ada, ALPHA)
     end_plays()
-    again = fleet.register(ada, NewNode("alpha", "ssh", "10.0.0.8", 2222, "root", Secrets(password="x")))
+    again = plays.register(ada, NewNode("alpha", "ssh", "10.0.0.8", 2222, "root", Secrets(password="x")))
     assert (again.node.address, again.node.ssh_port) == ("10.0.0.8", 2222)
     Node.update(state="active").execute()
     end_plays()
     with pytest.raises(Conflict, match="active"):
-        fleet.register(ada, ALPHA)
+        plays.register(ada, ALPHA)
 
 
-def test_a_removed_nodes_name_begins_anew(fleet: FleetService, ada: Account) -> None:
-    fleet.register(ada, ALPHA)
+def test_a_removed_nodes_name_begins_anew(plays: PlayService, fleet: FleetService, ada: Account) -> None:
+    plays.register(ada, ALPHA)
     end_plays()
     Node.update(state="removed", metrics={"cpu_count": 1}).execute()
     assert not fleet.nodes()
     with pytest.raises(Conflict):
-        fleet.remove(ada, "alpha")
-    begun = fleet.register(ada, ALPHA)
+        plays.begin(ada, "alpha", REMOVE)
+    begun = plays.register(ada, ALPHA)
     assert (begun.node.state, begun.node.metrics) == ("registering", None)
 
 
-def test_a_node_is_its_registrars(fleet: FleetService, ada: Account, bob: Account) -> None:
+def test_a_node_is_its_registrars(plays: PlayService, fleet: FleetService, ada: Account, bob: Account) -> None:
     with pytest.raises(Forbidden, match="administrator"):
-        fleet.register(bob, NewNode("here", "local"))
-    fleet.register(ada, ALPHA)
+        plays.register(bob, NewNode("here", "local"))
+    plays.register(ada, ALPHA)
     end_plays()
-    for request in (fleet.drain, fleet.remove, fleet.activate, fleet.benchmark):
+    for request in (asking(plays, DRAIN), asking(plays, REMOVE), fleet.activate, fleet.benchmark):
         with pytest.raises(Forbidden):
             request(bob, "alpha")
     with pytest.raises(NotFound):
-        fleet.drain(ada, "nowhere")
+        plays.begin(ada, "nowhere", DRAIN)
 
 
-def test_only_a_drained_node_is_activated(fleet: FleetService, ada: Account) -> None:
-    fleet.register(ada, ALPHA)
+def test_only_a_drained_node_is_activated(plays: PlayService, fleet: FleetService, ada: Account) -> None:
+    plays.register(ada, ALPHA)
     end_plays()
     with pytest.raises(Conflict, match="registering"):
         fleet.activate(ada, "alpha")
@@ -149,15 +164,55 @@ def test_only_a_drained_node_is_activated(fleet: FleetService, ada: Account) -> 
         (NewNode("alpha", "ssh", "10.0.0.7", 22, "root", Secrets(password="x"), host_key="what"), "host_key"),
     ],
 )
-def test_what_cannot_end_well_is_refused(fleet: FleetService, ada: Account, wish: NewNode, field: str) -> None:
+def test_what_cannot_end_well_is_refused(plays: PlayService, ada: Account, wish: NewNode, field: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        fleet.register(ada, wish)
+        plays.register(ada, wish)
     assert caught.value.detail == {"field": field}
     assert not Node.select().exists()
 
 
-def test_a_key_arrives_in_the_form_ssh_reads(fleet: FleetService, keeper: SecretKeeper, ada: Account) -> None:
+def test_a_key_arrives_in_the_form_ssh_reads(plays: PlayService, keeper: SecretKeeper, ada: Account) -> None:
     key = openssh_key(b"none")
     pasted = "  " + key.replace("\n", "\r\n") + "\r\n\r\n"
-    begun = fleet.register(ada, NewNode("alpha", "ssh", "host.example", 22, "root", Secrets(private_key=pasted)))
+    begun = plays.register(ada, NewNode("alpha", "ssh", "host.example", 22, "root", Secrets(private_key=pasted)))
     assert keeper.take(begun.play.id).private_key == key + "\n"
+
+
+def test_a_registration_that_failed_is_tried_again_under_its_name(
+    plays: PlayService, keeper: SecretKeeper, ada: Account
+) -> None:
+    begun = plays.register(ada, ALPHA)
+    claim(begun.play.id, 1.0)
+    end_play(begun.play.id, Failure("it is off"), "Reach the machine", 2.0)
+    assert Node.get(Node.name == "alpha").state == NodeState.UNREGISTERED
+    with pytest.raises(Conflict, match="unregistered"):
+        plays.begin(ada, "alpha", DRAIN)
+    again = plays.begin(ada, "alpha", REGISTER)
+    assert Node.get(Node.name == "alpha").state == NodeState.REGISTERING
+    claim(again.id, 3.0)
+    end_play(again.id, Failure("it is off"), "Reach the machine", 4.0)
+    plays.register(ada, ALPHA)
+    assert Node.get(Node.name == "alpha").state == NodeState.REGISTERING
+
+
+@pytest.mark.parametrize("verb", VERBS.values(), ids=str)
+@pytest.mark.parametrize("state", NodeState)
+def test_each_verb_is_asked_for_only_where_its_row_says(
+    plays: PlayService, ada: Account, verb: Verb, state: NodeState
+) -> None:
+    plays.register(ada, ALPHA)
+    end_plays()
+    Node.update(state=state.value).execute()
+    assert verb.offered_from <= verb.asked_from
+    if state in verb.asked_from:
+        assert plays.begin(ada, "alpha", verb).verb == verb.name
+    else:
+        with pytest.raises(Conflict):
+            plays.begin(ada, "alpha", verb)
+
+
+def test_what_a_verb_settles_is_an_allowed_transition() -> None:
+    for verb in VERBS.values():
+        for one in (verb.begun, verb.succeeded, verb.failed):
+            if one is not None and one.to is not None:
+                assert all(one.to in NODE_TRANSITIONS[source] or source is one.to for source in one.sources), verb.name

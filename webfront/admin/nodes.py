@@ -1,0 +1,131 @@
+"""Commands about one node: admit it, wait for it, drain it, dismiss it, pin its host key."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from webfront.admin.setup import Answer, open_platform
+from webfront.broker.admission import admit, check_name, dismiss
+from webfront.broker.management import Management
+from webfront.database.connection import transaction
+from webfront.database.models import Attempt, Node
+from webfront.errors import Conflict, Unavailable
+from webfront.fleet import rows
+from webfront.fleet.states import NodeState, change_node
+from webfront.fleet.validation import check_machine
+from webfront.fleet.views import NewNode
+from webfront.jobs.states import LIVE_ATTEMPTS
+from webfront.plays import hostkeys
+from webfront.settings import Settings
+
+_LOOK_EVERY_S: Final = 0.2
+
+T = TypeVar("T")
+
+
+def node_admit(settings: Settings, options: argparse.Namespace) -> Answer:
+    """The node's broker user, rights and queues, its password from stdin; its row, if a play by hand registers it."""
+    check_name(options.name)
+    password = sys.stdin.readline().rstrip("\r\n")
+    open_platform(settings)
+    # The row first: a heartbeat of a node that has no row would be a stranger's.
+    row = _ensure_row(options)
+    broker = admit(Management.of(settings), options.name, password)
+    return {"changed": row or broker, "row_created": row, "broker_changed": broker}
+
+
+def node_wait(settings: Settings, options: argparse.Namespace) -> Answer:
+    """Wait for a heartbeat that comes after now."""
+    since = time.time()
+    open_platform(settings)
+
+    def beaten() -> Node | None:
+        node = rows.find(options.name)
+        return node if node.last_heartbeat_at is not None and node.last_heartbeat_at > since else None
+
+    node = _wait(options.timeout, beaten)
+    if node is None:
+        raise Unavailable(
+            f"The agent of {options.name} was started, but no heartbeat came within {options.timeout:.0f} seconds",
+            detail="Look at the agent's log on the machine (under systemd: journalctl -u skerry-agent; under "
+            "supervisor: agent.log in the agent's state directory), whether it reaches the broker, and whether the "
+            "scheduler runs on the controller; then run it again.",
+        )
+    return {"changed": False, "last_heartbeat_at": node.last_heartbeat_at, "state": node.state}
+
+
+def node_drain(settings: Settings, options: argparse.Namespace) -> Answer:
+    """No new work for the node; wait until what it runs has ended. A node left `draining` by a failure stays so."""
+    open_platform(settings)
+    node = rows.find(options.name)
+    if node.state == NodeState.DRAINED:
+        return {"changed": False, "state": node.state}
+    if node.state != NodeState.DRAINING and not change_node(
+        node.name, NodeState.DRAINING, "waiting for its jobs to end"
+    ):
+        raise Conflict(f"{node.name} is {node.state} and cannot be drained.")
+
+    def live() -> int:
+        states = [state.value for state in LIVE_ATTEMPTS]
+        return int(Attempt.select().where(Attempt.node == node.name, Attempt.state.in_(states)).count())
+
+    if _wait(options.timeout, lambda: True if live() == 0 else None) is None:
+        raise Unavailable(
+            f"{node.name} still runs {live()} of its jobs after {options.timeout:.0f} seconds; it gets no new ones",
+            detail="Wait for them or cancel them, then drain it again; activating the node gives it work again.",
+        )
+    if not change_node(node.name, NodeState.DRAINED, only_from=[NodeState.DRAINING]):
+        raise Conflict(f"{node.name} was given work again while it was being drained.")
+    return {"changed": True, "state": NodeState.DRAINED.value}
+
+
+def node_dismiss(settings: Settings, options: argparse.Namespace) -> Answer:
+    """The node's broker user and queues away, its state `removed`."""
+    open_platform(settings)
+    broker = dismiss(Management.of(settings), options.name)
+    node = Node.get_or_none(Node.name == options.name)
+    row = node is not None and node.state != NodeState.REMOVED and change_node(options.name, NodeState.REMOVED)
+    return {"changed": broker or row, "broker_changed": broker, "state_changed": row}
+
+
+def node_pin(settings: Settings, options: argparse.Namespace) -> Answer:
+    """Store the host keys the machine shows, or check them against the ones that are pinned."""
+    open_platform(settings)
+    node = rows.find(options.name)
+    if node.connection == "local":
+        return {"changed": False, "host_keys": []}
+    kept = hostkeys.check(node.host_key, hostkeys.read_host_keys(node.address, node.ssh_port), node.name)
+    changed = kept != node.host_key
+    if changed:
+        Node.update(host_key=kept).where(Node.name == node.name).execute()
+    return {"changed": changed, "host_keys": [hostkeys.fingerprint(key) for key in kept.splitlines()]}
+
+
+def _ensure_row(options: argparse.Namespace) -> bool:
+    """Make the node's row, or begin it anew if it was removed. A row the web front made stays as it is."""
+    local = options.connection == "local"
+    new = check_machine(
+        NewNode(
+            name=options.name,
+            connection=options.connection,
+            address=options.address or ("localhost" if local else options.name),
+            ssh_port=options.ssh_port,
+            ssh_user=options.ssh_user,
+            labels=tuple(options.labels.split(",")),
+            slots=options.slots,
+        )
+    )
+    with transaction():
+        return rows.begin(new, "", time.time()) is not None
+
+
+def _wait(timeout: float, look: Callable[[], T | None]) -> T | None:
+    """What `look` finds, or None after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while (found := look()) is None and time.monotonic() < deadline:
+        time.sleep(_LOOK_EVERY_S)
+    return found

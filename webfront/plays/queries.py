@@ -1,0 +1,45 @@
+"""What pages and the API show of plays."""
+
+from __future__ import annotations
+
+from webfront.database.models import Play, PlayEvent
+from webfront.errors import NotFound
+from webfront.plays.states import PlayState, StepState
+from webfront.plays.views import PlayEventView, PlayProgress, PlayView
+
+_MOST_PLAYS = 100
+
+
+def list_plays(node: str, *, limit: int = 10) -> tuple[PlayView, ...]:
+    """The newest plays about a node, newest first."""
+    rows = Play.select().where(Play.node == node).order_by(Play.id.desc()).limit(max(1, min(limit, _MOST_PLAYS)))
+    return tuple(play_view(row) for row in rows)
+
+
+def get_play(play_id: int, *, after: int = 0) -> PlayProgress:
+    """A play and its steps numbered above `after`. NotFound."""
+    row = Play.get_or_none(Play.id == play_id)
+    if row is None:
+        raise NotFound(f"There is no play {play_id}.")
+    # The play before its events: one that is over here has all of them below.
+    view = play_view(row)
+    events = PlayEvent.select().where((PlayEvent.play == row) & (PlayEvent.number > after)).order_by(PlayEvent.number)
+    return PlayProgress(
+        view, tuple(PlayEventView(one.number, one.at, one.step, StepState(one.state), one.detail) for one in events)
+    )
+
+
+def play_view(row: Play) -> PlayView:
+    return PlayView(
+        id=row.id,
+        verb=row.verb,
+        node=row.node,
+        state=PlayState(row.state),
+        requested_by=row.requested_by,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        failed_step=row.failed_step,
+        message=row.message,
+        advice=row.advice,
+    )

@@ -1,0 +1,48 @@
+"""Plays as pages and the API show them."""
+
+from __future__ import annotations
+
+import msgspec
+
+from webfront.fleet.views import NodeView
+from webfront.plays.states import UNFINISHED_PLAYS, PlayState, StepState
+
+
+class PlayView(msgspec.Struct, frozen=True):
+    id: int
+    verb: str
+    node: str
+    state: PlayState
+    requested_by: str
+    created_at: float
+    started_at: float | None
+    finished_at: float | None
+    failed_step: str
+    message: str
+    advice: str
+
+    @property
+    def is_over(self) -> bool:
+        return self.state not in UNFINISHED_PLAYS
+
+
+class PlayEventView(msgspec.Struct, frozen=True):
+    number: int
+    at: float
+    step: str
+    state: StepState
+    detail: str
+
+
+class PlayProgress(msgspec.Struct, frozen=True):
+    """A play and its steps after the number asked for."""
+
+    play: PlayView
+    events: tuple[PlayEventView, ...]
+
+
+class Registration(msgspec.Struct, frozen=True):
+    """A registration under way."""
+
+    node: NodeView
+    play: PlayView
