@@ -20,12 +20,13 @@ from webfront.clock import Clock, system_clock
 from webfront.database.connection import open_database
 from webfront.fleet.service import FleetService
 from webfront.jobs.service import JobService
+from webfront.pages import errors as error_page
 from webfront.plays.service import PlayService
 from webfront.settings import Settings
 from webfront.web import bodies
 from webfront.web.actions import KEY as ACTION_KEY
 from webfront.web.actions import ActionLog
-from webfront.web.answers import Answers, Connections, answer, translate
+from webfront.web.answers import Answers, Connections, translate
 from webfront.web.guard import Guard
 from webfront.web.health import HealthService
 from webfront.web.services import Services
@@ -52,8 +53,9 @@ StartResponse = Callable[..., Any]
 class WebFront(bottle.Bottle):  # type: ignore[misc]  # bottle has no types
     """The application: a Bottle app whose every answer has the security headers, and whose every body is bounded."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, answers: Answers) -> None:
         super().__init__()
+        self._answers = answers
         self._headers = [*_SECURITY_HEADERS, *([_TRANSPORT] if settings.secure_cookies else [])]
 
     def wsgi(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
@@ -74,7 +76,7 @@ class WebFront(bottle.Bottle):  # type: ignore[misc]  # bottle has no types
 
     def default_error_handler(self, res: bottle.HTTPError) -> Any:
         """What no route answered: an unknown address or method."""
-        return answer(translate(res))
+        return self._answers.answer(translate(res))
 
 
 def create_services(settings: Settings, publisher: Publisher, clock: Clock = system_clock) -> Services:
@@ -97,10 +99,11 @@ def create_app(settings: Settings, *, services: Services | None = None) -> WebFr
         publisher = Publisher(settings.broker_address())
         publisher.start()
         services = create_services(settings, publisher)
-    app = WebFront(settings)
+    answers = Answers(error_page.render)
+    app = WebFront(settings, answers)
     app.uninstall(True)  # Bottle's own plugins: answers are rendered where they are made
     # From the outside in. The connection lies outside the guard, which looks sessions up.
-    for plugin in (Answers(), Connections(), ActionLog(), Guard(services)):
+    for plugin in (answers, Connections(), ActionLog(), Guard(services)):
         app.install(plugin)
     for module in _route_modules(api, pages):
         module.register(app, services)

@@ -12,11 +12,13 @@ import peewee
 
 from webfront.database.models import database
 from webfront.errors import Conflict, InvalidInput, NotFound, SkerryError, Throttled, TooLarge, Unavailable
-from webfront.pages import errors as error_pages
 
 _log = logging.getLogger(__name__)
 
 _JSON: Final = "application/json"
+
+
+ErrorPage = Callable[[SkerryError, bottle.BaseRequest], bottle.HTTPResponse]
 
 
 class Answers:
@@ -25,20 +27,36 @@ class Answers:
     name = "skerry.answers"
     api = 2
 
+    def __init__(self, error_page: ErrorPage) -> None:
+        """`error_page` makes the page of an error."""
+        self._error_page = error_page
+
+    def answer(self, error: SkerryError) -> Any:
+        """The answer for an error: JSON for programs, a page for people."""
+        if isinstance(error, Throttled):
+            retry_after = max(1, round(error.retry_after_s))
+            bottle.response.set_header("Retry-After", str(retry_after))
+        bottle.response.status = error.status
+        if bottle.request.path.startswith("/api/"):
+            bottle.response.content_type = _JSON
+            fields = {"code": error.code, "message": error.message, "detail": error.detail}
+            return msgspec.json.encode({"error": fields})
+        return self._error_page(error, bottle.request)
+
     def apply(self, callback: Callable[..., Any], route: bottle.Route) -> Callable[..., Any]:
         def answered(*args: Any, **kwargs: Any) -> Any:
             try:
                 return callback(*args, **kwargs)
             except SkerryError as error:
-                return answer(error)
+                return self.answer(error)
             except bottle.HTTPError as error:
-                return answer(translate(error))
+                return self.answer(translate(error))
             except bottle.HTTPResponse:
                 raise
             except Exception:
                 # Nothing of it is shown: what it holds is for the log.
                 _log.exception("%s %s failed", bottle.request.method, bottle.request.path)
-                return answer(SkerryError("Something went wrong here. It is in the log."))
+                return self.answer(SkerryError("Something went wrong here. It is in the log."))
 
         return answered
 
@@ -69,19 +87,6 @@ class Connections:
                     database.obj.close()
 
         return connected
-
-
-def answer(error: SkerryError) -> Any:
-    """The answer for an error: JSON for programs, a page for people."""
-    if isinstance(error, Throttled):
-        retry_after = max(1, round(error.retry_after_s))
-        bottle.response.set_header("Retry-After", str(retry_after))
-    bottle.response.status = error.status
-    if bottle.request.path.startswith("/api/"):
-        bottle.response.content_type = _JSON
-        fields = {"code": error.code, "message": error.message, "detail": error.detail}
-        return msgspec.json.encode({"error": fields})
-    return error_pages.render(error, bottle.request)
 
 
 def translate(error: bottle.HTTPError) -> SkerryError:
