@@ -9,14 +9,18 @@ from embedded.console import Console
 from embedded.home import Home
 from embedded.problems import Problem
 from embedded.site import agent_version, read_stamp, write_stamp
+from webfront.fleet.states import NodeState
+from webfront.plays.states import UNFINISHED_PLAYS, PlayState
 
 NAMES: Final = ("alpha", "beta")
 _SLOTS: Final = 1
 _PLAY_S: Final = 300.0
 _CONFLICT: Final = 409
 _COME_BACK_S: Final = 20.0
-_LEFT_ALONE: Final = {"active", "draining", "drained"}
+_LEFT_ALONE: Final = (NodeState.ACTIVE, NodeState.DRAINING, NodeState.DRAINED)
 """A node in one of these is well, or somebody wants it so."""
+
+_SILENT: Final = (NodeState.SUSPECT, NodeState.DEAD)
 
 
 def register(home: Home, api: Api, console: Console) -> None:
@@ -29,7 +33,7 @@ def register(home: Home, api: Api, console: Console) -> None:
     with console.step(f"Registering the nodes {' and '.join(NAMES)}") as note:
         if not stale:
             # Their agents may only just have been started: give them the time of a heartbeat or two.
-            wait_for(lambda: all(_state(api, name) not in {"suspect", "dead"} for name in NAMES), _COME_BACK_S)
+            wait_for(lambda: all(_state(api, name) not in _SILENT for name in NAMES), _COME_BACK_S)
         plays = {name: play for name in NAMES if (play := _begin(api, name, note, stale=stale)) is not None}
         _follow(api, plays, note)
     write_stamp(home, agents=version)
@@ -46,7 +50,7 @@ def _begin(api: Api, name: str, note: Any, *, stale: bool) -> int | None:
         state = _state(api, name)
         if state in _LEFT_ALONE and not stale:
             return True
-        if state in {"", "removed"}:
+        if state in ("", NodeState.REMOVED):
             answer = api.call("POST", "/nodes", json={"name": name, "connection": "local", "slots": _SLOTS})
         else:
             answer = api.call("POST", f"/nodes/{name}/register", tolerate=(_CONFLICT,))
@@ -77,11 +81,11 @@ def _follow(api: Api, plays: dict[str, int], note: Any) -> None:
                 seen[name] = max(seen[name], int(event["number"]))
                 note(f"{name}: {event['step']}")
             states.append(answer["play"]["state"])
-        return all(state in {"succeeded", "failed"} for state in states)
+        return all(state not in UNFINISHED_PLAYS for state in states)
 
     if not wait_for(over, _PLAY_S):
         raise Problem("the nodes' registration does not end", "Look at the plays' pages in the web front.")
     for name, number in plays.items():
         play = api.call("GET", f"/plays/{number}")["play"]
-        if play["state"] != "succeeded":
+        if play["state"] != PlayState.SUCCEEDED:
             raise Problem(f'registering {name} failed at "{play["failed_step"]}": {play["message"]}', play["advice"])

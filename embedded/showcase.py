@@ -11,6 +11,7 @@ from embedded.api import Api, pack_folder, wait_for
 from embedded.console import Console
 from embedded.home import PROJECT, Home, write_whole
 from embedded.problems import Problem
+from webfront.jobs.states import ENDED_JOBS, JobState
 
 APP: Final = "digits"
 _FOLDER: Final = PROJECT / "examples/apps" / APP
@@ -34,7 +35,7 @@ def run(home: Home, api: Api, console: Console) -> dict[str, Any]:
 
 
 def _finished_before(api: Api, version: str) -> dict[str, Any] | None:
-    found = api.call("GET", "/jobs", params={"app": APP, "state": "succeeded", "limit": 20})["jobs"]
+    found = api.call("GET", "/jobs", params={"app": APP, "state": JobState.SUCCEEDED.value, "limit": 20})["jobs"]
     for job in found:
         if job["version"] == version and job["input"] == _INPUT.name:
             whole: dict[str, Any] = api.call("GET", f"/jobs/{job['id']}")["job"]
@@ -44,8 +45,8 @@ def _finished_before(api: Api, version: str) -> dict[str, Any] | None:
 
 def _run(api: Api, version: str, note: Any) -> dict[str, Any]:
     with _INPUT.open("rb") as file:
-        wish = {"app": APP, "version": version}
-        job = api.call("POST", "/jobs", data=wish, files={"input": (_INPUT.name, file, "text/csv")})["job"]
+        asked = {"app": APP, "version": version}
+        job = api.call("POST", "/jobs", data=asked, files={"input": (_INPUT.name, file, "text/csv")})["job"]
     path = f"/jobs/{job['id']}"
     latest: dict[str, Any] = job
 
@@ -54,14 +55,14 @@ def _run(api: Api, version: str, note: Any) -> dict[str, Any]:
         latest = api.call("GET", path)["job"]
         attempt = latest["attempts"][-1] if latest["attempts"] else {}
         note(attempt.get("preparing") or latest["waiting_reason"] or latest["state"])
-        return str(latest["state"]) in {"succeeded", "failed", "cancelled"}
+        return str(latest["state"]) in ENDED_JOBS
 
     if not wait_for(over, _RUN_S):
         raise Problem(
             f"the job {job['id']} does not end: it is {latest['state']} {latest['waiting_reason']}".rstrip(),
             "Look at its page in the web front, and at ./quickstart status.",
         )
-    if latest["state"] != "succeeded":
+    if latest["state"] != JobState.SUCCEEDED:
         lines = api.call("GET", f"{path}/log")["lines"][-10:]
         told = "".join(f"\n    {line['text']}" for line in lines)
         raise Problem(

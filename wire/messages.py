@@ -36,13 +36,15 @@ class Cause(enum.StrEnum):
 
 
 class Resources(msgspec.Struct, frozen=True):
-    """What one attempt may use. The agent enforces each of these."""
+    """What one attempt may use. The agent enforces each of these but the last."""
 
     memory_mb: int = 512
     cpus: int = 1
     timeout_s: float = 300.0
     disk_mb: int = 1024
     processes: int = 64
+    accelerator: str = ""
+    """What the node must have, by the label that tells it (`gpu`). The scheduler sees to it, the agent does not."""
 
 
 class AppRef(msgspec.Struct, frozen=True):

@@ -13,8 +13,10 @@ import msgspec
 from webfront.accounts.users import create_user
 from webfront.apps.service import AppService
 from webfront.database.models import App, AppVersion, Attempt, Job, LogChunk, Node, Play, PlayEvent, User
+from webfront.fleet.states import NodeState
 from webfront.jobs.identifiers import Ulids
-from webfront.scheduling.placement import Candidate, Demand, decide
+from webfront.scheduling.constraints import Candidate, Demand
+from webfront.scheduling.placement import decide
 from webfront.scheduling.score import Pending, score
 from webfront.settings import ScoreSettings
 from wire.messages import Metrics
@@ -337,10 +339,10 @@ def _metrics(
 def _placement(node: str) -> dict[str, Any]:
     metrics = {"alpha": _metrics(12.4, 31.0, 8.2), node: _metrics(91.3, 78.5, 15.9, events=1423.0)}
     views = [
-        Candidate(name, "active", (), "x86_64", 2, 1, 3, score(found, ScoreSettings()))
+        Candidate(name, NodeState.ACTIVE, (), "x86_64", 2, 1, 3, score(found, ScoreSettings()))
         for name, found in metrics.items()
     ]
-    views.append(Candidate("gannet-cliff", "suspect", (), "x86_64", 2, 0, 3, None))
+    views.append(Candidate("gannet-cliff", NodeState.SUSPECT, (), "x86_64", 2, 0, 3, None))
     found: dict[str, Any] = msgspec.to_builtins(decide(Demand(memory_mb=512), views))
     return found
 

@@ -150,6 +150,9 @@ def _resources(top: Section) -> Resources:
             given[key] = section.whole(key, least, most)
     if section.has("timeout_s"):
         given["timeout_s"] = section.number("timeout_s", 1, 7 * 24 * 3600)
+    if section.has("accelerator"):
+        rule = f"an accelerator is a label of its nodes: {_LABEL_RULE}"
+        given["accelerator"] = section.text("accelerator", _LABEL, rule)
     return Resources(**given)
 
 

@@ -18,6 +18,7 @@ from webfront.cli.errors import FAILED, OK, USAGE, CliError
 from webfront.cli.following import print_page, wait
 from webfront.cli.packing import packed
 from webfront.cli.tables import moment, size, table
+from webfront.jobs.states import JobState
 
 
 def login(options: argparse.Namespace) -> int:
@@ -85,7 +86,7 @@ def run(options: argparse.Namespace) -> int:
     fetched = _fetch(client, job, options.download) if options.download is not None else []
     shown = {"job": job} | ({"files": [str(file) for file in fetched]} if options.download is not None else {})
     _say(options, shown, "\n".join(map(str, fetched)) if options.download is not None else job["id"])
-    return FAILED if job["state"] in {"failed", "cancelled"} else OK
+    return OK if job["state"] == JobState.SUCCEEDED else FAILED
 
 
 def jobs_list(options: argparse.Namespace) -> int:
@@ -122,7 +123,7 @@ def jobs_log(options: argparse.Namespace) -> int:
     if options.follow:
         job = wait(client, options.job, log_to=_log_stream(options), tell=_tell, sleep=time.sleep)
         _say(options, {"job": job}, "")
-        return FAILED if job["state"] in {"failed", "cancelled"} else OK
+        return OK if job["state"] == JobState.SUCCEEDED else FAILED
     after, pages = 0, []
     while True:
         page = client.get(f"jobs/{options.job}/log", after=after, attempt=options.attempt)
@@ -142,7 +143,7 @@ def jobs_log(options: argparse.Namespace) -> int:
 
 def jobs_cancel(options: argparse.Namespace) -> int:
     job = _client().call("POST", f"jobs/{options.job}/cancel")["job"]
-    words = "is cancelled" if job["state"] == "cancelled" else "ends as soon as its node has stopped it"
+    words = "is cancelled" if job["state"] == JobState.CANCELLED else "ends as soon as its node has stopped it"
     _say(options, {"job": job}, f"{job['id']} {words}.")
     return OK
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any, Final, TextIO
 
 from webfront.cli.client import Client
+from webfront.jobs.states import ENDED_JOBS, JobState
 
-OVER: Final = frozenset({"succeeded", "failed", "cancelled"})
 _SOONEST_S: Final = 0.1
 _LATEST_S: Final = 1.0
 
@@ -28,7 +28,7 @@ def wait(
         if log is not None:
             # After the state: once the job is seen to be over, what is read now is all there is.
             news = log.show(job) or news
-        if job["state"] in OVER:
+        if job["state"] in ENDED_JOBS:
             return job
         pause = _SOONEST_S if news else min(pause * 1.5, _LATEST_S)
         sleep(pause)
@@ -37,13 +37,13 @@ def wait(
 def _in_words(job: dict[str, Any]) -> str:
     state = str(job["state"])
     attempts = job["attempts"]
-    if state == "queued":
+    if state == JobState.QUEUED:
         return f"queued: {job['waiting_reason']}" if job["waiting_reason"] else "queued"
-    if state in OVER or not attempts:
+    if state in ENDED_JOBS or not attempts:
         return f"{state}: {job['message']}" if job["message"] else state
     newest = attempts[-1]
     where = f"{state} on {newest['node']}" + (f", attempt {newest['number']}" if newest["number"] > 1 else "")
-    return f"{where}: {newest['preparing']}" if state == "placed" and newest["preparing"] else where
+    return f"{where}: {newest['preparing']}" if state == JobState.PLACED and newest["preparing"] else where
 
 
 class _Log:

@@ -7,6 +7,8 @@ import msgspec
 from webfront.accounts.policy import Verb, may
 from webfront.accounts.views import Account
 from webfront.database.models import App, AppVersion, Attempt, Job
+from webfront.jobs.states import AttemptState
+from wire.messages import Cause
 
 
 class NodeAttempt(msgspec.Struct, frozen=True):
@@ -16,8 +18,8 @@ class NodeAttempt(msgspec.Struct, frozen=True):
     app: str
     yours: bool
     number: int
-    state: str
-    cause: str | None
+    state: AttemptState
+    cause: Cause | None
     placed_at: float
     started_at: float | None
     ended_at: float | None
@@ -43,8 +45,8 @@ def _told(row: Attempt, *, yours: bool) -> NodeAttempt:
         app=row.job.app_version.app.name if yours else "",
         yours=yours,
         number=row.number,
-        state=row.state,
-        cause=row.cause,
+        state=AttemptState(row.state),
+        cause=None if row.cause is None else Cause(row.cause),
         placed_at=row.placed_at,
         started_at=row.started_at,
         ended_at=row.ended_at,

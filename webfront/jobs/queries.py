@@ -12,11 +12,11 @@ from webfront.accounts.views import Account
 from webfront.database.models import App, AppVersion, Attempt, Job, User
 from webfront.errors import InvalidInput, NotFound
 from webfront.jobs.identifiers import PATTERN
-from webfront.jobs.states import AttemptState, JobState
+from webfront.jobs.states import ENDED_JOBS, AttemptState, JobState
 from webfront.jobs.views import AttemptView, JobView, OutputView
+from wire.messages import Cause
 
 MOST_JOBS = 200
-_OVER = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED})
 
 
 def list_jobs(
@@ -60,7 +60,7 @@ def find_job(account: Account, job_id: str) -> Job:
 
 def outputs_of(job: Job, attempts: Sequence[Attempt]) -> tuple[OutputView, ...]:
     """The files of the attempt that counts: the newest, once the job is over. A superseded one's are never shown."""
-    if job.state not in _OVER or not attempts:
+    if job.state not in ENDED_JOBS or not attempts:
         return ()
     newest = attempts[-1]
     if newest.number != job.attempts or newest.state != AttemptState.ENDED:
@@ -78,8 +78,8 @@ def _view(job: Job, attempts: tuple[AttemptView, ...], outputs: tuple[OutputView
         app=job.app_version.app.name,
         version=job.app_version.hash,
         user=job.user.name,
-        state=job.state,
-        cause=job.cause,
+        state=JobState(job.state),
+        cause=_cause(job.cause),
         message=job.message,
         waiting_reason=job.waiting_reason,
         cancel_requested=job.cancel_requested,
@@ -97,16 +97,20 @@ def _attempt_view(row: Attempt) -> AttemptView:
     return AttemptView(
         number=row.number,
         node=row.node,
-        state=row.state,
+        state=AttemptState(row.state),
         placement=row.placement,
         placed_at=row.placed_at,
         claimed_at=row.claimed_at,
         preparing=row.preparing,
         started_at=row.started_at,
         ended_at=row.ended_at,
-        cause=row.cause,
+        cause=_cause(row.cause),
         message=row.message,
         exit_code=row.exit_code,
         log_lines=row.log_lines,
         usage=row.usage,
     )
+
+
+def _cause(text: str | None) -> Cause | None:
+    return None if text is None else Cause(text)

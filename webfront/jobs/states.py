@@ -27,6 +27,7 @@ LIVE_JOBS: Final = (JobState.PLACED, JobState.RUNNING)
 """An attempt of the job is under way."""
 OPEN_JOBS: Final = (JobState.QUEUED, *LIVE_JOBS)
 """The job has no outcome yet."""
+ENDED_JOBS: Final = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
 LIVE_ATTEMPTS: Final = (AttemptState.PLACED, AttemptState.CLAIMED, AttemptState.RUNNING)
 
 JOB_TRANSITIONS: Final[Mapping[JobState, frozenset[JobState]]] = {

@@ -158,7 +158,7 @@ def _accepted(
         app=version.app,
         version=version.hash,
         user=account.name,
-        state=JobState.QUEUED.value,
+        state=JobState.QUEUED,
         cause=None,
         message="",
         waiting_reason="",

@@ -7,6 +7,9 @@ from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
 
+from webfront.jobs.states import ENDED_JOBS, AttemptState, JobState
+from wire.messages import Cause
+
 
 class OutputView(msgspec.Struct, frozen=True):
     """A file of the attempt that counts."""
@@ -19,8 +22,7 @@ class OutputView(msgspec.Struct, frozen=True):
 class AttemptView(msgspec.Struct, frozen=True):
     number: int
     node: str
-    state: str
-    """`placed`, `claimed`, `running` or `ended`."""
+    state: AttemptState
     placement: dict[str, Any]
     """`webfront.scheduling.placement.Placement` as a dict: the ranking that led to this node."""
     placed_at: float
@@ -28,7 +30,7 @@ class AttemptView(msgspec.Struct, frozen=True):
     preparing: str
     started_at: float | None
     ended_at: float | None
-    cause: str | None
+    cause: Cause | None
     message: str
     exit_code: int | None
     log_lines: int | None
@@ -40,8 +42,8 @@ class JobView(msgspec.Struct, frozen=True):
     app: str
     version: str
     user: str
-    state: str
-    cause: str | None
+    state: JobState
+    cause: Cause | None
     message: str
     waiting_reason: str
     cancel_requested: bool
@@ -58,7 +60,7 @@ class JobView(msgspec.Struct, frozen=True):
 
     @property
     def is_over(self) -> bool:
-        return self.state in {"succeeded", "failed", "cancelled"}
+        return self.state in ENDED_JOBS
 
 
 class LogLine(msgspec.Struct, frozen=True):

@@ -8,13 +8,15 @@ from typing import Final
 
 import bottle
 
+from webfront.fleet.states import NodeState
 from webfront.fleet.views import NodeView
+from webfront.jobs.states import JobState
 from webfront.jobs.views import JobView
 from webfront.pages.rendering import plural, render
 from webfront.web import guard
 from webfront.web.services import Services
 
-_LIVE: Final = ("running", "placed", "queued")
+_LIVE: Final = (JobState.RUNNING, JobState.PLACED, JobState.QUEUED)
 _COUNTED: Final = 100
 _SHOWN: Final = 10
 
@@ -51,13 +53,13 @@ class NextStep:
 
 def headline(live: Sequence[JobView], nodes: Sequence[NodeView]) -> str:
     """What goes on, in a few words."""
-    running = sum(job.state == "running" for job in live)
+    running = sum(job.state is JobState.RUNNING for job in live)
     waiting = len(live) - running
     if running:
         return plural(running, "job") + " running" + (f", {waiting} waiting" if waiting else "")
     if waiting:
         return plural(waiting, "job") + " waiting"
-    active = sum(node.state == "active" for node in nodes)
+    active = sum(node.state is NodeState.ACTIVE for node in nodes)
     return "All quiet" if active else "Welcome to Skerry" if not nodes else "No node is active"
 
 

@@ -5,21 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from webfront.jobs.states import JobState
 from webfront.jobs.views import AttemptView, JobView
 from webfront.pages.rendering import CAUSES, duration, figure
+from webfront.scheduling.constraints import CONSTRAINTS
+from wire.messages import Cause
 
-FILTERS: Final = ("queued", "placed", "running", "succeeded", "failed", "cancelled")
+FILTERS: Final = tuple(JobState)
 """The states a list may be filtered by, in the order of a job's life."""
 
-EXCLUSION_WORDS: Final = {
-    "state": "not active",
-    "labels": "without a label it needs",
-    "architecture": "of another architecture",
-    "slots": "with no free slot",
-    "memory": "with too little free memory",
-    "accelerator": "without the accelerator",
-    "excluded": "that lost or rejected it before",
-}
+EXCLUSION_WORDS: Final = {one.name: one.counted for one in CONSTRAINTS}
 
 
 @dataclass(frozen=True)
@@ -45,21 +40,21 @@ def headline(job: JobView) -> str:
     """Where the job stands, in a sentence. It carries no running time, so that it is announced only when it changes."""
     last = job.attempts[-1] if job.attempts else None
     match job.state:
-        case "queued":
+        case JobState.QUEUED:
             again = f"Attempt {last.number} on {last.node} ended ({_cause(last)}); it is tried again. " if last else ""
             return again + (_sentence(job.waiting_reason) or "It waits for a place.")
-        case "placed" if last is not None:
+        case JobState.PLACED if last is not None:
             if last.preparing:
                 return f"{last.node} makes it ready: {last.preparing}."
             return f"{last.node} has it and is about to start it." if last.claimed_at else f"On its way to {last.node}."
-        case "running" if last is not None:
+        case JobState.RUNNING if last is not None:
             return f"It runs on {last.node}."
-        case "succeeded" if last is not None:
+        case JobState.SUCCEEDED if last is not None:
             return f"It succeeded on {last.node} after {duration(_run_time(last))} of running."
-        case "failed" if last is not None:
+        case JobState.FAILED if last is not None:
             tries = f" after {job.attempts[-1].number} attempts" if len(job.attempts) > 1 else ""
             return f"It failed on {last.node}{tries}: {_cause(last)}."
-        case "cancelled":
+        case JobState.CANCELLED:
             return "It was cancelled."
     return _sentence(job.message) or f"It is {job.state}."
 
@@ -67,29 +62,29 @@ def headline(job: JobView) -> str:
 def failure(job: JobView) -> FailureWords:
     """What a failed job's cause means, and what a person can do about it."""
     match job.cause:
-        case "app_error":
+        case Cause.APP_ERROR:
             code = job.attempts[-1].exit_code if job.attempts else None
             ended = f" with exit code {code}" if code is not None else ""
             return FailureWords(
                 f"The app itself failed{ended}",
                 "The last lines of the log say where. Mend the app or its input, upload it, and run it again.",
             )
-        case "timeout":
+        case Cause.TIMEOUT:
             return FailureWords(
                 "It took longer than its manifest allows",
                 "Raise resources.timeout_s in the app's manifest, or give it a smaller input.",
             )
-        case "out_of_memory":
+        case Cause.OUT_OF_MEMORY:
             return FailureWords(
                 "It used more memory than its manifest asks for",
                 "Raise resources.memory_mb in the app's manifest, or give it a smaller input.",
             )
-        case "node_lost":
+        case Cause.NODE_LOST:
             return FailureWords(
                 "The node was lost while it ran, each time it was tried",
                 "Look at the nodes: when one is active again, run it again.",
             )
-        case "rejected":
+        case Cause.REJECTED:
             return FailureWords(
                 "No node could take it", "Look at its attempts for the reason and at the nodes, then run it again."
             )
@@ -106,7 +101,7 @@ def timeline(job: JobView) -> list[TimelineStep]:
         earlier = last.number - 1
         words = "1 attempt before this one" if earlier == 1 else f"{earlier} attempts before this one"
         steps.append(TimelineStep("Tried again", "done", at=waited_from, words=words))
-    if last is None or (job.state == "queued" and last.ended_at is not None):
+    if last is None or (job.state is JobState.QUEUED and last.ended_at is not None):
         return _pending(job, steps, last)
     steps.append(
         TimelineStep(f"Placed on {last.node}", "done", at=last.placed_at, took=_between(waited_from, last.placed_at))
@@ -115,18 +110,18 @@ def timeline(job: JobView) -> list[TimelineStep]:
     if not job.is_over or last.ended_at is None:
         return _mark_first_open(steps, last, over=job.is_over)
     took = _between(last.started_at, last.ended_at)
-    title = {"succeeded": "Finished", "cancelled": "Cancelled"}.get(job.state, "Failed")
-    status = "failed" if job.state == "failed" else "done"
+    title = {JobState.SUCCEEDED: "Finished", JobState.CANCELLED: "Cancelled"}.get(job.state, "Failed")
     steps = [step for step in steps if step.status == "done"]
-    return [*steps, TimelineStep(title, status, at=last.ended_at, took=took, words=_words_of_end(last))]
+    return [*steps, TimelineStep(title, _last_status(job), at=last.ended_at, took=took, words=_words_of_end(last))]
+
+
+def _last_status(job: JobView) -> str:
+    return "failed" if job.state is JobState.FAILED else "done"
 
 
 def _pending(job: JobView, steps: list[TimelineStep], last: AttemptView | None) -> list[TimelineStep]:
     if job.is_over:
-        return [
-            *steps,
-            TimelineStep(job.state.capitalize(), "failed" if job.state == "failed" else "done", at=job.finished_at),
-        ]
+        return [*steps, TimelineStep(job.state.capitalize(), _last_status(job), at=job.finished_at)]
     since = last.ended_at if last is not None and last.ended_at is not None else job.submitted_at
     waiting = TimelineStep("Waiting for a place", "now", since=since)
     return [*steps, waiting, TimelineStep("Started", "todo"), TimelineStep("Finished", "todo")]
@@ -196,7 +191,7 @@ def usage_words(attempt: AttemptView) -> str:
 
 
 def _words_of_end(attempt: AttemptView) -> str:
-    return "" if attempt.cause == "ok" else attempt.message
+    return "" if attempt.cause is Cause.OK else attempt.message
 
 
 def _cause(attempt: AttemptView) -> str:

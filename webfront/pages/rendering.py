@@ -16,47 +16,47 @@ import jinja2
 from markupsafe import Markup, escape
 
 from webfront.errors import SkerryError
+from webfront.fleet.states import NodeState
+from webfront.jobs.states import AttemptState, JobState
+from webfront.plays.states import StepState
 from webfront.web import guard
+from wire.messages import Cause
 
-TONES: Final = {
-    # nodes
-    "registering": "busy",
-    "unregistered": "bad",
-    "active": "good",
-    "suspect": "wait",
-    "draining": "wait",
-    "drained": "idle",
-    "dead": "bad",
-    "removed": "idle",
-    # jobs and attempts
-    "queued": "wait",
-    "placed": "busy",
-    "claimed": "busy",
-    "running": "busy",
-    "succeeded": "good",
-    "failed": "bad",
-    "cancelled": "idle",
-    # causes
-    "ok": "good",
-    "app_error": "bad",
-    "timeout": "bad",
-    "out_of_memory": "bad",
-    "node_lost": "wait",
-    "rejected": "wait",
-    # steps of a play
-    "changed": "good",
-    "skipped": "idle",
+TONES: Final[dict[str, str]] = {
+    NodeState.REGISTERING: "busy",
+    NodeState.UNREGISTERED: "bad",
+    NodeState.ACTIVE: "good",
+    NodeState.SUSPECT: "wait",
+    NodeState.DRAINING: "wait",
+    NodeState.DRAINED: "idle",
+    NodeState.DEAD: "bad",
+    NodeState.REMOVED: "idle",
+    JobState.QUEUED: "wait",
+    JobState.PLACED: "busy",
+    JobState.RUNNING: "busy",
+    JobState.SUCCEEDED: "good",
+    JobState.FAILED: "bad",
+    JobState.CANCELLED: "idle",
+    AttemptState.CLAIMED: "busy",
+    Cause.OK: "good",
+    Cause.APP_ERROR: "bad",
+    Cause.TIMEOUT: "bad",
+    Cause.OUT_OF_MEMORY: "bad",
+    Cause.NODE_LOST: "wait",
+    Cause.REJECTED: "wait",
+    StepState.CHANGED: "good",
+    StepState.SKIPPED: "idle",
 }
 """The colour that repeats a state's word; the word itself is always on the page."""
 
-CAUSES: Final = {
-    "ok": "ended well",
-    "app_error": "the app failed",
-    "timeout": "out of time",
-    "out_of_memory": "out of memory",
-    "node_lost": "the node was lost",
-    "rejected": "the node could not take it",
-    "cancelled": "cancelled",
+CAUSES: Final[dict[str, str]] = {
+    Cause.OK: "ended well",
+    Cause.APP_ERROR: "the app failed",
+    Cause.TIMEOUT: "out of time",
+    Cause.OUT_OF_MEMORY: "out of memory",
+    Cause.NODE_LOST: "the node was lost",
+    Cause.REJECTED: "the node could not take it",
+    Cause.CANCELLED: "cancelled",
 }
 
 UNKNOWN: Final = "\N{EN DASH}"

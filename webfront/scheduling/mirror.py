@@ -15,7 +15,7 @@ from webfront.fleet.states import NodeState
 from webfront.jobs.lifecycle import AttemptRecord
 from webfront.jobs.states import LIVE_ATTEMPTS, AttemptState
 from webfront.scheduling import bulk
-from webfront.scheduling.placement import Candidate
+from webfront.scheduling.constraints import Candidate
 from webfront.scheduling.score import Pending, Score, score
 from webfront.scheduling.versions import Versions
 from webfront.settings import ScoreSettings
@@ -193,13 +193,14 @@ class Mirror:
         """A node as a placement sees it, with these attempts live on it."""
         return Candidate(
             name=node.name,
-            state=node.state.value,
+            state=node.state,
             labels=node.labels,
             arch=node.arch,
             slots=node.slots,
             live=len(held),
             room=node.room(self._backlog),
             score=self._score(node, held),
+            memory_gb=node.metrics.memory_gb if node.metrics is not None else 0.0,
         )
 
     def flush(self) -> None:

@@ -1,14 +1,4 @@
-"""The decision where a job goes: hard constraints first, then the best score. Pure functions.
-
-The constraints, in this order; a node is counted under the first one it fails:
-
-    state         it is active and has told its metrics
-    labels        it has every label the job needs
-    architecture  its architecture is one of those the job needs
-    slots         fewer attempts are live on it than its slots plus the backlog
-    memory        its free memory, less what is placed but not visible yet, is what the job asks for
-    accelerator   it has the accelerator the job asks for, told by a label of that name
-    excluded      it has not lost or rejected an earlier attempt of this job
+"""The decision where a job goes: the hard constraints first, then the best score. Pure functions.
 
 Of equal scores (a burst brings every score to 0) the node with the smaller share of its slots taken wins, then the
 name.
@@ -21,45 +11,14 @@ from typing import Final
 
 import msgspec
 
-from webfront.fleet.states import NodeState
+from webfront.scheduling.constraints import CONSTRAINTS, Candidate, Demand, failed_constraint
 from webfront.scheduling.score import Score
 
 RANKED: Final = 20
 """How many of the best nodes a placement keeps."""
 
-CONSTRAINTS: Final = ("state", "labels", "architecture", "slots", "memory", "accelerator", "excluded")
-
 _NAMED: Final = 3
 """How many nodes a sentence names for one constraint; of more, it gives the number."""
-
-
-class Demand(msgspec.Struct, frozen=True):
-    """What a job asks of its node."""
-
-    labels: tuple[str, ...] = ()
-    arch: tuple[str, ...] = ()
-    """Empty: any."""
-    memory_mb: int = 0
-    cpus: float = 1
-    accelerator: str = ""
-    excluded: tuple[str, ...] = ()
-    """Names of nodes that lost or rejected an earlier attempt."""
-
-
-class Candidate(msgspec.Struct, frozen=True):
-    """A node as a placement sees it."""
-
-    name: str
-    state: str
-    labels: tuple[str, ...]
-    arch: str
-    slots: int
-    live: int
-    """Attempts placed, claimed or running on it."""
-    room: int
-    """How many attempts it may hold: its slots plus the backlog; less while it is being tried out again."""
-    score: Score | None
-    """None before its first heartbeat."""
 
 
 class Ranked(msgspec.Struct, frozen=True):
@@ -92,51 +51,17 @@ def decide(demand: Demand, nodes: Sequence[Candidate]) -> Placement:
     failed: dict[str, list[str]] = {}
     for node in nodes:
         constraint = failed_constraint(demand, node)
-        if constraint is None and node.score is not None:
+        if constraint is not None:
+            failed.setdefault(constraint, []).append(node.name)
+        elif node.score is not None:
             fitting.append(Ranked(node.name, node.score, node.live, node.slots))
-        else:
-            failed.setdefault(constraint or "state", []).append(node.name)
     fitting.sort(key=lambda one: (-one.score.value, one.live / max(1, one.slots), one.node))
     return Placement(
         node=fitting[0].node if fitting else None,
         sentence=_won(fitting, failed, demand) if fitting else _nobody(failed, demand),
         ranking=tuple(fitting[:RANKED]),
-        excluded={name: len(failed[name]) for name in CONSTRAINTS if name in failed},
+        excluded={one.name: len(failed[one.name]) for one in CONSTRAINTS if one.name in failed},
         considered=len(nodes),
-    )
-
-
-def failed_constraint(demand: Demand, node: Candidate) -> str | None:
-    """The first constraint this node fails, None when it could take the job now."""
-    if node.state != NodeState.ACTIVE or node.score is None:
-        return "state"
-    if demand.labels and not set(demand.labels) <= set(node.labels):
-        return "labels"
-    if demand.arch and node.arch not in demand.arch:
-        return "architecture"
-    if node.live >= node.room:
-        return "slots"
-    if demand.memory_mb / 1000 > node.score.free_memory_gb:
-        return "memory"
-    if demand.accelerator and demand.accelerator not in node.labels:
-        return "accelerator"
-    if node.name in demand.excluded:
-        return "excluded"
-    return None
-
-
-def could_ever_take(demand: Demand, node: Candidate, memory_gb: float) -> bool:
-    """Whether the node, alive and idle, would fit this demand: if so, waiting for it makes sense.
-
-    `memory_gb` is all the memory the node has.
-    """
-    return (
-        node.state == NodeState.ACTIVE
-        and set(demand.labels) <= set(node.labels)
-        and (not demand.arch or node.arch in demand.arch)
-        and demand.memory_mb / 1000 <= memory_gb
-        and (not demand.accelerator or demand.accelerator in node.labels)
-        and node.name not in demand.excluded
     )
 
 
@@ -196,22 +121,11 @@ def _nobody(failed: Mapping[str, list[str]], demand: Demand) -> str:
 
 
 def _exclusions(failed: Mapping[str, list[str]], demand: Demand) -> str:
-    return "; ".join(_excluded(name, failed[name], demand) for name in CONSTRAINTS if name in failed)
-
-
-def _excluded(constraint: str, nodes: Sequence[str], demand: Demand) -> str:
-    one = len(nodes) == 1
-    is_, has, lacks = ("is", "has", "lacks") if one else ("are", "have", "lack")
-    words = {
-        "state": f"{is_} not active",
-        "labels": f"{lacks} the label{'s' if len(demand.labels) > 1 else ''} {', '.join(demand.labels)}",
-        "architecture": f"{is_} not {' or '.join(demand.arch)}",
-        "slots": f"{has} no free slot",
-        "memory": f"{has} less than {demand.memory_mb} MB of memory free",
-        "accelerator": f"{has} no {demand.accelerator}",
-        "excluded": f"lost or rejected {'an earlier attempt' if one else 'earlier attempts'}",
-    }
-    return f"{_names(nodes)} {words[constraint]}"
+    return "; ".join(
+        f"{_names(failed[one.name])} {one.words(demand, len(failed[one.name]) == 1)}"
+        for one in CONSTRAINTS
+        if one.name in failed
+    )
 
 
 def _names(nodes: Iterable[str]) -> str:

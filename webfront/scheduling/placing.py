@@ -13,9 +13,10 @@ from webfront.jobs import lifecycle
 from webfront.jobs.lifecycle import JobRecord
 from webfront.jobs.states import AttemptState, JobState
 from webfront.scheduling import bulk
+from webfront.scheduling.constraints import Candidate, Demand, could_ever_take
 from webfront.scheduling.ledger import Ledger, OrderRow, job_record
 from webfront.scheduling.mirror import Mirror
-from webfront.scheduling.placement import Candidate, Demand, could_ever_take, decide
+from webfront.scheduling.placement import decide
 from webfront.scheduling.versions import Versions
 
 EXCLUSION_S: Final = 60.0
@@ -172,20 +173,16 @@ def explain_waiting(mirror: Mirror, versions: Versions, now: float) -> None:
             placement = decide(demand, views)
             known[key] = placement.sentence[: lifecycle.REASON_LENGTH] if placement.node is None else _NEXT_IN_LINE
         if excluded_text != "[]":
-            _lift_exclusions(
-                job_id, versions[version_id].demand, msgspec.json.decode(excluded_text), mirror, views, now
-            )
+            _lift_exclusions(job_id, versions[version_id].demand, msgspec.json.decode(excluded_text), views, now)
         if known[key] != reason:
             changed.append((known[key], job_id, JobState.QUEUED.value))
     bulk.many(_REASON, changed)
 
 
-def _lift_exclusions(
-    job_id: str, demand: Demand, excluded: list[str], mirror: Mirror, views: list[Candidate], now: float
-) -> None:
+def _lift_exclusions(job_id: str, demand: Demand, excluded: list[str], views: list[Candidate], now: float) -> None:
     """Let the job go back to a node that failed it, when that was a while ago and no other node could ever take it."""
     still = msgspec.structs.replace(demand, excluded=tuple(excluded))
-    if any(could_ever_take(still, view, _memory(mirror, view.name)) for view in views):
+    if any(could_ever_take(still, view) for view in views):
         return
     recent = {
         row.node
@@ -193,12 +190,7 @@ def _lift_exclusions(
             Attempt.job == job_id, Attempt.state == AttemptState.ENDED.value, Attempt.ended_at > now - EXCLUSION_S
         )
     }
-    healthy = {view.name for view in views if could_ever_take(demand, view, _memory(mirror, view.name))}
+    healthy = {view.name for view in views if could_ever_take(demand, view)}
     kept = [name for name in excluded if name in recent or name not in healthy]
     if kept != excluded:
         Job.update(excluded_nodes=kept).where(Job.id == job_id, Job.state == JobState.QUEUED.value).execute()
-
-
-def _memory(mirror: Mirror, name: str) -> float:
-    metrics = mirror.nodes[name].metrics
-    return metrics.memory_gb if metrics is not None else 0.0

@@ -11,7 +11,7 @@ import msgspec
 
 from webfront.apps.manifest import Manifest
 from webfront.scheduling import bulk
-from webfront.scheduling.placement import Demand
+from webfront.scheduling.constraints import Demand
 from wire.messages import AppRef, Resources
 
 _KEPT: Final = 5000
@@ -55,8 +55,6 @@ class Versions:
 
 def _version(app: str, content_hash: str, raw: dict[str, Any]) -> Version:
     manifest = msgspec.convert(raw, Manifest)
-    needs = raw.get("needs")
-    accelerator = needs.get("accelerator") if isinstance(needs, dict) else None
     resources = manifest.resources
     return Version(
         ref=AppRef(
@@ -72,7 +70,7 @@ def _version(app: str, content_hash: str, raw: dict[str, Any]) -> Version:
             arch=manifest.needs.arch,
             memory_mb=resources.memory_mb,
             cpus=resources.cpus,
-            accelerator=str(accelerator or ""),
+            accelerator=resources.accelerator,
         ),
         retries=manifest.retries,
     )

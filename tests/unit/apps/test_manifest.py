@@ -18,7 +18,7 @@ parameters:
   threshold: 0.5
   mode: {default: fast, description: fast or exact}
   seed:
-resources: {memory_mb: 512, cpus: 2, timeout_s: 1.5, disk_mb: 10, processes: 8}
+resources: {memory_mb: 512, cpus: 2, timeout_s: 1.5, disk_mb: 10, processes: 8, accelerator: gpu}
 needs: {labels: [gpu], arch: [x86_64]}
 retries: {app_error: 0, node_lost: 3}
 """
@@ -32,7 +32,7 @@ def test_everything_is_read() -> None:
         "seed": Parameter(),
     }
     assert (manifest.inputs.required, manifest.inputs.accept) == (True, (".csv",))
-    assert (manifest.resources.cpus, manifest.resources.timeout_s) == (2, 1.5)
+    assert (manifest.resources.cpus, manifest.resources.timeout_s, manifest.resources.accelerator) == (2, 1.5, "gpu")
     assert (manifest.needs.labels, manifest.retries) == (("gpu",), {"app_error": 0, "node_lost": 3})
 
 
@@ -53,6 +53,7 @@ def test_the_least_manifest_gets_the_defaults() -> None:
         ("name: x\nresources:\n  memory_mb: 1.5", 3, "whole number"),
         ("name: x\nresources:\n  timeout_s: .inf", 3, "from 1 to"),
         ("name: x\nresources: 5", 2, "mapping"),
+        ("name: x\nresources:\n  accelerator: a GPU", 3, "label of its nodes"),
         ("name: x\nentrypoint: ../main.py", 2, "inside the app"),
         ("name: x\nentrypoint: /main.py", 2, "inside the app"),
         ("name: x\nentrypoint: main.sh", 2, "ending in .py"),

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import msgspec
 
+from webfront.jobs.states import AttemptState, JobState
 from webfront.jobs.views import AttemptView, JobView
 from webfront.pages import jobwords
+from wire.messages import Cause
 
 T = 1_700_000_000.0
 ATTEMPT = AttemptView(
     number=1,
     node="beta",
-    state="placed",
+    state=AttemptState.PLACED,
     placement={},
     placed_at=T + 0.5,
     claimed_at=None,
@@ -29,7 +31,7 @@ JOB = JobView(
     app="digits",
     version="a" * 64,
     user="ada",
-    state="queued",
+    state=JobState.QUEUED,
     cause=None,
     message="",
     waiting_reason="",
@@ -42,10 +44,15 @@ JOB = JobView(
 
 
 def job(state: str, *attempts: AttemptView, **fields: object) -> JobView:
-    return msgspec.structs.replace(JOB, state=state, attempts=attempts, **fields)
+    if (cause := fields.get("cause")) is not None:
+        fields["cause"] = Cause(cause)
+    return msgspec.structs.replace(JOB, state=JobState(state), attempts=attempts, **fields)
 
 
 def attempt(**fields: object) -> AttemptView:
+    for name, kind in (("state", AttemptState), ("cause", Cause)):
+        if fields.get(name) is not None:
+            fields[name] = kind(fields[name])
     return msgspec.structs.replace(ATTEMPT, **fields)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from webfront.scheduling.placement import CONSTRAINTS, Candidate, Demand, could_ever_take, decide, failed_constraint
+from webfront.fleet.states import NodeState
+from webfront.scheduling.constraints import CONSTRAINTS, Candidate, Demand, could_ever_take, failed_constraint
+from webfront.scheduling.placement import decide
 from webfront.scheduling.score import Pending, score
 from webfront.settings import ScoreSettings
 from wire.messages import Metrics
@@ -26,12 +28,13 @@ def node(name: str, pending: Pending = Pending(), **changes: object) -> Candidat
     metrics = msgspec.structs.replace(METRICS, **figures)
     view = Candidate(
         name=name,
-        state="active",
+        state=NodeState.ACTIVE,
         labels=("gpu", "indoor"),
         arch="x86_64",
         slots=2,
         live=0,
         room=3,
+        memory_gb=8.0,
         score=score(metrics, ScoreSettings(), pending),
     )
     return msgspec.structs.replace(view, **fields)
@@ -93,13 +96,15 @@ def test_each_constraint_excludes_counts_and_explains(
 
 def test_a_node_counts_under_the_first_constraint_it_fails() -> None:
     demand = Demand(labels=("none",), arch=("none",), memory_mb=10**6, accelerator="none", excluded=("alpha",))
-    alpha = node("alpha", state="dead", live=3)
+    alpha = node("alpha", state=NodeState.DEAD, live=3)
     order = []
-    for constraint in CONSTRAINTS:
+    for constraint in (one.name for one in CONSTRAINTS):
         found = failed_constraint(demand, alpha)
         order.append(found)
         assert found == constraint
-        alpha = msgspec.structs.replace(alpha, **{"state": {"state": "active"}, "slots": {"live": 0}}.get(found, {}))
+        alpha = msgspec.structs.replace(
+            alpha, **{"state": {"state": NodeState.ACTIVE}, "slots": {"live": 0}}.get(found, {})
+        )
         relaxed = {"labels": (), "architecture": (), "memory": 0, "accelerator": "", "excluded": ()}
         fields = {"architecture": "arch", "memory": "memory_mb"}
         if found in relaxed:
@@ -136,7 +141,7 @@ def test_many_nodes_are_counted_not_named() -> None:
 
 
 def test_waiting_makes_sense_for_a_busy_node_not_for_one_that_lacks_something() -> None:
-    assert could_ever_take(Demand(memory_mb=6000), node("alpha", live=3), memory_gb=8.0)
-    assert not could_ever_take(Demand(memory_mb=9000), node("alpha"), memory_gb=8.0)
-    assert not could_ever_take(Demand(labels=("fast",)), node("alpha"), memory_gb=8.0)
-    assert not could_ever_take(Demand(excluded=("alpha",)), node("alpha"), memory_gb=8.0)
+    assert could_ever_take(Demand(memory_mb=6000), node("alpha", live=3))
+    assert not could_ever_take(Demand(memory_mb=9000), node("alpha"))
+    assert not could_ever_take(Demand(labels=("fast",)), node("alpha"))
+    assert not could_ever_take(Demand(excluded=("alpha",)), node("alpha"))

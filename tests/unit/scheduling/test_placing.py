@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from webfront.apps.manifest import read_manifest
 from webfront.database.connection import transaction
 from webfront.database.models import App, AppVersion, Attempt, Job, Node, User
 from webfront.scheduling.judge import REST_S, NodeJudge
@@ -55,6 +56,17 @@ def place(now: float = NOW, *, backlog: int = 0) -> list[tuple[str, str]]:
         ledger.flush()
         explain_waiting(mirror, versions, now)
     return [(order.job, order.node) for order in ledger.orders]
+
+
+def test_an_accelerator_in_the_manifest_is_a_node_that_has_it() -> None:
+    manifest = read_manifest(b"name: tensors\nresources: {accelerator: tpu}\n")
+    AppVersion.create(app=1, hash="3" * 64, manifest=msgspec.to_builtins(manifest), size=1, uploaded_at=0)
+    node("alpha", labels=["gpu"])
+    job("0A", version=3)
+    assert place() == []
+    assert Job.get_by_id("0A").waiting_reason == "no node can take it now: alpha has no tpu"
+    node("beta", labels=["tpu"])
+    assert place() == [("0A", "beta")]
 
 
 def test_priority_then_age_and_no_more_than_fits() -> None:
