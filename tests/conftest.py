@@ -16,8 +16,10 @@ sys.path.insert(0, str(PROJECT / "tests"))
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[object]:
     """A fresh SQLite database with the schema, bound to the models."""
-    from webfront.database.connection import open_database
+    from webfront.database.schema import migrate_database, open_database
 
-    opened = open_database(f"sqlite:///{tmp_path}/skerry.sqlite", create=True)
+    url = f"sqlite:///{tmp_path}/skerry.sqlite"
+    migrate_database(url)
+    opened = open_database(url)
     yield opened
     opened.close()

@@ -17,7 +17,7 @@ from webfront.accounts.service import AccountService
 from webfront.apps.service import AppService
 from webfront.broker.publisher import Publisher
 from webfront.clock import Clock, system_clock
-from webfront.database.connection import open_database
+from webfront.database.schema import open_database
 from webfront.fleet.service import FleetService
 from webfront.jobs.service import JobService
 from webfront.pages import errors as error_page

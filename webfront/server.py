@@ -25,7 +25,7 @@ from granian.server import Server
 
 from webfront.clock import system_clock
 from webfront.database import models
-from webfront.database.connection import open_database
+from webfront.database.schema import open_database
 from webfront.errors import Unavailable
 from webfront.settings import Settings
 from wire.logs import configure_logging

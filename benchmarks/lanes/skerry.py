@@ -142,10 +142,11 @@ class SkerryLane:
     def _bind(self, *, create: bool = False) -> None:
         """Point the tables at this lane's database; two lanes of Skerry share this process."""
         from webfront.database import models
-        from webfront.database.connection import open_database
+        from webfront.database.schema import migrate_database, open_database
 
         if create:
-            self._database = open_database(self._settings.database_url, create=True)
+            migrate_database(self._settings.database_url)
+            self._database = open_database(self._settings.database_url)
         models.database.initialize(self._database)
 
     def _app(self) -> bytes:

@@ -161,7 +161,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
 
     from webfront.application import create_app, create_services
     from webfront.broker.publisher import Publisher
-    from webfront.database.connection import open_database
+    from webfront.database.schema import migrate_database, open_database
     from webfront.settings import Settings
 
     home = tmp_path_factory.mktemp("site")
@@ -175,7 +175,8 @@ def site(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
             "SKERRY_BROKER_ADMIN_URL": "http://127.0.0.1:1",
         }
     )
-    database = open_database(settings.database_url, create=True)
+    migrate_database(settings.database_url)
+    database = open_database(settings.database_url)
     scratch = Scratch(settings.share_dir, time.time())
     if request.param:
         scratch.fill()

@@ -17,8 +17,8 @@ from support.rabbitmq import PrivateRabbit
 
 from webfront.accounts.passwords import verify
 from webfront.broker.management import Management
-from webfront.database.connection import open_database
 from webfront.database.models import App, AppVersion, Attempt, Job, Node, User
+from webfront.database.schema import open_database
 
 PROJECT = Path(__file__).resolve().parents[2]
 PASSWORD = secrets.token_urlsafe(30)

@@ -20,8 +20,8 @@ import pytest
 from support.rabbitmq import PrivateRabbit, free_ports
 
 from webfront.accounts.users import create_user
-from webfront.database.connection import open_database
 from webfront.database.models import Job
+from webfront.database.schema import migrate_database, open_database
 from wire import topology
 from wire.broker import Broker, BrokerAddress, Delivery
 from wire.messages import Submitted, decode
@@ -80,7 +80,9 @@ def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
 @pytest.fixture
 def front(tmp_path: Path, broker: PrivateRabbit) -> Iterator[Front]:
     (tmp_path / "state").mkdir()
-    database = open_database(f"sqlite:///{tmp_path}/state/skerry.sqlite", create=True)
+    url = f"sqlite:///{tmp_path}/state/skerry.sqlite"
+    migrate_database(url)
+    database = open_database(url)
     create_user("ada", PASSWORD, is_admin=True)
     made = Front(tmp_path, broker)
     made.start()

@@ -27,8 +27,8 @@ from support.rabbitmq import PrivateRabbit, free_ports
 from webfront.broker.admission import admit, dismiss
 from webfront.broker.management import Management
 from webfront.broker.topology import QUEUES
-from webfront.database.connection import open_database
 from webfront.database.models import Attempt, Job, LogChunk, Node
+from webfront.database.schema import open_database
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 JOBS = 200

@@ -93,10 +93,11 @@ def _parser() -> argparse.ArgumentParser:
         summary = (command.__doc__ or "").splitlines()[0]
         one = commands.add_parser(name, help=summary, description=summary)
         one.set_defaults(command=command)
-        if name != "init":
+        if name not in ("init", "migrate"):
             one.add_argument("name", metavar="NAME", help="the node")
         return one
 
+    add("migrate", setup.migrate)
     one = add("init", setup.init)
     one.add_argument("--admin", required=True, metavar="NAME", help="the first user")
     one.add_argument("--password-file", required=True, type=Path, help="a file with the first user's password")

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from webfront.accounts.users import create_user, find_user
-from webfront.database.connection import open_database
-from webfront.errors import InvalidInput, Unavailable
+from webfront.database.schema import migrate_database, open_database
+from webfront.database.steps import CODE
+from webfront.errors import InvalidInput
 from webfront.settings import Settings
 
 Answer = dict[str, Any]
@@ -21,18 +22,19 @@ def open_platform(settings: Settings) -> None:
 
 
 def init(settings: Settings, options: argparse.Namespace) -> Answer:
-    """The schema and the first user, each only if missing; an existing user keeps its password."""
-    try:
-        open_database(settings.database_url, settings.database_password_file)
-        schema = False
-    except Unavailable:
-        # Either new, or it cannot be used: then this says why.
-        open_database(settings.database_url, settings.database_password_file, create=True)
-        schema = True
+    """The schema, as `migrate` leaves it, and the first user if missing; an existing user keeps its password."""
+    schema = bool(migrate_database(settings.database_url, settings.database_password_file))
+    open_platform(settings)
     user = find_user(options.admin) is None
     if user:
         create_user(options.admin, _read_password(options.password_file), is_admin=True)
     return {"changed": schema or user, "schema_created": schema, "user_created": user}
+
+
+def migrate(settings: Settings, options: argparse.Namespace) -> Answer:
+    """Apply the steps of this release that the database lacks."""
+    applied = migrate_database(settings.database_url, settings.database_password_file)
+    return {"changed": bool(applied), "applied": applied, "schema": CODE}
 
 
 def _read_password(path: Path) -> str:

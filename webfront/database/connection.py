@@ -1,4 +1,4 @@
-"""Opening the database, its schema, and transactions. SQLite and MySQL behave alike behind this module."""
+"""Connections to the database, and transactions. SQLite and MySQL behave alike behind this module."""
 
 from __future__ import annotations
 
@@ -16,37 +16,23 @@ import peewee
 from webfront.database import models
 from webfront.errors import Unavailable
 
-SCHEMA: Final = 1
-"""Raised with each change of the tables that an existing database must be led through."""
-
 _BUSY_TIMEOUT_MS: Final = 10_000
 
 _turns = threading.local()
 """This thread's open file of the lock that gives writers their turn; a lock belongs to an open file, not a process."""
 
 
-def open_database(url: str, password_file: Path | None = None, *, create: bool = False) -> peewee.Database:
-    """Bind the tables to the database at `url`; with `create`, make what is missing of its schema.
+def bind_database(url: str, password_file: Path | None = None) -> peewee.Database:
+    """Connect, and bind the tables to the database at `url`, whatever its schema is.
 
-    `sqlite:////absolute/path` or `mysql://user@host:port/name`. Connections are one per thread. Raises `Unavailable`
-    when it cannot be opened, or when its schema is of another version than this code's.
+    `sqlite:////absolute/path` or `mysql://user@host:port/name`. Connections are one per thread. Raises `Unavailable`.
     """
     connection = _database(url, password_file)
     models.database.initialize(connection)
     try:
         connection.connect(reuse_if_open=True)
-        if create:
-            with transaction():
-                connection.create_tables(models.TABLES, safe=True)
-                if models.SchemaVersion.select().count() == 0:
-                    models.SchemaVersion.create(number=SCHEMA)
-                    models.Leadership.create()
-        found = models.SchemaVersion.select().first()
     except peewee.PeeweeException as error:
-        raise Unavailable(f"the database cannot be used: {error}; run `skerry-admin init` if it is new") from error
-    if found is None or found.number != SCHEMA:
-        number = "none" if found is None else found.number
-        raise Unavailable(f"the database has schema {number}, this version of Skerry needs {SCHEMA}")
+        raise Unavailable(f"the database cannot be used: {error}") from error
     return connection
 
 

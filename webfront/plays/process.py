@@ -14,8 +14,8 @@ import peewee
 
 from webfront.broker.publisher import Publisher
 from webfront.database import models
-from webfront.database.connection import open_database
 from webfront.database.models import Play, PlayEvent
+from webfront.database.schema import open_database
 from webfront.fleet.views import Secrets
 from webfront.plays import private
 from webfront.plays.execution import execute, queued_plays

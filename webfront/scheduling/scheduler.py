@@ -25,7 +25,7 @@ import peewee
 
 from webfront.broker.topology import declare_platform
 from webfront.database import models
-from webfront.database.connection import open_database
+from webfront.database.schema import open_database
 from webfront.errors import Unavailable
 from webfront.scheduling.events import Conclusion
 from webfront.scheduling.inbox import Inbox, Item, Source

@@ -1,0 +1,43 @@
+"""The tables, a module for each noun. They hold fields; what may change when is decided by the nouns themselves.
+
+Times are seconds since the epoch, as floats. The same tables serve SQLite and MySQL. To change a table here is half of
+it: the other half is a step in `webfront.database.steps`, which changes the databases that exist.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from webfront.database.models.accounts import ApiToken, Session, SignInFailure, User
+from webfront.database.models.apps import App, AppVersion
+from webfront.database.models.base import JsonField, Model, database
+from webfront.database.models.fleet import Node
+from webfront.database.models.jobs import Attempt, Job, LogChunk
+from webfront.database.models.plays import Play, PlayEvent
+from webfront.database.models.scheduling import Leadership
+from webfront.database.models.schema import SchemaStep, SchemaVersion
+
+__all__ = [
+    "TABLES",
+    "ApiToken",
+    "App",
+    "AppVersion",
+    "Attempt",
+    "Job",
+    "JsonField",
+    "Leadership",
+    "LogChunk",
+    "Model",
+    "Node",
+    "Play",
+    "PlayEvent",
+    "SchemaStep",
+    "SchemaVersion",
+    "Session",
+    "SignInFailure",
+    "User",
+    "database",
+]
+
+TABLES: Final[tuple[type[Model], ...]] = tuple(Model.__subclasses__())
+"""Every table that is imported above, each after those it refers to."""

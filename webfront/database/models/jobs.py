@@ -1,0 +1,87 @@
+"""Jobs, their attempts, and what these say."""
+
+from __future__ import annotations
+
+import peewee
+
+from webfront.database.models.accounts import User
+from webfront.database.models.apps import AppVersion
+from webfront.database.models.base import JsonField, LongTextField, Model
+
+
+class Job(Model):
+    id = peewee.CharField(26, primary_key=True)
+    """A ULID: sortable by time."""
+    app_version = peewee.ForeignKeyField(AppVersion, backref="jobs")
+    app_version_id: int
+    user = peewee.ForeignKeyField(User, backref="jobs")
+    user_id: int
+    state = peewee.CharField(16)
+    priority = peewee.IntegerField(default=0)
+    input = peewee.CharField(500, null=True)
+    """Path relative to the share, `inputs/<job>/<file name>`."""
+    parameters = JsonField(default=dict)
+    attempts = peewee.IntegerField(default=0)
+    """How many attempts were made: the newest one's number, which is the fencing token."""
+    cause = peewee.CharField(16, null=True)
+    """The last attempt's cause, once the job has ended."""
+    message = peewee.TextField(default="")
+    cancel_requested = peewee.BooleanField(default=False)
+    excluded_nodes = JsonField(default=list)
+    """Names of nodes that lost or rejected an attempt of this job."""
+    waiting_reason = peewee.CharField(500, default="")
+    """Why a queued job is not placed yet, in words ("no node has the label gpu")."""
+    submitted_at = peewee.DoubleField()
+    finished_at = peewee.DoubleField(null=True)
+
+    class Meta:
+        indexes = ((("state", "priority", "id"), False), (("user", "id"), False))
+
+    @property
+    def owned_by(self) -> int:
+        return self.user_id
+
+
+class Attempt(Model):
+    """One try of a job on one node."""
+
+    job = peewee.ForeignKeyField(Job, backref="attempt_rows", on_delete="CASCADE")
+    number = peewee.IntegerField()
+    node = peewee.CharField(32, index=True)
+    """The node's name; it stays readable after the node is removed."""
+    state = peewee.CharField(16, index=True)
+    """`placed`, `claimed`, `running` or `ended`."""
+    placement = JsonField()
+    """The decision: `webfront.scheduling.placement.Placement` as a dict."""
+    published_at = peewee.DoubleField(null=True)
+    """When the broker confirmed the order; None is the outbox: a sweep publishes it (again)."""
+    placed_at = peewee.DoubleField()
+    claimed_at = peewee.DoubleField(null=True)
+    preparing = peewee.CharField(200, default="")
+    started_at = peewee.DoubleField(null=True)
+    ended_at = peewee.DoubleField(null=True)
+    cause = peewee.CharField(16, null=True)
+    message = peewee.TextField(default="")
+    exit_code = peewee.IntegerField(null=True)
+    outputs = JsonField(default=list)
+    log_lines = peewee.IntegerField(null=True)
+    """How many lines the log has, known once the attempt has ended."""
+    usage = JsonField(null=True)
+
+    class Meta:
+        indexes = ((("job", "number"), True),)
+
+
+class LogChunk(Model):
+    """Consecutive lines of an attempt's log, as one event carried them. A second copy of a line changes nothing."""
+
+    attempt = peewee.ForeignKeyField(Attempt, backref="log_chunks", on_delete="CASCADE")
+    first = peewee.IntegerField()
+    """The number of the first line, from 1."""
+    count = peewee.IntegerField()
+    at = peewee.DoubleField()
+    text = LongTextField()
+    """The lines, joined by newlines."""
+
+    class Meta:
+        indexes = ((("attempt", "first"), True),)

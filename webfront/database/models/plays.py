@@ -1,0 +1,42 @@
+"""Plays and their steps."""
+
+from __future__ import annotations
+
+import peewee
+
+from webfront.database.models.base import Model
+
+
+class Play(Model):
+    """One ansible-runner run. Its secrets never come here."""
+
+    id = peewee.AutoField()
+    verb = peewee.CharField(16)
+    """`register`, `drain`, `remove`."""
+    node = peewee.CharField(32, index=True)
+    state = peewee.CharField(16, index=True)
+    """`queued`, `running`, `succeeded`, `failed`."""
+    requested_by = peewee.CharField(64)
+    created_at = peewee.DoubleField()
+    started_at = peewee.DoubleField(null=True)
+    finished_at = peewee.DoubleField(null=True)
+    failed_step = peewee.CharField(200, default="")
+    message = peewee.TextField(default="")
+    """What the failure means, in words."""
+    advice = peewee.TextField(default="")
+    """What to do about it."""
+
+
+class PlayEvent(Model):
+    """One step of a play as it ran, in words."""
+
+    play = peewee.ForeignKeyField(Play, backref="events", on_delete="CASCADE")
+    number = peewee.IntegerField()
+    at = peewee.DoubleField()
+    step = peewee.CharField(300)
+    state = peewee.CharField(16)
+    """`running`, `ok`, `changed`, `skipped`, `failed`."""
+    detail = peewee.TextField(default="")
+
+    class Meta:
+        indexes = ((("play", "number"), True),)

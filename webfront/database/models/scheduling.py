@@ -1,0 +1,15 @@
+"""Which scheduler works."""
+
+from __future__ import annotations
+
+import peewee
+
+from webfront.database.models.base import Model
+
+
+class Leadership(Model):
+    """One row: which scheduler works. Each takeover raises `epoch`; a transaction of an older epoch is refused."""
+
+    epoch = peewee.IntegerField(default=0)
+    holder = peewee.CharField(100, default="")
+    since = peewee.DoubleField(default=0.0)
