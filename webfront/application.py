@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import logging
 import pkgutil
@@ -14,6 +15,7 @@ import bottle
 
 from webfront import api, pages
 from webfront.accounts.service import AccountService
+from webfront.api.description import calls
 from webfront.apps.service import AppService
 from webfront.broker.publisher import Publisher
 from webfront.clock import Clock, system_clock
@@ -29,6 +31,7 @@ from webfront.web.actions import ActionLog
 from webfront.web.answers import Answers, Connections, translate
 from webfront.web.guard import Guard
 from webfront.web.health import HealthService
+from webfront.web.navigation import Place, places
 from webfront.web.services import Services
 
 _log = logging.getLogger(__name__)
@@ -57,6 +60,11 @@ class WebFront(bottle.Bottle):  # type: ignore[misc]  # bottle has no types
         super().__init__()
         self._answers = answers
         self._headers = [*_SECURITY_HEADERS, *([_TRANSPORT] if settings.secure_cookies else [])]
+
+    @functools.cached_property
+    def places(self) -> tuple[Place, ...]:
+        """The navigation. First asked for by a page, when every page has been registered."""
+        return places(self)
 
     def wsgi(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         begun = time.perf_counter_ns()
@@ -107,6 +115,7 @@ def create_app(settings: Settings, *, services: Services | None = None) -> WebFr
         app.install(plugin)
     for module in _route_modules(api, pages):
         module.register(app, services)
+    list(calls(app))  # a route of the API that does not say what it is, is refused now
     for route in app.routes:
         route.prepare()  # a route that forgot its action is refused now, not when it is called first
     return app

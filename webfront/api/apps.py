@@ -5,6 +5,8 @@ from __future__ import annotations
 import bottle
 
 from webfront.api.bodies import reply
+from webfront.api.operations import File, Form, Operation
+from webfront.apps.views import AppView, Uploaded
 from webfront.errors import InvalidInput
 from webfront.web import actions
 from webfront.web.guard import identity
@@ -12,15 +14,25 @@ from webfront.web.services import Services
 
 
 def register(app: bottle.Bottle, services: Services) -> None:
-    @app.get("/api/v1/apps")
+    @app.get("/api/v1/apps", operation=Operation("The apps", {200: {"apps": list[AppView]}}))
     def index() -> bytes:
         return reply(apps=services.apps.list())
 
-    @app.get("/api/v1/apps/<name>")
+    @app.get(
+        "/api/v1/apps/<name>", operation=Operation("An app with its versions, newest first", {200: {"app": AppView}})
+    )
     def show(name: str) -> bytes:
         return reply(app=services.apps.get(name))
 
-    @app.post("/api/v1/apps", action="app.upload")
+    @app.post(
+        "/api/v1/apps",
+        action="app.upload",
+        operation=Operation(
+            "Upload a zip or a .py; 200 when this content is there already",
+            {201: Uploaded, 200: Uploaded},
+            form=Form({"file": File, "name": str}, required=("file",)),
+        ),
+    )
     def upload() -> bytes:
         file = bottle.request.files.get("file")
         if file is None:

@@ -1,44 +1,28 @@
-"""The API described in OpenAPI's words, at `/api/v1/openapi.json`. A test holds it against the routes."""
+"""The API described in OpenAPI's words, at `/api/v1/openapi.json`, and as the table of docs/api.md.
+
+Both are made from what each route says of itself (`webfront.api.operations`).
+"""
 
 from __future__ import annotations
 
+import functools
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 import bottle
 import msgspec
 
-from webfront.api.jobs import JobBody
-from webfront.api.nodes import Credentials, NodeBody
-from webfront.api.session import SignIn
-from webfront.apps.views import AppView, Uploaded
-from webfront.fleet.views import NodeView
-from webfront.jobs.views import JobView, LogView
-from webfront.plays.views import PlayEventView, PlayView
-from webfront.web.health import HealthReport
+from webfront.api.operations import File, Form, Operation
 from webfront.web.services import Services
 
 Schema = dict[str, Any]
 
-
-class Operation(NamedTuple):
-    """One call. `answers` maps a status to the fields of its JSON object; None is an empty answer."""
-
-    summary: str
-    answers: dict[int, Schema | None]
-    body: dict[str, Schema] | None = None
-    """By content type."""
-    query: tuple[str, ...] = ()
-    public: bool = False
-
-
-class Session(msgspec.Struct):
-    token: str
-    expires_at: float
-
-
-class Me(msgspec.Struct):
-    name: str
-    is_admin: bool
+PREFIX: Final = "/api/v1"
+_WILDCARD: Final = re.compile(r"<(\w+)(?::(\w+))?[^>]*>")
+_TEXT: Final[Schema] = {"type": "string"}
+_WILDCARD_SCHEMAS: Final[Mapping[str, Schema]] = {"int": {"type": "integer"}}
+_FILE: Final[Schema] = {"type": "string", "format": "binary"}
 
 
 class Problem(msgspec.Struct):
@@ -47,125 +31,151 @@ class Problem(msgspec.Struct):
     detail: Any = None
 
 
-_KINDS: Final = (
-    AppView, Uploaded, NodeView, PlayView, PlayEventView, JobView, LogView, HealthReport, Session, Me, Problem,
-    SignIn, NodeBody, Credentials, JobBody,
-)  # fmt: skip
-_SCHEMAS, _COMPONENTS = msgspec.json.schema_components(_KINDS, ref_template="#/components/schemas/{name}")
-_OF: Final[dict[type, Schema]] = dict(zip(_KINDS, _SCHEMAS, strict=True))
+class Call(NamedTuple):
+    """A route of the API with what it says of itself."""
 
-
-def _fields(**fields: Schema) -> Schema:
-    return {"type": "object", "properties": fields, "required": sorted(fields)}
-
-
-def _many(kind: type) -> Schema:
-    return {"type": "array", "items": _OF[kind]}
-
-
-def _json(kind: type) -> dict[str, Schema]:
-    return {"application/json": _OF[kind]}
-
-
-def _form(required: tuple[str, ...], **fields: Schema) -> Schema:
-    return {"type": "object", "properties": fields, "required": list(required)}
-
-
-_TEXT: Final[Schema] = {"type": "string"}
-_FILE: Final[Schema] = {"type": "string", "format": "binary"}
-_JOB: Final = _fields(job=_OF[JobView])
-_NODE: Final = _fields(node=_OF[NodeView])
-_PLAY: Final = _fields(play=_OF[PlayView])
-_APP_FORM: Final = _form(("file",), file=_FILE, name=_TEXT)
-_JOB_FORM: Final = _form(("app",), app=_TEXT, version=_TEXT, input=_FILE, parameters=_TEXT, priority=_TEXT)
-
-OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
-    ("POST", "/tokens"): Operation("Sign in: make a token", {201: _OF[Session]}, _json(SignIn), public=True),
-    ("DELETE", "/tokens/current"): Operation("Give up the token this request comes with", {204: None}),
-    ("GET", "/me"): Operation("Who this token or session is", {200: _OF[Me]}),
-    ("GET", "/health"): Operation("Whether all is well", {200: _OF[HealthReport], 503: _OF[HealthReport]}, public=True),
-    ("GET", "/openapi.json"): Operation("This description", {200: {"type": "object"}}, public=True),
-    ("GET", "/nodes"): Operation("The nodes", {200: _fields(nodes=_many(NodeView))}),
-    ("GET", "/nodes/{name}"): Operation("A node", {200: _NODE}),
-    ("POST", "/nodes"): Operation(
-        "Register a machine", {202: _fields(node=_OF[NodeView], play=_OF[PlayView])}, _json(NodeBody)
-    ),
-    ("POST", "/nodes/{name}/register"): Operation("Run a registration again", {202: _PLAY}, _json(Credentials)),
-    ("POST", "/nodes/{name}/drain"): Operation("Let a node finish its work and take no more", {202: _PLAY}),
-    ("DELETE", "/nodes/{name}"): Operation("Take the platform off a node", {202: _PLAY}),
-    ("POST", "/nodes/{name}/activate"): Operation("Let a drained node work again", {200: _NODE}),
-    ("POST", "/nodes/{name}/benchmark"): Operation("Have a node measure itself", {202: _NODE}),
-    ("GET", "/plays/{play_id}"): Operation("A play", {200: _PLAY}),
-    ("GET", "/plays/{play_id}/events"): Operation(
-        "A play and its steps after a number",
-        {200: _fields(play=_OF[PlayView], events=_many(PlayEventView))},
-        query=("after",),
-    ),
-    ("GET", "/apps"): Operation("The apps", {200: _fields(apps=_many(AppView))}),
-    ("GET", "/apps/{name}"): Operation("An app with its versions", {200: _fields(app=_OF[AppView])}),
-    ("POST", "/apps"): Operation(
-        "Upload a zip or a .py; 200 when this content is there already",
-        {201: _OF[Uploaded], 200: _OF[Uploaded]},
-        {"multipart/form-data": _APP_FORM},
-    ),
-    ("GET", "/jobs"): Operation(
-        "Jobs, newest first, without attempts and outputs",
-        {200: _fields(jobs=_many(JobView))},
-        query=("state", "app", "limit", "before"),
-    ),
-    ("POST", "/jobs"): Operation(
-        "Submit a job", {202: _JOB}, {"multipart/form-data": _JOB_FORM, "application/json": _OF[JobBody]}
-    ),
-    ("GET", "/jobs/{job_id}"): Operation("A job with its attempts and outputs", {200: _JOB}),
-    ("POST", "/jobs/{job_id}/cancel"): Operation("End a job", {202: _JOB}),
-    ("GET", "/jobs/{job_id}/log"): Operation(
-        "Lines of an attempt's log after a number", {200: _OF[LogView]}, query=("after", "attempt", "limit")
-    ),
-    ("GET", "/jobs/{job_id}/outputs/{name}"): Operation("A result file", {200: _FILE}),
-}
+    method: str
+    path: str
+    """After the prefix, with its wildcards as `{name}`."""
+    wildcards: Mapping[str, Schema]
+    public: bool
+    operation: Operation
 
 
 def register(app: bottle.Bottle, services: Services) -> None:
-    text = msgspec.json.encode(describe())
+    # Made at the first call: when this route is registered, the others are not all there yet.
+    text = functools.cache(lambda: msgspec.json.encode(describe(app)))
 
-    @app.get("/api/v1/openapi.json", access="public", database=False)
+    @app.get(
+        f"{PREFIX}/openapi.json",
+        access="public",
+        database=False,
+        operation=Operation("This description", {200: dict[str, Any]}),
+    )
     def openapi() -> bytes:
         bottle.response.content_type = "application/json"
-        return text
+        return text()
 
 
-def describe() -> Schema:
+def calls(app: bottle.Bottle) -> Iterator[Call]:
+    """The API's calls, by path. ValueError for a route that does not say what it is."""
+    for route in sorted(app.routes, key=lambda one: (one.rule, one.method)):
+        if not route.rule.startswith(f"{PREFIX}/"):
+            continue
+        operation = route.config.get("operation")
+        if operation is None:
+            raise ValueError(f"route {route.method} {route.rule} does not say what it is: give it an operation")
+        wildcards = {name: _WILDCARD_SCHEMAS.get(kind, _TEXT) for name, kind in _WILDCARD.findall(route.rule)}
+        path = _WILDCARD.sub(r"{\1}", route.rule.removeprefix(PREFIX))
+        yield Call(route.method, path, wildcards, route.config.get("access") == "public", operation)
+
+
+def describe(app: bottle.Bottle) -> Schema:
     """The whole description, as OpenAPI 3.1."""
+    found = list(calls(app))
+    schemas = _Schemas(found)
     paths: dict[str, Schema] = {}
-    for (method, path), operation in OPERATIONS.items():
-        paths.setdefault(f"/api/v1{path}", {})[method.lower()] = _operation(path, operation)
+    for call in found:
+        paths.setdefault(PREFIX + call.path, {})[call.method.lower()] = _operation(call, schemas)
     security = {"token": {"type": "http", "scheme": "bearer"}}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Skerry", "version": "1", "description": "Run AI jobs on a handful of Linux machines."},
         "security": [{"token": []}],
         "paths": paths,
-        "components": {"schemas": _COMPONENTS, "securitySchemes": security},
+        "components": {"schemas": schemas.components, "securitySchemes": security},
     }
 
 
-def _operation(path: str, operation: Operation) -> Schema:
+def reference(app: bottle.Bottle) -> str:
+    """The calls as a table in Markdown."""
+    rows = ["| call | does | answer |", "|---|---|---|"]
+    for call in calls(app):
+        open_to_all = " (no sign-in)" if call.public else ""
+        answers = "; ".join(_told(status, answer) for status, answer in call.operation.answers.items())
+        call_words = f"`{call.method} {call.path}`{_taken(call.operation)}"
+        rows.append(f"| {call_words} | {call.operation.summary}{open_to_all} | {answers} |")
+    return "\n".join(rows) + "\n"
+
+
+class _Schemas:
+    """The schemas of every type that the calls name, with the components they share."""
+
+    def __init__(self, found: list[Call]) -> None:
+        kinds: dict[Any, None] = {Problem: None}
+        for call in found:
+            operation = call.operation
+            for answer in (*operation.answers.values(), operation.json, operation.form and operation.form.fields):
+                for kind in answer.values() if isinstance(answer, Mapping) else [answer]:
+                    if kind is not None and kind is not File:
+                        kinds[kind] = None
+        schemas, self.components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
+        self._of: dict[Any, Schema] = dict(zip(kinds, schemas, strict=True)) | {File: _FILE}
+
+    def of(self, answer: Any) -> Schema:
+        if isinstance(answer, Mapping):
+            return self.fields(answer, tuple(sorted(answer)))
+        return self._of[answer]
+
+    def fields(self, fields: Mapping[str, Any], required: tuple[str, ...]) -> Schema:
+        properties = {name: self._of[kind] for name, kind in fields.items()}
+        return {"type": "object", "properties": properties, "required": list(required)}
+
+
+def _operation(call: Call, schemas: _Schemas) -> Schema:
+    operation = call.operation
     made: Schema = {"summary": operation.summary, "responses": {}}
-    names = [part[1:-1] for part in path.split("/") if part.startswith("{")]
-    made["parameters"] = [_parameter(name, "path") for name in names]
-    made["parameters"] += [_parameter(name, "query") for name in operation.query]
-    for status, schema in operation.answers.items():
-        kind = "application/octet-stream" if schema is _FILE else "application/json"
-        content = {} if schema is None else {"content": {kind: {"schema": schema}}}
+    made["parameters"] = [
+        {"name": name, "in": "path", "required": True, "schema": schema} for name, schema in call.wildcards.items()
+    ]
+    made["parameters"] += [
+        {"name": name, "in": "query", "required": False, "description": meaning, "schema": _TEXT}
+        for name, meaning in operation.query.items()
+    ]
+    for status, answer in operation.answers.items():
+        kind = "application/octet-stream" if answer is File else "application/json"
+        content = {} if answer is None else {"content": {kind: {"schema": schemas.of(answer)}}}
         made["responses"][str(status)] = {"description": operation.summary, **content}
-    problem = {"application/json": {"schema": _fields(error=_OF[Problem])}}
+    problem = {"application/json": {"schema": schemas.of({"error": Problem})}}
     made["responses"]["default"] = {"description": "What is wrong, and what to change", "content": problem}
-    if operation.body is not None:
-        made["requestBody"] = {"content": {kind: {"schema": schema} for kind, schema in operation.body.items()}}
-    if operation.public:
+    body: Schema = {}
+    if operation.form is not None:
+        form = schemas.fields(operation.form.fields, operation.form.required)
+        body["multipart/form-data"] = {"schema": form}
+    if operation.json is not None:
+        body["application/json"] = {"schema": schemas.of(operation.json)}
+    if body:
+        made["requestBody"] = {"content": body, "required": not operation.json_is_optional}
+    if call.public:
         made["security"] = []
     return made
 
 
-def _parameter(name: str, place: str) -> Schema:
-    return {"name": name, "in": place, "required": place == "path", "schema": _TEXT}
+def _taken(operation: Operation) -> str:
+    """What a call takes, after its address."""
+    taken = []
+    if operation.query:
+        taken.append("`?" + "&".join(f"{name}=" for name in operation.query) + "`")
+    if operation.form is not None:
+        taken.append(f"form `{_names(operation.form)}`")
+    if operation.json is not None:
+        fields = msgspec.structs.fields(operation.json)
+        names = ", ".join(one.encode_name + ("" if one.required else "?") for one in fields)
+        taken.append(f"{'or ' if operation.form else ''}JSON `{{{names}}}`")
+    return "".join(f" {one}" for one in taken)
+
+
+def _names(form: Form) -> str:
+    return ", ".join(name + ("" if name in form.required else "?") for name in form.fields)
+
+
+def _told(status: int, answer: Any) -> str:
+    if answer is None:
+        return str(status)
+    if answer is File:
+        return f"{status} the file"
+    if isinstance(answer, Mapping):
+        return f"{status} `{{{', '.join(answer)}}}`"
+    if isinstance(answer, type) and issubclass(answer, msgspec.Struct):
+        return f"{status} `{{{', '.join(one.encode_name for one in msgspec.structs.fields(answer))}}}`"
+    return str(status)

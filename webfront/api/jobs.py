@@ -9,8 +9,9 @@ import bottle
 import msgspec
 
 from webfront.api.bodies import Body, query_number, query_text, read_json, reply
+from webfront.api.operations import File, Form, Operation
 from webfront.errors import InvalidInput
-from webfront.jobs.views import Download, InputFile
+from webfront.jobs.views import Download, InputFile, JobView, LogView
 from webfront.web import actions
 from webfront.web.guard import identity
 from webfront.web.services import Services
@@ -26,7 +27,19 @@ class JobBody(Body):
 def register(app: bottle.Bottle, services: Services) -> None:
     jobs = services.jobs
 
-    @app.get("/api/v1/jobs")
+    @app.get(
+        "/api/v1/jobs",
+        operation=Operation(
+            "Jobs, newest first, without attempts and outputs",
+            {200: {"jobs": list[JobView]}},
+            query={
+                "state": "only those in this state",
+                "app": "only those of this app",
+                "limit": "how many, 50 by default and 200 at most",
+                "before": "the id of the last job of the page before",
+            },
+        ),
+    )
     def index() -> bytes:
         found = jobs.list(
             identity().account,
@@ -37,7 +50,18 @@ def register(app: bottle.Bottle, services: Services) -> None:
         )
         return reply(jobs=found)
 
-    @app.post("/api/v1/jobs", action="job.submit")
+    @app.post(
+        "/api/v1/jobs",
+        action="job.submit",
+        operation=Operation(
+            "Submit a job, by a form where it has an input",
+            {202: {"job": JobView}},
+            json=JobBody,
+            form=Form(
+                {"app": str, "version": str, "input": File, "parameters": str, "priority": str}, required=("app",)
+            ),
+        ),
+    )
     def submit() -> bytes:
         body, input_file = _read_body()
         job = jobs.submit(
@@ -52,23 +76,44 @@ def register(app: bottle.Bottle, services: Services) -> None:
         actions.note("skerry.app", job.app)
         return reply(code=202, job=job)
 
-    @app.get("/api/v1/jobs/<job_id>")
+    @app.get(
+        "/api/v1/jobs/<job_id>", operation=Operation("A job with its attempts and outputs", {200: {"job": JobView}})
+    )
     def show(job_id: str) -> bytes:
         return reply(job=jobs.get(identity().account, job_id))
 
-    @app.post("/api/v1/jobs/<job_id>/cancel", action="job.cancel")
+    @app.post(
+        "/api/v1/jobs/<job_id>/cancel",
+        action="job.cancel",
+        operation=Operation("End a job", {202: {"job": JobView}}),
+    )
     def cancel(job_id: str) -> bytes:
         actions.note("skerry.job", job_id[:26])
         return reply(code=202, job=jobs.cancel(identity().account, job_id))
 
-    @app.get("/api/v1/jobs/<job_id>/log")
+    @app.get(
+        "/api/v1/jobs/<job_id>/log",
+        operation=Operation(
+            "Lines of an attempt's log",
+            {200: LogView},
+            query={
+                "after": "only lines numbered above it: the `next` of the answer before",
+                "attempt": "which attempt's; the newest one's by default",
+                "limit": "how many lines, 2,000 by default and 5,000 at most",
+            },
+        ),
+    )
     def log(job_id: str) -> bytes:
         attempt = query_number("attempt", 0)
         after, limit = query_number("after", 0), query_number("limit", 2000, least=1)
         view = jobs.log(identity().account, job_id, after=after, attempt=attempt or None, limit=limit)
         return reply(**msgspec.structs.asdict(view))
 
-    @app.get("/api/v1/jobs/<job_id>/outputs/<name:path>", action="job.download")
+    @app.get(
+        "/api/v1/jobs/<job_id>/outputs/<name:path>",
+        action="job.download",
+        operation=Operation("A result file of the attempt that counts, as an attachment", {200: File}),
+    )
     def output(job_id: str, name: str) -> bottle.HTTPResponse:
         actions.note("skerry.job", job_id[:26])
         return attachment(jobs.output(identity().account, job_id, name))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import bottle
 
 from webfront.api.bodies import Body, read_json, reply
-from webfront.fleet.views import NewNode, Secrets
+from webfront.api.operations import Operation
+from webfront.fleet.views import NewNode, NodeView, Secrets
 from webfront.plays.verbs import DRAIN, REGISTER, REMOVE
+from webfront.plays.views import PlayView
 from webfront.web import actions
 from webfront.web.guard import identity
 from webfront.web.services import Services
@@ -33,15 +35,19 @@ class NodeBody(Credentials):
 def register(app: bottle.Bottle, services: Services) -> None:
     fleet = services.fleet
 
-    @app.get("/api/v1/nodes")
+    @app.get("/api/v1/nodes", operation=Operation("The nodes", {200: {"nodes": list[NodeView]}}))
     def index() -> bytes:
         return reply(nodes=fleet.nodes())
 
-    @app.get("/api/v1/nodes/<name>")
+    @app.get("/api/v1/nodes/<name>", operation=Operation("A node", {200: {"node": NodeView}}))
     def show(name: str) -> bytes:
         return reply(node=fleet.node(name))
 
-    @app.post("/api/v1/nodes", action="node.register")
+    @app.post(
+        "/api/v1/nodes",
+        action="node.register",
+        operation=Operation("Register a machine", {202: {"node": NodeView, "play": PlayView}}, json=NodeBody),
+    )
     def create() -> bytes:
         body = read_json(NodeBody)
         actions.note("skerry.node", body.name)
@@ -61,29 +67,53 @@ def register(app: bottle.Bottle, services: Services) -> None:
         )
         return reply(code=202, node=begun.node, play=begun.play)
 
-    @app.post("/api/v1/nodes/<name>/register", action="node.register")
+    @app.post(
+        "/api/v1/nodes/<name>/register",
+        action="node.register",
+        operation=Operation(
+            "Run a registration again", {202: {"play": PlayView}}, json=Credentials, json_is_optional=True
+        ),
+    )
     def create_again(name: str) -> bytes:
         actions.note("skerry.node", name)
         body = read_json(Credentials) if bottle.request.content_length else Credentials()
         play = services.plays.begin(identity().account, name, REGISTER, Secrets(body.private_key, body.password))
         return reply(code=202, play=play)
 
-    @app.post("/api/v1/nodes/<name>/drain", action="node.drain")
+    @app.post(
+        "/api/v1/nodes/<name>/drain",
+        action="node.drain",
+        operation=Operation("Let a node finish its work and take no more", {202: {"play": PlayView}}),
+    )
     def drain(name: str) -> bytes:
         actions.note("skerry.node", name)
         return reply(code=202, play=services.plays.begin(identity().account, name, DRAIN))
 
-    @app.delete("/api/v1/nodes/<name>", action="node.remove")
+    @app.delete(
+        "/api/v1/nodes/<name>",
+        action="node.remove",
+        operation=Operation("Take the platform off a node", {202: {"play": PlayView}}),
+    )
     def remove(name: str) -> bytes:
         actions.note("skerry.node", name)
         return reply(code=202, play=services.plays.begin(identity().account, name, REMOVE))
 
-    @app.post("/api/v1/nodes/<name>/activate", action="node.activate")
+    @app.post(
+        "/api/v1/nodes/<name>/activate",
+        action="node.activate",
+        operation=Operation("Let a drained node, or one set aside, work again", {200: {"node": NodeView}}),
+    )
     def activate(name: str) -> bytes:
         actions.note("skerry.node", name)
         return reply(node=fleet.activate(identity().account, name))
 
-    @app.post("/api/v1/nodes/<name>/benchmark", action="node.benchmark")
+    @app.post(
+        "/api/v1/nodes/<name>/benchmark",
+        action="node.benchmark",
+        operation=Operation(
+            "Have a node measure itself; the figure comes with a later heartbeat", {202: {"node": NodeView}}
+        ),
+    )
     def benchmark(name: str) -> bytes:
         actions.note("skerry.node", name)
         return reply(code=202, node=fleet.benchmark(identity().account, name))

@@ -5,15 +5,24 @@ from __future__ import annotations
 import bottle
 
 from webfront.api.bodies import query_number, reply
+from webfront.api.operations import Operation
+from webfront.plays.views import PlayEventView, PlayView
 from webfront.web.services import Services
 
 
 def register(app: bottle.Bottle, services: Services) -> None:
-    @app.get("/api/v1/plays/<play_id:int>")
+    @app.get("/api/v1/plays/<play_id:int>", operation=Operation("A play", {200: {"play": PlayView}}))
     def show(play_id: int) -> bytes:
         return reply(play=services.plays.get(play_id).play)
 
-    @app.get("/api/v1/plays/<play_id:int>/events")
+    @app.get(
+        "/api/v1/plays/<play_id:int>/events",
+        operation=Operation(
+            "A play and its steps",
+            {200: {"play": PlayView, "events": list[PlayEventView]}},
+            query={"after": "only steps numbered above it"},
+        ),
+    )
     def events(play_id: int) -> bytes:
         progress = services.plays.get(play_id, after=query_number("after", 0))
         return reply(play=progress.play, events=progress.events)

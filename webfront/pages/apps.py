@@ -11,13 +11,14 @@ from webfront.apps.views import AppView, VersionView
 from webfront.errors import InvalidInput, NotFound, SkerryError
 from webfront.pages.rendering import CAUSES, duration, plural, refused, render, see_other
 from webfront.web import actions, guard
+from webfront.web.navigation import Nav
 from webfront.web.services import Services
 
 
 def register(app: bottle.Bottle, services: Services) -> None:
     max_mb = services.settings.max_upload_mb
 
-    @app.get("/apps")
+    @app.get("/apps", nav=Nav(30, "Apps"))
     def apps() -> str:
         return render("apps.html", apps=services.apps.list())
 

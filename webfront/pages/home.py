@@ -14,6 +14,7 @@ from webfront.jobs.states import JobState
 from webfront.jobs.views import JobView
 from webfront.pages.rendering import plural, render
 from webfront.web import guard
+from webfront.web.navigation import Nav
 from webfront.web.services import Services
 
 _LIVE: Final = (JobState.RUNNING, JobState.PLACED, JobState.QUEUED)
@@ -22,7 +23,7 @@ _SHOWN: Final = 10
 
 
 def register(app: bottle.Bottle, services: Services) -> None:
-    @app.get("/")
+    @app.get("/", nav=Nav(10, "Home"))
     def home() -> str:
         account = guard.identity().account
         nodes, apps = services.fleet.nodes(), services.apps.list()

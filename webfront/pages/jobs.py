@@ -17,6 +17,7 @@ from webfront.pages.logpage import log_page, whole_log
 from webfront.pages.rendering import refused, render, see_other
 from webfront.pages.table import Table, preview
 from webfront.web import actions, guard
+from webfront.web.navigation import Nav
 from webfront.web.services import Services
 
 _PAGE = 50
@@ -27,7 +28,7 @@ _TABLES = 3
 def register(app: bottle.Bottle, services: Services) -> None:
     jobs = services.jobs
 
-    @app.get("/jobs")
+    @app.get("/jobs", nav=Nav(40, "Jobs"))
     def listing() -> str:
         query = {key: bottle.request.query.getunicode(key) or "" for key in ("state", "app", "before")}
         state = query["state"] if query["state"] in jobwords.FILTERS else ""

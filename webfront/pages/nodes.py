@@ -16,6 +16,7 @@ from webfront.pages.rendering import plural, refused, render, see_other
 from webfront.plays.verbs import VERBS
 from webfront.plays.verbs import Verb as PlayVerb
 from webfront.web import actions, guard
+from webfront.web.navigation import Nav
 from webfront.web.services import Services
 
 _LARGEST_KEY = 64 * 1024
@@ -24,7 +25,7 @@ _LARGEST_KEY = 64 * 1024
 def register(app: bottle.Bottle, services: Services) -> None:
     fleet = services.fleet
 
-    @app.get("/nodes")
+    @app.get("/nodes", nav=Nav(20, "Nodes"))
     def nodes() -> str:
         found = fleet.nodes()
         return render("nodes.html", nodes=found, summary=summary(found))

@@ -183,6 +183,7 @@ def render(template: str, **context: Any) -> str:
             now=time.time(),
             account=who.account if who else None,
             csrf=who.csrf_token if who else None,
+            places=getattr(bottle.request.environ.get("bottle.app"), "places", ()),
             **context,
         )
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 
 import httpx
@@ -163,3 +164,11 @@ def test_pages_get_pages_and_programs_get_json(browse: Browse) -> None:
     assert browse("bob").get("/nowhere").headers["Content-Type"].startswith("text/html")
     assert browse("bob").get("/api/v1/nowhere").json()["error"]["code"] == "not_found"
     assert browse("bob").put("/api/v1/me").json()["error"]["code"] == "method_not_allowed"
+
+
+def test_the_navigation_is_what_the_pages_say(with_session: tuple[httpx.Client, str], app: WebFront) -> None:
+    client, _ = with_session
+    page = client.get("/jobs").text
+    shown = re.findall(r'<a href="([^"]*)"(?: aria-current="page")?>(\w+)</a>', page.partition("</nav>")[0])
+    assert shown == [(place.address, place.nav.words) for place in app.places if not place.nav.admin]
+    assert 'aria-current="page">Jobs</a>' in page
