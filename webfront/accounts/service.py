@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from typing import Final
+from typing import Final, NamedTuple
 
 from webfront.accounts import passwords
 from webfront.accounts.throttle import Throttle
@@ -13,8 +13,8 @@ from webfront.accounts.views import Account, NewSession, NewToken, SessionView
 from webfront.clock import Clock, system_clock
 from webfront.database.connection import transaction
 from webfront.database.models import ApiToken, Session, User
+from webfront.database.rows import rows
 from webfront.errors import NotSignedIn
-from webfront.scheduling import bulk
 
 SESSION_IDLE_S: Final = 12 * 3600.0
 """A session ends after this long without a request,"""
@@ -28,6 +28,12 @@ _BEARER: Final = (
 )
 _RENEW_EVERY_S: Final = 300.0
 """So that a page that polls does not write a row with each request."""
+
+
+class _BearerRow(NamedTuple):
+    id: int
+    name: str
+    is_admin: int
 
 
 class AccountService:
@@ -89,8 +95,9 @@ class AccountService:
 
     def bearer(self, token: str) -> Account | None:
         """Whose API token this is, while it holds."""
-        found = bulk.rows(_BEARER, _hash(token), self._clock())
-        return Account(found[0][0], found[0][1], bool(found[0][2])) if found else None
+        for row in rows(_BearerRow, _BEARER, _hash(token), self._clock()):
+            return Account(row.id, row.name, bool(row.is_admin))
+        return None
 
     def revoke_token(self, token: str) -> None:
         """End this API token."""

@@ -11,8 +11,8 @@ import msgspec
 from webfront.apps.manifest import Manifest
 from webfront.apps.views import AppView, VersionView
 from webfront.database.models import App, AppVersion, User
+from webfront.database.rows import rows
 from webfront.errors import InvalidInput, NotFound
-from webfront.scheduling import bulk
 
 _SHORTEST_VERSION: Final = 6
 
@@ -38,6 +38,12 @@ def get_app(name: str) -> AppView:
     return _view(app, AppVersion.select().where(AppVersion.app == app).order_by(*_newest_first()))
 
 
+class _VersionRow(NamedTuple):
+    id: int
+    hash: str
+    manifest: str
+
+
 class FoundVersion(NamedTuple):
     """A version, as a submission needs it."""
 
@@ -55,13 +61,13 @@ def find_version(app_name: str, version: str | None) -> FoundVersion:
     """
     if version and not re.fullmatch(rf"[0-9a-f]{{{_SHORTEST_VERSION},64}}", version):
         raise InvalidInput(f"A version is at least the first {_SHORTEST_VERSION} characters of its hash.")
-    found = bulk.rows(_BY_HASH, app_name, f"{version}%") if version else bulk.rows(_NEWEST, app_name)
+    found = rows(_VersionRow, _BY_HASH, app_name, f"{version}%") if version else rows(_VersionRow, _NEWEST, app_name)
     if not found:
         raise NotFound(f"There is no version {version} of {app_name}." if version else f"There is no app {app_name}.")
     if len(found) > 1:
         raise InvalidInput(f"More than one version of {app_name} begins with {version}. Give more of it.")
-    row_id, content_hash, manifest = found[0]
-    return FoundVersion(row_id, app_name, content_hash, msgspec.json.decode(manifest, type=Manifest))
+    row = found[0]
+    return FoundVersion(row.id, app_name, row.hash, msgspec.json.decode(row.manifest, type=Manifest))
 
 
 def manifest_of(row: AppVersion) -> Manifest:

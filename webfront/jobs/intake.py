@@ -14,8 +14,8 @@ import msgspec
 import peewee
 
 from webfront.database.connection import transaction
+from webfront.database.rows import many
 from webfront.jobs.states import JobState
-from webfront.scheduling import bulk
 
 _MOST: Final = 200
 _INSERT: Final = (
@@ -90,7 +90,7 @@ def _insert_apart(batch: list[_Ticket]) -> None:
 
 def _insert(batch: list[_Ticket]) -> None:
     with transaction():
-        bulk.many(_INSERT, [_row(ticket.job) for ticket in batch])
+        many(_INSERT, [_row(ticket.job) for ticket in batch])
 
 
 def _row(job: NewJob) -> tuple[object, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -41,8 +41,7 @@ class Conclusion:
     """Of no effect once the node has claimed the attempt."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Unwanted:
+class Unwanted(NamedTuple):
     """An attempt that a node works on although its outcome counts no more."""
 
     node: str

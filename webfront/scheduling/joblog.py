@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
-from webfront.scheduling import bulk
+from webfront.database.rows import rows
 
 Span = tuple[int, int]
 """First and last number of consecutive lines."""
+
+
+class _ChunkRow(NamedTuple):
+    attempt_id: int
+    first: int
+    count: int  # type: ignore[assignment]  # the column's name; a tuple's own method is not needed here
 
 
 class Coverage:
@@ -28,8 +35,8 @@ class Coverage:
         for attempt in missing:
             self._spans[attempt] = []
         sql = "SELECT attempt_id, `first`, `count` FROM log_chunk WHERE attempt_id IN (?*) ORDER BY attempt_id, `first`"
-        for attempt, first, count in bulk.rows(sql, missing):
-            add(self._spans[attempt], (first, first + count - 1))
+        for row in rows(_ChunkRow, sql, missing):
+            add(self._spans[row.attempt_id], (row.first, row.first + row.count - 1))
 
     def take(self, attempt: int, first: int, count: int) -> list[Span]:
         """Those of these lines that are new; from now on they count as there. `load` comes before."""

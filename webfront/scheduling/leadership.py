@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from webfront.database.connection import transaction
 from webfront.database.models import Leadership as LeadershipRow
-from webfront.scheduling import bulk
+from webfront.database.rows import locked, value
 
 _EPOCH = "SELECT epoch FROM leadership"
 
@@ -27,9 +27,9 @@ class Leadership:
     def take_over(self, now: float) -> None:
         """Begin a new epoch, which ends that of any other scheduler. Only with the exclusive queue in hand."""
         with transaction():
-            found = bulk.rows(bulk.locked(_EPOCH))
-            epoch = (found[0][0] if found else 0) + 1
-            if found:
+            found = value(locked(_EPOCH))
+            epoch = 1 if found is None else found + 1
+            if found is not None:
                 LeadershipRow.update(epoch=epoch, holder=self._holder, since=now).execute()
             else:
                 LeadershipRow.create(epoch=epoch, holder=self._holder, since=now)
@@ -37,8 +37,7 @@ class Leadership:
 
     def check(self) -> None:
         """Make sure, within a transaction, that this epoch still holds until its end. Raises `Deposed`."""
-        found = bulk.rows(bulk.locked(_EPOCH))
-        if self.epoch is None or not found or found[0][0] != self.epoch:
+        if self.epoch is None or value(locked(_EPOCH)) != self.epoch:
             raise Deposed("another scheduler has taken over")
 
     def resign(self) -> None:

@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from webfront.database.rows import locked, many, rows
 from webfront.jobs.lifecycle import AttemptRecord, JobRecord
 from webfront.jobs.states import AttemptState, JobState
-from webfront.scheduling import bulk
 from webfront.scheduling.joblog import Coverage
 from webfront.scheduling.placement import Placement
 
-_JOB_COLUMNS: Final = (
+JOB_COLUMNS: Final = (
     "j.id, j.app_version_id, j.state, j.attempts, j.cancel_requested, j.excluded_nodes, j.cause, j.message, "
     "j.waiting_reason, j.finished_at"
 )
-_ATTEMPT_COLUMNS: Final = (
-    "a.id, a.job_id, a.number, a.node, a.state, a.placed_at, a.claimed_at, a.preparing, a.started_at"
-)
 _LOAD: Final = (
-    f"SELECT {_JOB_COLUMNS}, {_ATTEMPT_COLUMNS} FROM job j "  # noqa: S608  constant names, values as parameters
+    f"SELECT {JOB_COLUMNS}, a.id AS attempt_id, a.number, a.node, a.state AS attempt_state, "  # noqa: S608  constant names, values as parameters
+    "a.placed_at, a.claimed_at, a.preparing, a.started_at FROM job j "
     "LEFT JOIN attempt a ON a.job_id = j.id AND a.number = j.attempts WHERE j.id IN (?*)"
 )
 _EARLIER: Final = (
-    "SELECT a.job_id, a.node, a.cause FROM attempt a JOIN job j ON j.id = a.job_id "
+    "SELECT a.job_id, a.node, COALESCE(a.cause, '') AS cause FROM attempt a JOIN job j ON j.id = a.job_id "
     "WHERE a.job_id IN (?*) AND a.number < j.attempts ORDER BY a.job_id, a.number"
 )
 _UPDATE_JOB: Final = (
@@ -50,10 +48,50 @@ _PUBLISHED: Final = "UPDATE attempt SET published_at = ? WHERE job_id = ? AND nu
 _json = msgspec.json.Encoder()
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Earlier:
+class QueuedRow(NamedTuple):
+    """`JOB_COLUMNS`, and what an order needs beside them."""
+
+    id: str
+    app_version_id: int
+    state: str
+    attempts: int
+    cancel_requested: int
+    excluded_nodes: str
+    cause: str | None
+    message: str
+    waiting_reason: str
+    finished_at: float | None
+    input: str | None
+    parameters: str
+
+
+class _LoadedRow(NamedTuple):
+    """`JOB_COLUMNS`, and the newest attempt, where there is one."""
+
+    id: str
+    app_version_id: int
+    state: str
+    attempts: int
+    cancel_requested: int
+    excluded_nodes: str
+    cause: str | None
+    message: str
+    waiting_reason: str
+    finished_at: float | None
+    attempt_id: int | None
+    number: int
+    node: str
+    attempt_state: str
+    placed_at: float
+    claimed_at: float | None
+    preparing: str
+    started_at: float | None
+
+
+class Earlier(NamedTuple):
     """An earlier attempt of a job, ended."""
 
+    job_id: str
     node: str
     cause: str
 
@@ -88,27 +126,26 @@ class Ledger:
         """Load these jobs with their newest attempts; for some, also what became of their earlier ones."""
         wanted = {one for one in job_ids if one not in self.jobs}
         if wanted:
-            for row in bulk.rows(bulk.locked(_LOAD), list(wanted)):
-                job = job_record(row[:10])
-                self.jobs[job.id] = job
-                if row[10] is not None:
-                    self.attempts[job.id] = AttemptRecord(
-                        pk=row[10],
-                        job_id=row[11],
-                        number=row[12],
-                        node=row[13],
-                        state=AttemptState(row[14]),
-                        placed_at=row[15],
-                        claimed_at=row[16],
-                        preparing=row[17],
-                        started_at=row[18],
+            for row in rows(_LoadedRow, locked(_LOAD), list(wanted)):
+                self.jobs[row.id] = job_record(row)
+                if row.attempt_id is not None:
+                    self.attempts[row.id] = AttemptRecord(
+                        pk=row.attempt_id,
+                        job_id=row.id,
+                        number=row.number,
+                        node=row.node,
+                        state=AttemptState(row.attempt_state),
+                        placed_at=row.placed_at,
+                        claimed_at=row.claimed_at,
+                        preparing=row.preparing,
+                        started_at=row.started_at,
                     )
         asked = [one for one in with_earlier if one in self.jobs and one not in self.earlier]
         self.earlier.update((one, []) for one in asked)
         retried = [one for one in asked if self.jobs[one].attempts > 1]
         if retried:
-            for job_id, node, cause in bulk.rows(_EARLIER, retried):
-                self.earlier[job_id].append(Earlier(node, cause or ""))
+            for earlier in rows(Earlier, _EARLIER, retried):
+                self.earlier[earlier.job_id].append(earlier)
 
     def add(self, job: JobRecord, attempt: AttemptRecord, placement: Placement) -> None:
         """A new attempt with the decision that placed it."""
@@ -132,7 +169,7 @@ class Ledger:
 
     def flush(self) -> None:
         """Write everything that changed, a statement for each kind of change."""
-        bulk.many(
+        many(
             _INSERT_ATTEMPT,
             [
                 (a.job_id, a.number, a.node, a.state.value, _json.encode(placement).decode(), a.placed_at)
@@ -140,7 +177,7 @@ class Ledger:
             ],
         )
         changed = [one for one in self.attempts.values() if one.changed]
-        bulk.many(
+        many(
             _UPDATE_ATTEMPT,
             [
                 (a.state.value, a.claimed_at, a.preparing, a.started_at, a.job_id, a.number)
@@ -148,25 +185,25 @@ class Ledger:
                 if a.state is not AttemptState.ENDED
             ],
         )
-        bulk.many(_END_ATTEMPT, [_end_values(a) for a in changed if a.state is AttemptState.ENDED])
-        bulk.many(_UPDATE_JOB, [_job_values(j) for j in self.jobs.values() if j.changed])
-        bulk.many(_INSERT_LINES, self._lines)
-        bulk.many(_PUBLISHED, self._published)
+        many(_END_ATTEMPT, [_end_values(a) for a in changed if a.state is AttemptState.ENDED])
+        many(_UPDATE_JOB, [_job_values(j) for j in self.jobs.values() if j.changed])
+        many(_INSERT_LINES, self._lines)
+        many(_PUBLISHED, self._published)
 
 
-def job_record(row: tuple[Any, ...]) -> JobRecord:
-    """A record from the columns `id, app_version_id, state, ..., finished_at`."""
+def job_record(row: QueuedRow | _LoadedRow) -> JobRecord:
+    """The record of a job's row."""
     return JobRecord(
-        id=row[0],
-        app_version_id=row[1],
-        state=JobState(row[2]),
-        attempts=row[3],
-        cancel_requested=bool(row[4]),
-        excluded_nodes=msgspec.json.decode(row[5]) if row[5] != "[]" else [],
-        cause=row[6],
-        message=row[7],
-        waiting_reason=row[8],
-        finished_at=row[9],
+        id=row.id,
+        app_version_id=row.app_version_id,
+        state=JobState(row.state),
+        attempts=row.attempts,
+        cancel_requested=bool(row.cancel_requested),
+        excluded_nodes=msgspec.json.decode(row.excluded_nodes) if row.excluded_nodes != "[]" else [],
+        cause=row.cause,
+        message=row.message,
+        waiting_reason=row.waiting_reason,
+        finished_at=row.finished_at,
     )
 
 

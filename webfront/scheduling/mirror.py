@@ -7,14 +7,14 @@ playbooks and the web front change nodes too. What changes here is written by `f
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from webfront.database.rows import locked, many, rows
 from webfront.fleet.states import NodeState
 from webfront.jobs.lifecycle import AttemptRecord
 from webfront.jobs.states import LIVE_ATTEMPTS, AttemptState
-from webfront.scheduling import bulk
 from webfront.scheduling.constraints import Candidate
 from webfront.scheduling.score import Pending, Score, score
 from webfront.scheduling.versions import Versions
@@ -34,6 +34,35 @@ _BEAT: Final = (
 _FAILURES: Final = "UPDATE node SET consecutive_failures = ? WHERE name = ?"
 
 _STATES: Final = "SELECT name, state FROM node WHERE state <> ?"
+
+
+class _NodeRow(NamedTuple):
+    name: str
+    state: str
+    state_reason: str
+    labels: str
+    slots: int
+    arch: str
+    metrics: str | None
+    consecutive_failures: int
+
+
+class _LiveRow(NamedTuple):
+    job_id: str
+    number: int
+    node: str
+    state: str
+    placed_at: float
+    published_at: float | None
+    claimed_at: float | None
+    started_at: float | None
+    app_version_id: int
+
+
+class _StateRow(NamedTuple):
+    name: str
+    state: str
+
 
 Key = tuple[str, int]
 """A job's id and an attempt's number."""
@@ -96,10 +125,18 @@ class Mirror:
         self._beats.clear()
         self._failures.clear()
         self.live = {
-            (job, number): Live(job, number, node, AttemptState(state), placed, published, claimed, started, version)
-            for job, number, node, state, placed, published, claimed, started, version in bulk.rows(
-                _LIVE, [state.value for state in LIVE_ATTEMPTS]
+            (row.job_id, row.number): Live(
+                job=row.job_id,
+                number=row.number,
+                node=row.node,
+                state=AttemptState(row.state),
+                placed_at=row.placed_at,
+                published_at=row.published_at,
+                claimed_at=row.claimed_at,
+                started_at=row.started_at,
+                app_version_id=row.app_version_id,
             )
+            for row in rows(_LiveRow, _LIVE, list(LIVE_ATTEMPTS))
         }
         self._versions.load(one.app_version_id for one in self.live.values())
         self.refresh()
@@ -108,30 +145,30 @@ class Mirror:
         """Read the nodes' rows again: others change their states, labels and slots."""
         known = self.nodes
         self.nodes = {}
-        for name, state, reason, labels, slots, arch, metrics, failures in bulk.rows(_NODES, NodeState.REMOVED.value):
+        for row in rows(_NodeRow, _NODES, NodeState.REMOVED):
             entry = NodeEntry(
-                name=name,
-                state=NodeState(state),
-                state_reason=reason,
-                labels=tuple(msgspec.json.decode(labels)),
-                slots=slots,
-                arch=arch,
-                metrics=_metrics(metrics),
-                consecutive_failures=failures,
+                name=row.name,
+                state=NodeState(row.state),
+                state_reason=row.state_reason,
+                labels=tuple(msgspec.json.decode(row.labels)),
+                slots=row.slots,
+                arch=row.arch,
+                metrics=_metrics(row.metrics),
+                consecutive_failures=row.consecutive_failures,
             )
-            before = known.get(name)
+            before = known.get(row.name)
             if before is not None:
                 entry.agent_slots = before.agent_slots
                 entry.metrics_at = before.metrics_at
                 entry.metrics = before.metrics or entry.metrics
                 # Activated by a person meanwhile, or set aside again: then the trial is over.
-                entry.trial = before.trial and entry.state is NodeState.ACTIVE and failures > 0
-            self.nodes[name] = entry
+                entry.trial = before.trial and entry.state is NodeState.ACTIVE and entry.consecutive_failures > 0
+            self.nodes[row.name] = entry
 
     def refresh_states(self) -> None:
         """Make sure of the nodes' states until the transaction ends: none is placed on that is being drained."""
-        rows = bulk.rows(bulk.locked(_STATES), NodeState.REMOVED.value)
-        if dict(rows) != {node.name: node.state.value for node in self.nodes.values()}:
+        found = {row.name: row.state for row in rows(_StateRow, locked(_STATES), NodeState.REMOVED)}
+        if found != {node.name: node.state for node in self.nodes.values()}:
             self.refresh()
 
     def beat(self, node: NodeEntry, heartbeat: Heartbeat, now: float) -> None:
@@ -221,9 +258,9 @@ class Mirror:
                     name,
                 )
             )
-        bulk.many(_BEAT, beats)
+        many(_BEAT, beats)
         failed = [self.nodes[name] for name in self._failures if name in self.nodes]
-        bulk.many(_FAILURES, [(node.consecutive_failures, node.name) for node in failed])
+        many(_FAILURES, [(node.consecutive_failures, node.name) for node in failed])
         self._beats.clear()
         self._failures.clear()
 

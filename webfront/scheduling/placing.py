@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from webfront.database.models import Attempt, Job
+from webfront.database.rows import locked, many, rows, value
 from webfront.fleet.states import NodeState
 from webfront.jobs import lifecycle
 from webfront.jobs.lifecycle import JobRecord
 from webfront.jobs.states import AttemptState, JobState
-from webfront.scheduling import bulk
 from webfront.scheduling.constraints import Candidate, Demand, could_ever_take
-from webfront.scheduling.ledger import Ledger, OrderRow, job_record
+from webfront.scheduling.ledger import JOB_COLUMNS, Ledger, OrderRow, QueuedRow, job_record
 from webfront.scheduling.mirror import Mirror
 from webfront.scheduling.placement import decide
 from webfront.scheduling.versions import Versions
@@ -27,10 +27,6 @@ _FURTHER: Final = 50
 _EXPLAINED: Final = 500
 """How many of the oldest waiting jobs are told why they wait."""
 
-_COLUMNS: Final = (
-    "id, app_version_id, state, attempts, cancel_requested, excluded_nodes, cause, message, waiting_reason, "
-    "finished_at, input, parameters"
-)
 _TOP: Final = "SELECT MAX(priority) FROM job WHERE state = ?"
 _NEXT: Final = "SELECT MAX(priority) FROM job WHERE state = ? AND priority < ?"
 _WAITING: Final = (
@@ -38,6 +34,13 @@ _WAITING: Final = (
 )
 _NEXT_IN_LINE: Final = "it is placed as soon as the jobs before it are"
 _REASON: Final = "UPDATE job SET waiting_reason = ? WHERE id = ? AND state = ?"
+
+
+class _WaitingRow(NamedTuple):
+    id: str
+    app_version_id: int
+    excluded_nodes: str
+    waiting_reason: str
 
 
 def place_queued(ledger: Ledger, mirror: Mirror, versions: Versions, now: float) -> None:
@@ -58,14 +61,14 @@ def place_queued(ledger: Ledger, mirror: Mirror, versions: Versions, now: float)
         if room == 0:
             return
         found = list(_pick(limit, priority, blocked))
-        versions.load(row[1] for row in found)
+        versions.load(row.app_version_id for row in found)
         for row in found:
-            job = job_record(row[:10])
+            job = job_record(row)
             if blocked.holds(job):
                 continue
             if lifecycle.cancel_queued(job, now):
                 ledger.jobs[job.id] = job
-            elif not placing.place(job, row[10], row[11]):
+            elif not placing.place(job, row.input, row.parameters):
                 blocked.add(job)
                 continue
             # Its row still says queued until the ledger is flushed.
@@ -132,36 +135,37 @@ class _Blocked:
 
 
 def _highest() -> int | None:
-    priority: int | None = bulk.rows(_TOP, JobState.QUEUED.value)[0][0]
+    priority: int | None = value(_TOP, JobState.QUEUED)
     return priority
 
 
-def _pick(limit: int, highest: int, blocked: _Blocked) -> Iterator[tuple[Any, ...]]:
+def _pick(limit: int, highest: int, blocked: _Blocked) -> Iterator[QueuedRow]:
     """Queued jobs by priority and age. One query for each priority: so the index gives the order, without a sort."""
     priority: int | None = highest
     conditions = ""
     values: list[Any] = []
     if blocked.versions:
-        conditions += " AND app_version_id NOT IN (?*)"
+        conditions += " AND j.app_version_id NOT IN (?*)"
         values.append(list(blocked.versions))
     if blocked.jobs:
-        conditions += " AND id NOT IN (?*)"
+        conditions += " AND j.id NOT IN (?*)"
         values.append(list(blocked.jobs))
-    sql = f"SELECT {_COLUMNS} FROM job WHERE state = ? AND priority = ?{conditions} ORDER BY id LIMIT ?"  # noqa: S608
+    columns = f"{JOB_COLUMNS}, j.input, j.parameters"
+    sql = f"SELECT {columns} FROM job j WHERE j.state = ? AND j.priority = ?{conditions} ORDER BY j.id LIMIT ?"  # noqa: S608
     while priority is not None and limit > 0:
-        found = bulk.rows(bulk.locked(sql), JobState.QUEUED.value, priority, *values, limit)
+        found = rows(QueuedRow, locked(sql), JobState.QUEUED, priority, *values, limit)
         yield from found
         limit -= len(found)
         if limit > 0:
-            priority = bulk.rows(_NEXT, JobState.QUEUED.value, priority)[0][0]
+            priority = value(_NEXT, JobState.QUEUED, priority)
 
 
 def explain_waiting(mirror: Mirror, versions: Versions, now: float) -> None:
     """Tell the oldest waiting jobs why they wait, and lift exclusions that would let a job wait for ever."""
-    waiting = bulk.rows(_WAITING, JobState.QUEUED.value, _EXPLAINED)
+    waiting = rows(_WaitingRow, _WAITING, JobState.QUEUED, _EXPLAINED)
     if not waiting:
         return
-    versions.load(row[1] for row in waiting)
+    versions.load(row.app_version_id for row in waiting)
     views = list(mirror.views().values())
     known: dict[tuple[int, str], str] = {}
     changed = []
@@ -176,7 +180,7 @@ def explain_waiting(mirror: Mirror, versions: Versions, now: float) -> None:
             _lift_exclusions(job_id, versions[version_id].demand, msgspec.json.decode(excluded_text), views, now)
         if known[key] != reason:
             changed.append((known[key], job_id, JobState.QUEUED.value))
-    bulk.many(_REASON, changed)
+    many(_REASON, changed)
 
 
 def _lift_exclusions(job_id: str, demand: Demand, excluded: list[str], views: list[Candidate], now: float) -> None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import dataclasses
 import secrets
 from collections.abc import Collection
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from webfront.database.connection import transaction
+from webfront.database.rows import rows
 from webfront.jobs.states import LIVE_JOBS, AttemptState
-from webfront.scheduling import bulk
 from webfront.scheduling.events import Conclusion, EventBook, Unwanted
 from webfront.scheduling.joblog import Coverage
 from webfront.scheduling.judge import NodeJudge
@@ -32,10 +32,16 @@ CLAIM_OVERDUE_S: Final = 30.0
 """An order that a living node has not claimed by then is sent once more: the first may have gone with a lost queue."""
 
 _CANCELS: Final = (
-    "SELECT j.id, a.number, a.node FROM job j JOIN attempt a ON a.job_id = j.id AND a.number = j.attempts "
-    "WHERE j.state IN (?*) AND j.cancel_requested = 1"
+    "SELECT a.node, a.job_id AS job, a.number AS attempt FROM job j "
+    "JOIN attempt a ON a.job_id = j.id AND a.number = j.attempts WHERE j.state IN (?*) AND j.cancel_requested = 1"
 )
 _ORDERS: Final = "SELECT id, input, parameters FROM job WHERE id IN (?*)"
+
+
+class _OrderedRow(NamedTuple):
+    id: str
+    input: str | None
+    parameters: str
 
 
 @dataclasses.dataclass(slots=True)
@@ -120,7 +126,7 @@ class Turns:
         ledger.flush()
         self._hear(given.beats, output, now)
         if sweep:
-            output.cancels |= {Unwanted(node, job, n) for job, n, node in bulk.rows(_CANCELS, list(LIVE_JOBS))}
+            output.cancels |= set(rows(Unwanted, _CANCELS, list(LIVE_JOBS)))
             output.orders.extend(self._orders(self._unclaimed(now, in_flight)))
         if place:
             # A ledger of its own: it reads rows that the first one has written.
@@ -180,12 +186,12 @@ class Turns:
     def _orders(self, attempts: list[Live]) -> list[tuple[str, Order]]:
         if not attempts:
             return []
-        jobs = {row[0]: row for row in bulk.rows(_ORDERS, [one.job for one in attempts])}
+        jobs = {row.id: row for row in rows(_OrderedRow, _ORDERS, [one.job for one in attempts])}
         orders = []
         for one in attempts:
             if (row := jobs.get(one.job)) is not None:
-                parameters = msgspec.json.decode(row[2])
-                order = OrderRow(one.job, one.number, one.node, one.app_version_id, row[1], parameters)
+                parameters = msgspec.json.decode(row.parameters)
+                order = OrderRow(one.job, one.number, one.node, one.app_version_id, row.input, parameters)
                 orders.append((one.node, self._order(order)))
         return orders
 

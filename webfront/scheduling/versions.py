@@ -5,19 +5,26 @@ from __future__ import annotations
 import collections
 import dataclasses
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from webfront.apps.manifest import Manifest
-from webfront.scheduling import bulk
+from webfront.database.rows import rows
 from webfront.scheduling.constraints import Demand
 from wire.messages import AppRef, Resources
 
 _KEPT: Final = 5000
 _LOAD: Final = (
-    "SELECT v.id, v.hash, v.manifest, a.name FROM app_version v JOIN app a ON a.id = v.app_id WHERE v.id IN (?*)"
+    "SELECT v.id, v.hash, v.manifest, a.name AS app FROM app_version v JOIN app a ON a.id = v.app_id WHERE v.id IN (?*)"
 )
+
+
+class _VersionRow(NamedTuple):
+    id: int
+    hash: str
+    manifest: str
+    app: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -41,8 +48,8 @@ class Versions:
         missing = {one for one in ids if one not in self._known}
         if not missing:
             return
-        for row_id, content_hash, manifest, app in bulk.rows(_LOAD, list(missing)):
-            self._known[row_id] = _version(app, content_hash, msgspec.json.decode(manifest))
+        for row in rows(_VersionRow, _LOAD, list(missing)):
+            self._known[row.id] = _version(row.app, row.hash, msgspec.json.decode(row.manifest))
         while len(self._known) > _KEPT + len(missing):
             self._known.popitem(last=False)
 

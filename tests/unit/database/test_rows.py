@@ -1,0 +1,54 @@
+"""Rows by name: the query's columns may stand in any order, and one that is wanted and missing is told."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pytest
+
+from webfront.database.models import SignInFailure
+from webfront.database.rows import many, rows, value
+
+
+class Failure(NamedTuple):
+    user_name: str
+    at: float
+
+
+class Name(NamedTuple):
+    user_name: str
+
+
+@pytest.fixture(autouse=True)
+def failures(database: object) -> None:
+    SignInFailure.create(user_name="ada", client="here", at=1.5)
+    SignInFailure.create(user_name="bob", client="there", at=2.5)
+
+
+def test_a_field_is_the_column_of_its_name() -> None:
+    wanted = [Failure("ada", 1.5), Failure("bob", 2.5)]
+    for columns in ("user_name, at", "at, user_name", "client, at, id, user_name", "at, client AS user, user_name"):
+        found = rows(Failure, f"SELECT {columns} FROM sign_in_failure ORDER BY id")
+        assert found == wanted
+        assert found[0].at == 1.5
+    assert rows(Name, "SELECT id, user_name FROM sign_in_failure WHERE at > ?", 2) == [Name("bob")]
+    assert rows(Failure, "SELECT user_name, at FROM sign_in_failure WHERE id = 7") == []
+
+
+def test_a_column_that_is_wanted_and_missing_is_told() -> None:
+    with pytest.raises(TypeError, match="Failure wants at, and the query has user_name, client"):
+        rows(Failure, "SELECT user_name, client FROM sign_in_failure")
+
+
+def test_values_and_lists_travel_as_parameters() -> None:
+    sql = "SELECT user_name FROM sign_in_failure WHERE at > ? AND user_name IN (?*) AND client <> ?"
+    assert rows(Name, sql, 1, ["ada", "bob", "'; --"], "there") == [Name("ada")]
+    assert value("SELECT MAX(at) FROM sign_in_failure WHERE user_name = ?", "bob") == 2.5
+    assert value("SELECT at FROM sign_in_failure WHERE user_name = ?", "eve") is None
+
+
+def test_a_statement_runs_once_for_each_of_many() -> None:
+    many("UPDATE sign_in_failure SET client = ? WHERE user_name = ?", [("a", "ada"), ("b", "bob")])
+    assert [row.client for row in SignInFailure.select().order_by(SignInFailure.id)] == ["a", "b"]
+    many("DELETE FROM sign_in_failure WHERE user_name = ?", [])
+    assert SignInFailure.select().count() == 2
