@@ -16,6 +16,7 @@ from embedded.console import Console
 from embedded.home import ADMIN_USER, PROJECT, Home
 from embedded.lock import locked
 from embedded.problems import Problem
+from wire.settings import misspelt
 
 _HEALTHY_S: Final = 90.0
 _DESCRIPTION: Final = """Skerry on this one machine, to try it out and to develop it.
@@ -166,6 +167,8 @@ def main(arguments: list[str] | None = None) -> int:
     # Told to end is an end like Ctrl-C: what was begun is left so that the next run goes on from there.
     signal.signal(signal.SIGTERM, _interrupt)
     os.chdir(PROJECT)
+    for sentence in misspelt(os.environ):
+        print(f"Note: {sentence}", file=sys.stderr)
     try:
         home = Home.from_environment()
         if options.command == "status":

@@ -9,7 +9,8 @@ import signal
 import sys
 import time
 
-from node_scripts.settings import NodeSettings, SettingsError
+from node_scripts.settings import NodeSettings
+from wire.settings import SettingsError, misspelt
 
 _USAGE = """usage: python -m node_scripts COMMAND
 
@@ -62,6 +63,8 @@ def _agent(settings: NodeSettings) -> int:
     from wire.logs import configure_logging
 
     configure_logging("agent", level=settings.log_level, node=settings.node_id)
+    for sentence in misspelt(os.environ):
+        logging.getLogger("node_scripts").warning("%s", sentence)
     # Now, so that no module that only one command needs is in the others' memory.
     from node_scripts.agent import Agent, AgentError
     from node_scripts.running.interpreter import InterpreterUnusable

@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from node_scripts.settings import NodeSettings, SettingsError
+from node_scripts.settings import NodeSettings
 from wire.broker import Broker, BrokerAddress
+from wire.settings import SettingsError, misspelt
 
 _BROKER_S: Final = 10.0
 
@@ -29,6 +30,8 @@ def check(environ: Mapping[str, str], say: Callable[[str], None]) -> bool:
     except SettingsError as error:
         say(f"WRONG  settings: {error}")
         return False
+    for sentence in misspelt(environ):
+        say(f"note   settings: {sentence}")
     say(f"ok     settings: node {settings.node_id}, {settings.slots} slots")
     well = True
     for what, look in (("state directory", _state), ("share", _share), ("broker", _broker)):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import logging
+import os
 import sys
 
 from webfront.errors import SkerryError
-from webfront.settings import Settings, SettingsError
+from webfront.settings import Settings
 from wire.logs import configure_logging
+from wire.settings import SettingsError, misspelt
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -22,6 +25,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"webfront: {error}", file=sys.stderr)
         return 2
     configure_logging({"web": "webfront"}.get(process, process), level=settings.log_level)
+    for sentence in misspelt(os.environ):
+        logging.getLogger("webfront").warning("%s", sentence)
     try:
         # Each process imports only what it needs.
         if process == "web":

@@ -24,6 +24,8 @@ import pika.exceptions
 from pika.adapters.asyncio_connection import AsyncioConnection
 from pika.channel import Channel
 
+from wire.settings import SettingsError
+
 _log = logging.getLogger(__name__)
 
 _RESOURCE_LOCKED: Final = 405
@@ -63,18 +65,24 @@ class BrokerAddress:
 
     @classmethod
     def read(cls, url: str, password_file: Path) -> BrokerAddress:
-        """From `amqp://user@host:port/vhost` and a file with the password. Raises `ValueError` saying what is wrong."""
-        parts = urllib.parse.urlsplit(url)
+        """From `amqp://user@host:port/vhost` and a file with the password. SettingsError, naming both variables."""
+        where = "SKERRY_BROKER_URL or SKERRY_BROKER_PASSWORD_FILE"
+        try:
+            parts = urllib.parse.urlsplit(url)
+            port = parts.port or 5672
+            password = password_file.read_text(encoding="utf-8").strip()
+        except (OSError, ValueError) as error:
+            raise SettingsError(f"{where}: {error}") from error
         if parts.scheme != "amqp" or not parts.hostname or not parts.username:
-            raise ValueError("the broker's address must read amqp://user@host:port/vhost")
+            raise SettingsError(f"{where}: the broker's address must read amqp://user@host:port/vhost")
         if parts.password:
-            raise ValueError("the broker's address must not carry the password: it belongs in the password file")
+            raise SettingsError(f"{where}: the address must not carry the password, which belongs in its own file")
         return cls(
             host=parts.hostname,
-            port=parts.port or 5672,
+            port=port,
             vhost=urllib.parse.unquote(parts.path[1:]) or "/",
             user=urllib.parse.unquote(parts.username),
-            password=password_file.read_text(encoding="utf-8").strip(),
+            password=password,
         )
 
 

@@ -22,7 +22,8 @@ from webfront.admin import nodes, setup
 from webfront.admin.setup import Answer
 from webfront.errors import SkerryError
 from webfront.plays.outcome import PlayFailed
-from webfront.settings import Settings, SettingsError
+from webfront.settings import Settings
+from wire.settings import SettingsError, misspelt
 
 
 class _Parser(argparse.ArgumentParser):
@@ -40,7 +41,10 @@ def main(arguments: list[str] | None = None) -> int:
     os.umask(0o077)
     options = _parser().parse_args(arguments)
     try:
-        settings = Settings.from_environment({**os.environ, **_read_env_file(options.env_file)})
+        environ = {**os.environ, **_read_env_file(options.env_file)}
+        settings = Settings.from_environment(environ)
+        for sentence in misspelt(environ):
+            print(f"skerry-admin: {sentence}", file=sys.stderr)
         answer: Answer = options.command(settings, options)
     except SettingsError as error:
         _print_error("settings", str(error))

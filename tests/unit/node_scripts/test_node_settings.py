@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from node_scripts import VERSION
-from node_scripts.settings import NodeSettings, SettingsError
+from node_scripts.settings import NodeSettings
+from wire.settings import SettingsError
 
 REQUIRED = {
     "SKERRY_NODE_ID": "alpha",
