@@ -1,0 +1,1 @@
+"""Schedules: a cron expression, or one date and time, that makes jobs."""
