@@ -3,6 +3,8 @@
 An attempt is claimed (in the journal, on disk), waits for a slot, is prepared, launched, followed while it runs, and
 finished; its slot is free then. Its end is journalled before anybody is told, and it is held until the broker has
 confirmed that. Whatever dies on the way, the journal and the attempt's folder say where to go on.
+
+An error that nothing expects, in the work for one attempt, ends that attempt; the agent and the others go on.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import threading
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 
+from node_scripts.discarding import Discarding
 from node_scripts.held import Held
 from node_scripts.journal import Journal, JournalError, JournalledAttempt, Key
 from node_scripts.logtail import LogFollower, LogTail
@@ -57,8 +60,7 @@ class Attempts:
         self._held: dict[Key, Held] = {}
         self._waiting: collections.deque[Held] = collections.deque()
         self._early_cancels: collections.OrderedDict[Key, None] = collections.OrderedDict()
-        self._confirmed: list[Held] = []
-        self._discarding: asyncio.Task[None] | None = None
+        self._discarding = Discarding(runner, journal, on_failure)
         self._follower = LogFollower()
         self._stopping = False
 
@@ -164,12 +166,22 @@ class Attempts:
 
     async def discarded(self) -> None:
         """Return when what the broker has confirmed is out of the journal's hands."""
-        if self._discarding is not None:
-            await asyncio.wait([self._discarding], timeout=_STOP_S)
+        await self._discarding.done()
 
     def _begin(self, held: Held, steps: Coroutine[Any, Any, None]) -> None:
-        held.task = asyncio.create_task(steps)
+        held.task = asyncio.create_task(self._survive(held, steps))
         held.task.add_done_callback(self._stepped)
+
+    async def _survive(self, held: Held, steps: Coroutine[Any, Any, None]) -> None:
+        try:
+            await steps
+        except Exception as error:
+            _log.exception("the work for an attempt failed", extra=held.fields())
+            if held.finished is None:
+                await self._conclude(held, Ended(Cause.REJECTED, f"the node failed while it worked on it: {error}"))
+            else:
+                # Its end may or may not be in the journal: told it is in any case, and told twice it changes nothing.
+                self._tell_end(held, held.finished)
 
     def _stepped(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -301,29 +313,13 @@ class Attempts:
             self._follower.remove(held.tail)
             await held.tail.send_rest()
         if held.finished is not None:
-            self._outbox.put(held.finished, functools.partial(self._on_confirmed, held))
+            self._tell_end(held, held.finished)
+
+    def _tell_end(self, held: Held, finished: Finished) -> None:
+        if not held.told:
+            held.told = True
+            self._outbox.put(finished, functools.partial(self._on_confirmed, held))
 
     def _on_confirmed(self, held: Held) -> None:
         del self._held[held.key]
-        self._confirmed.append(held)
-        if self._discarding is None or self._discarding.done():
-            self._discarding = asyncio.create_task(self._discard())
-            self._discarding.add_done_callback(self._stepped)
-
-    async def _discard(self) -> None:
-        # The folder goes before the row: an agent that dies in between sends the end once more, which changes nothing,
-        # whereas a folder without a row would stay for ever.
-        while self._confirmed:
-            confirmed, self._confirmed = self._confirmed, []
-            await asyncio.to_thread(self._discard_folders, confirmed)
-            self._journal.end([held.key for held in confirmed])
-
-    def _discard_folders(self, confirmed: Sequence[Held]) -> None:
-        for held in confirmed:
-            try:
-                if held.running is not None:
-                    held.running.discard()
-                else:
-                    self._runner.forget(held.order)
-            except OSError as error:
-                _log.warning("an attempt's folder cannot be removed: %s", error, extra=held.fields())
+        self._discarding.add(held)

@@ -27,6 +27,8 @@ class Held:
         self.running: RunningAttempt | None = None
         self.tail: LogTail | None = None
         self.finished: Finished | None = None
+        self.told = False
+        """Its end is on its way to the broker."""
 
     def fields(self) -> dict[str, object]:
         """The context of a log record."""

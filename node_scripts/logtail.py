@@ -55,7 +55,7 @@ class LogTail:
     def _read(self) -> list[str]:
         try:
             return self._running.read_log(self._put, _LINES)
-        except OSError as error:
+        except Exception as error:
             # The end says how many lines there are, so the user sees a gap rather than a log that seems whole.
             _log.warning("a log cannot be read: %s", error, extra={"skerry.job": self._running.job})
             return []

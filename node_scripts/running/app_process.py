@@ -37,6 +37,8 @@ class Command:
     measured: tuple[Path, ...]
     """The folders whose content counts as the command's disk."""
     log_bytes: int
+    given_bytes: int = 0
+    """What lies in the measured folders before it starts, and does not count."""
     spread: int = 0
     """The slot, to give different ones different processors."""
 

@@ -17,7 +17,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import shutil
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,11 +25,11 @@ from typing import Final
 
 import msgspec
 
-from node_scripts.running import files, installer
+from node_scripts.running import files, installer, trees
 from node_scripts.running.interpreter import Interpreter
 from node_scripts.running.limits import MB
 from node_scripts.running.processes import disk_bytes
-from node_scripts.running.rooms import FolderLock, Room, make_folder, plain_name, write_record
+from node_scripts.running.rooms import ASIDE, FolderLock, Room, make_folder, plain_name, write_record
 from node_scripts.running.users import User
 from wire.messages import AppRef
 
@@ -47,6 +46,8 @@ class Entry(msgspec.Struct, frozen=True):
     size: int
     gid: int | None = None
     has_environment: bool = False
+    group_may_write: bool = False
+    """The files may be written by the version's group, for an overlay to show them so; they themselves never are."""
 
 
 class Lease:
@@ -75,8 +76,12 @@ class Environments:
         most_apps: int,
         most_mb: int,
         covered: tuple[Path, ...] | None,
+        overlays: bool,
     ) -> None:
-        """`apps` is the share's folder of them. `covered` is what builds must not see, or None without mounts."""
+        """`apps` is the share's folder of them. `covered` is what builds must not see, or None without mounts.
+
+        `overlays` says that apps are shown their files by overlays, and never the files themselves.
+        """
         self._folder = folder
         self._apps = apps
         self._interpreter = interpreter
@@ -84,6 +89,8 @@ class Environments:
         self._most_apps = most_apps
         self._most_bytes = most_mb * MB
         self._covered = covered
+        self._overlays = overlays
+        self._aside = folder.parent / ASIDE
         make_folder(folder, 0o711)
         self._tools = folder / "tools"
         make_folder(self._tools, 0o755)
@@ -129,9 +136,9 @@ class Environments:
         began = time.monotonic()
         try:
             await asyncio.to_thread(self._make_room, entry)
-            await _copied(self._apps / app.version, entry / "app")
+            await copied(self._apps / app.version, entry / "app")
             gid = self._free_group(app.version) if user is not None else None
-            await asyncio.to_thread(_seal, entry, gid)
+            await asyncio.to_thread(_seal, entry, gid, group_may_write=self._overlays)
             if app.requirements is not None:
                 preparing("installing requirements")
                 requirements = entry / "app" / files.inside(app.requirements)
@@ -149,36 +156,37 @@ class Environments:
                     disk_mb=self._most_bytes // MB,
                     slot=slot,
                 )
-                await asyncio.to_thread(shutil.rmtree, entry / "build")
-                await asyncio.to_thread(_seal, entry, gid)
+                await asyncio.to_thread(trees.remove, entry / "build")
+                await asyncio.to_thread(_seal, entry, gid, group_may_write=self._overlays)
                 room.log.write_text(f"[skerry] installed the requirements in {time.monotonic() - began:.1f} s\n")
             size = await asyncio.to_thread(disk_bytes, [entry])
-            record = Entry(self._interpreter.identity, size, gid, app.requirements is not None)
+            record = Entry(self._interpreter.identity, size, gid, app.requirements is not None, self._overlays)
             await asyncio.to_thread(write_record, entry / "entry.json", record)
         except BaseException:
             # A failed or cancelled build leaves nothing behind; one that died is found without its record.
-            await asyncio.shield(asyncio.to_thread(shutil.rmtree, entry, ignore_errors=True))
+            await asyncio.shield(asyncio.to_thread(trees.tidy, entry, self._aside))
             raise
         await asyncio.to_thread(self._trim, app.version)
 
     def _make_room(self, entry: Path) -> None:
         (entry / "entry.json").unlink(missing_ok=True)
-        shutil.rmtree(entry, ignore_errors=True)
+        trees.tidy(entry, self._aside)
         make_folder(entry, 0o711)
 
     def _make_bare(self) -> None:
         if self._bare.is_dir():
             return
         beside = self._folder / f".bare.{os.getpid()}"
-        shutil.rmtree(beside, ignore_errors=True)
+        trees.remove(beside)
         self._interpreter.make_environment(beside)
-        for path in (beside, *beside.rglob("*")):
-            if not path.is_symlink():
-                path.chmod(0o755 if path.is_dir() else 0o644)
+        beside.chmod(0o755)
+        for path, one in trees.walk(beside):
+            if not one.is_symlink():
+                Path(path).chmod(0o755 if one.is_dir() else 0o644)
         try:
             beside.rename(self._bare)
         except OSError:  # another agent with the same cache was first
-            shutil.rmtree(beside, ignore_errors=True)
+            trees.remove(beside)
             if not self._bare.is_dir():
                 raise
 
@@ -188,8 +196,9 @@ class Environments:
         except (FileNotFoundError, msgspec.MsgspecError):
             return None
         fits = entry.python == self._interpreter.identity or not entry.has_environment
-        # An agent that was not root leaves files that a slot's user cannot read, and the other way round.
-        fits = fits and (entry.gid is not None) == (os.geteuid() == 0)
+        # An agent that was not root leaves files that a slot's user cannot read, and the other way round; one without
+        # overlays leaves files that cannot be written through one.
+        fits = fits and (entry.gid is not None) == (os.geteuid() == 0) and entry.group_may_write == self._overlays
         return entry if fits and entry.has_environment == (app.requirements is not None) else None
 
     def _lock(self, version: str, *, shared: bool) -> FolderLock | None:
@@ -231,15 +240,15 @@ class Environments:
             if lock is None:
                 continue
             (self._folder / version / "entry.json").unlink(missing_ok=True)
-            shutil.rmtree(self._folder / version, ignore_errors=True)
+            trees.tidy(self._folder / version, self._aside)
             (self._folder / f"{version}.lock").unlink(missing_ok=True)
             lock.close()
             count, total = count - 1, total - size
 
 
-async def _copied(source: Path, target: Path) -> None:
+async def copied(source: Path, target: Path, owner: User | None = None) -> None:
     """Copy a folder off the event loop; when cancelled, the thread is through before the cancellation goes on."""
-    copying = asyncio.ensure_future(asyncio.to_thread(files.copy_tree, source, target))
+    copying = asyncio.ensure_future(asyncio.to_thread(files.copy_tree, source, target, owner))
     try:
         await asyncio.shield(copying)
     except asyncio.CancelledError:
@@ -248,20 +257,24 @@ async def _copied(source: Path, target: Path) -> None:
         raise
 
 
-def _seal(entry: Path, gid: int | None) -> None:
-    """Root's and the version's group's, who may read; nobody may write. Nothing for an agent that is not root.
+def _seal(entry: Path, gid: int | None, *, group_may_write: bool) -> None:
+    """Root's and the version's group's, who may read. Nothing for an agent that is not root.
 
-    Links are not followed, and set-user-id bits go: what stands in `env` was written by a stranger's code.
+    With `group_may_write` the group may write the app's files too: an overlay shows them with these modes. Links are
+    not followed, and set-user-id bits go: what stands in `env` was written by a stranger's code.
     """
     if gid is None:
         return
-    for top in (entry / "app", entry / "env"):
-        for folder, folders, names in os.walk(top):
-            os.chown(folder, 0, gid)
-            os.chmod(folder, 0o750)  # noqa: PTH101, S103  pathlib is too dear for many thousands of files
-            for name in (*folders, *names):
-                path = os.path.join(folder, name)  # noqa: PTH118
-                mode = os.lstat(path).st_mode
-                os.lchown(path, 0, gid)
-                if name in names and not os.path.islink(path):  # noqa: PTH114
-                    os.chmod(path, 0o750 if mode & 0o100 else 0o640)  # noqa: PTH101
+    for top, writable in ((entry / "app", group_may_write), (entry / "env", False)):
+        if not top.is_dir():
+            continue
+        extra = 0o020 if writable else 0
+        os.chown(top, 0, gid)
+        top.chmod(0o750 | extra)
+        for path, one in trees.walk(top):
+            os.lchown(path, 0, gid)
+            if one.is_dir(follow_symlinks=False):
+                os.chmod(path, 0o750 | extra)  # noqa: PTH101, S103  pathlib is too dear for many thousands of files
+            elif not one.is_symlink():
+                mode = one.stat(follow_symlinks=False).st_mode
+                os.chmod(path, (0o750 if mode & 0o100 else 0o640) | extra)  # noqa: PTH101

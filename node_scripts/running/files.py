@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from node_scripts.running import trees
+from node_scripts.running.users import User
+
 _CHUNK: Final = 2**20
 
 
@@ -71,22 +74,24 @@ def describe(path: Path) -> tuple[int, str]:
         return file.tell(), digest.hexdigest()
 
 
-def copy_tree(source: Path, target: Path) -> int:
-    """Copy folders and ordinary files below `source` into the new folder `target`; returns the bytes copied.
+def copy_tree(source: Path, target: Path, owner: User | None = None) -> int:
+    """Copy folders and ordinary files below `source` into the folder `target`; returns the bytes copied.
 
     Nobody but the owner may do anything with the copy yet, save that a file that was executable stays it. Links and
     everything else are refused: an uploaded app has none.
     """
-    target.mkdir(mode=0o700)
+    target.mkdir(mode=0o700, exist_ok=True)
     total = 0
-    with os.scandir(source) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                total += copy_tree(Path(entry.path), target / entry.name)
-            else:
-                with opened(source, entry.name) as fd:
-                    mode = 0o700 if os.fstat(fd).st_mode & 0o100 else 0o600
-                    total += copy(fd, target / entry.name, mode=mode)[0]
+    for path, entry in trees.walk(source):
+        copied = target / os.path.relpath(path, source)
+        if entry.is_dir(follow_symlinks=False):
+            copied.mkdir(mode=0o700)
+        else:
+            with opened(Path(path).parent, entry.name) as fd:
+                mode = 0o700 if os.fstat(fd).st_mode & 0o100 else 0o600
+                total += copy(fd, copied, mode=mode)[0]
+        if owner is not None:
+            os.chown(copied, owner.uid, owner.gid)
     return total
 
 

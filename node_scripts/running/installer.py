@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from node_scripts.running import keeper
+from node_scripts.running import keeper, trees
 from node_scripts.running.app_process import Command
 from node_scripts.running.interpreter import Interpreter, clean_environment
 from node_scripts.running.logfile import last_line
@@ -62,16 +62,15 @@ def place_pip(tools: Path) -> Path:
         final = tools / f"pip-{os.stat(source / '__init__.py').st_mtime_ns:x}"  # noqa: PTH116
         if not final.is_dir():
             beside = tools / f".pip.{os.getpid()}"
-            shutil.rmtree(beside, ignore_errors=True)
+            trees.remove(beside)
             shutil.copytree(source, beside / "pip")
-            for folder, _, names in os.walk(beside):
-                Path(folder).chmod(0o755)
-                for name in names:
-                    (Path(folder) / name).chmod(0o644)
+            beside.chmod(0o755)
+            for path, one in trees.walk(beside):
+                Path(path).chmod(0o755 if one.is_dir() else 0o644)
             try:
                 beside.rename(final)
             except OSError:  # another agent with the same cache was first
-                shutil.rmtree(beside, ignore_errors=True)
+                trees.remove(beside)
                 if not final.is_dir():
                     raise
         return final / "pip" / "__pip-runner__.py"
@@ -110,8 +109,8 @@ async def install(
     for folder in (environment, scratch):
         _give(folder, user)
     # `environment` was made by `make_environment` just now: a handful of files, links among them.
-    for path in environment.rglob("*"):
-        _give(path, user)
+    for path, _ in trees.walk(environment):
+        _give(Path(path), user)
     variables = clean_environment(environment, home=scratch, temporary=scratch)
     for name, value in os.environ.items():
         if name.startswith("PIP_") or name.lower() in _PASSED_ON:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from node_scripts.running import files
+from node_scripts.running import files, trees
 from node_scripts.running.limits import MB
 from node_scripts.running.rooms import make_folder
 from wire.messages import OutputFile
@@ -38,7 +37,7 @@ def commit(
     _check(outputs, names, owner, limit_mb)
     _make_folder(results)
     beside = results / f".{attempt}.partial"
-    shutil.rmtree(beside, ignore_errors=True)
+    trees.remove(beside)
     _make_folder(beside)
     committed = tuple(_copied(outputs, name, beside) for name in names)
     for folder in {(beside / name).parent for name in names} | {beside}:

@@ -6,6 +6,7 @@
         exit.json   how the app ended; written whole by the keeper, as its last act
         ended.json  what `finish` made of that, once the results stand on the share
         box/        all the app is given: `in` (its input), `work` (where it starts), `out` (its results), `tmp`
+    layers/     where `work` is an overlay: `upper`, what the app wrote there, and overlay's own `scratch`
 
 `keeper` empty and not locked: the app never ran. Not empty, not locked and no `exit.json`: keeper and app are lost.
 """
@@ -16,16 +17,19 @@ import errno
 import fcntl
 import os
 import re
-import shutil
 import time
 from pathlib import Path
 from typing import Final, Self, TypeVar
 
 import msgspec
 
+from node_scripts.running import trees
 from node_scripts.running.interface import Ended
 from node_scripts.running.users import User
 from wire.messages import Cause, Usage
+
+ASIDE: Final = "aside"
+"""The folder in the agent's state where what cannot be removed is kept until the next start tries again."""
 
 LOG_BYTES: Final = 16 * 2**20
 """An app's output past this is dropped; one line in the log says so."""
@@ -57,16 +61,23 @@ class Room:
         self.work = self.box / "work"
         self.outputs = self.box / "out"
         self.temporary = self.box / "tmp"
+        self.layers = self.folder / "layers"
+        self.upper = self.layers / "upper"
+        self.scratch = self.layers / "scratch"
+        self._aside = attempts.parent / ASIDE
 
     def make(self, user: User | None) -> None:
         """A fresh, empty room; what an earlier preparation left behind is removed.
 
-        The app's user owns `work`, `out` and `tmp` and nothing above them, so that it cannot put anything beside.
+        The app's user owns `work`, what is written there, `out` and `tmp` and nothing above them, so that it cannot put
+        anything beside.
         """
         self.remove()
         for folder in (self.folder, self.box):
             make_folder(folder, 0o711)
-        for folder in (self.inputs, self.work, self.outputs, self.temporary):
+        self.layers.mkdir(mode=0o700)
+        self.scratch.mkdir(mode=0o700)
+        for folder in (self.inputs, self.work, self.outputs, self.temporary, self.upper):
             folder.mkdir(mode=0o700)
             if user is not None and folder is not self.inputs:
                 os.chown(folder, user.uid, user.gid)
@@ -77,12 +88,12 @@ class Room:
             record.touch(mode=0o600)
 
     def remove(self) -> None:
-        """Remove the folder and all in it; nothing if it is gone.
+        """Remove the folder and all in it, or set it aside; nothing if it is gone.
 
         The keeper's record goes first: a death in the middle of this then reads as "never launched", not as "lost".
         """
         self.keeper.unlink(missing_ok=True)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        trees.tidy(self.folder, self._aside)
 
     def read_exit(self) -> Exit | None:
         """How the app ended, or None while that is not written down."""

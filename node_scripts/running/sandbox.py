@@ -1,31 +1,36 @@
 """The room where an attempt runs: what the agent's core calls to prepare, launch, adopt and finish attempts.
 
-The app starts in `work`, a folder of its own where it may write and where the entries of its version's folder are
-linked: `python predict.py` finds the files beside the script by relative names and by `__file__`, and cannot change
-them for the next job. Its input is a copy, its output folder is empty. HOME is `work`, too.
+The app starts in `work`, a folder of its own that holds its version's files: real folders with real files, which it may
+change, as it may write beside them; the next job finds them as they were uploaded. `work` is an overlay over the cached
+version where this machine can make one (0.4 ms), and else a copy. Its input is a copy, its output folder is empty. HOME
+is `work`, too.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from node_scripts.running import files, keeper, limits, view
+from node_scripts.running import files, keeper, limits, trees, view
 from node_scripts.running.app_process import Command
 from node_scripts.running.attempt import SandboxAttempt, job_variables
-from node_scripts.running.environments import Environments, Lease
+from node_scripts.running.environments import Environments, Lease, copied
 from node_scripts.running.installer import InstallFailed
 from node_scripts.running.interface import AttemptEnded, Ended, Prepared, Recovered, RunningAttempt
 from node_scripts.running.interpreter import Interpreter, clean_environment
 from node_scripts.running.keeper import KeeperHandle
-from node_scripts.running.processes import end_strays
-from node_scripts.running.rooms import LOG_BYTES, Exit, FolderLock, Room, is_locked, make_folder, write_record
+from node_scripts.running.processes import disk_bytes, end_strays
+from node_scripts.running.rooms import ASIDE, LOG_BYTES, Exit, FolderLock, Room, is_locked, make_folder, write_record
 from node_scripts.running.users import SlotUsers, User, kill_user, unreachable_part
 from wire.messages import Cause, Order
+
+_log = logging.getLogger(__name__)
 
 
 class SandboxSettings(Protocol):
@@ -52,13 +57,17 @@ class SandboxUnusable(RuntimeError):
 
 
 class _Prepared(Prepared):
-    def __init__(self, order: Order, slot: int, room: Room, user: User | None, lease: Lease | None) -> None:
+    def __init__(
+        self, order: Order, slot: int, room: Room, user: User | None, lease: Lease | None, given_bytes: int = 0
+    ) -> None:
         self.order = order
         self.slot = slot
         self.room = room
         self.user = user
         self.lease = lease
         """None when the attempt is over already and only its log and end are to be fetched."""
+        self.given_bytes = given_bytes
+        """What the copy of the app's files takes in `work`; none where they are below an overlay."""
 
 
 class SandboxRunner:
@@ -75,6 +84,9 @@ class SandboxRunner:
         cache = settings.state_dir / "cache"
         kept = (self._attempts, cache, self._interpreter.prefix)
         self._covered = self._walls((settings.state_dir, settings.share_dir, cache), kept)
+        self._overlay = view.overlay_options(self._attempts) if self._covered is not None else None
+        words = "overlays" if self._overlay is not None else "copies: this machine cannot make overlays here"
+        _log.info("apps are given their files as %s", words)
         self._environments = Environments(
             cache,
             settings.share_dir / "apps",
@@ -83,7 +95,11 @@ class SandboxRunner:
             most_apps=settings.cache_apps,
             most_mb=settings.cache_mb,
             covered=self._covered,
+            overlays=self._overlay is not None,
         )
+        # Off the event loop, and for as long as it takes: nothing waits for what could not be removed before.
+        aside = settings.state_dir / ASIDE
+        threading.Thread(target=trees.tidy_aside, args=(aside,), name="tidy-aside", daemon=True).start()
 
     async def prepare(self, order: Order, slot: int, preparing: Callable[[str], None]) -> Prepared:
         """See `Runner.prepare`."""
@@ -96,7 +112,10 @@ class SandboxRunner:
             lease = await self._environments.acquire(order.app, user, room, slot, preparing)
             if order.input is not None:
                 await asyncio.to_thread(self._fetch_input, order.input, room, user)
-            _link_app(lease.app, room.work)
+            given_bytes = 0
+            if self._overlay is None:
+                await copied(lease.app, room.work, user)
+                given_bytes = await asyncio.to_thread(disk_bytes, [room.work])
         except InstallFailed as failure:
             if failure.cause is not Cause.APP_ERROR:
                 raise AttemptEnded(Ended(failure.cause, failure.message)) from failure
@@ -112,7 +131,7 @@ class SandboxRunner:
             if lease is not None:
                 lease.close()
             raise
-        return _Prepared(order, slot, room, user, lease)
+        return _Prepared(order, slot, room, user, lease, given_bytes)
 
     async def launch(self, prepared: Prepared) -> RunningAttempt:
         """See `Runner.launch`."""
@@ -213,10 +232,14 @@ class SandboxRunner:
             argv += [f"--{name}", value]
         seen = None
         if self._covered is not None:
-            readable = (lease.app, lease.environment, room.inputs, self._interpreter.prefix)
+            layers = None
+            if self._overlay is not None:
+                layers = view.Layers(lease.app, room.upper, room.scratch, room.work, self._overlay)
+            # Never the version's own folder: its files are the group's to write, below an overlay.
+            readable = (lease.environment, room.inputs, self._interpreter.prefix)
             writable = (room.work, room.outputs, room.temporary)
             memory_mb = max(1, order.resources.memory_mb // 2)
-            seen = view.View(self._covered, readable, writable, room.temporary, memory_mb)
+            seen = view.View(self._covered, readable, writable, room.temporary, memory_mb, layers)
         return Command(
             argv=tuple(argv),
             environment={
@@ -228,15 +251,11 @@ class SandboxRunner:
             resources=order.resources,
             user=user.with_groups(lease.gid) if user is not None and lease.gid is not None else user,
             view=seen,
-            measured=(room.work, room.outputs, room.temporary),
+            measured=(room.work, room.upper, room.outputs, room.temporary),
+            given_bytes=prepared.given_bytes,
             log_bytes=LOG_BYTES,
             spread=prepared.slot if user is None else user.uid,
         )
-
-
-def _link_app(app: Path, work: Path) -> None:
-    for entry in os.scandir(app):
-        (work / entry.name).symlink_to(entry.path)
 
 
 def _words(error: Exception) -> str:

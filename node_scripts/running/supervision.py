@@ -208,7 +208,7 @@ class Supervision:
         """Judge the disk in use; returns the seconds until the next look."""
         began = time.monotonic()
         limit = self._resources.disk_mb * MB
-        used = processes.disk_bytes(self._command.measured)
+        used = max(0, processes.disk_bytes(self._command.measured) - self._command.given_bytes)
         used += processes.hidden_bytes(processes.descendants(os.getpid()))
         if used > limit + _DISK_SLACK:
             self._verdict = (

@@ -5,6 +5,9 @@ the same paths. `/tmp` and `/var/tmp` are folders of the attempt, so that what i
 with it; `/dev/shm` is as small as the app's memory; `/proc` shows its own processes only. System V shared memory and
 message queues end with it (an IPC namespace).
 
+An app's own folder is an overlay: its files as they were uploaded below, what the app writes above, in the attempt's
+folder. So an app may change what it came with, and the next job finds it as it was.
+
 It stands in front of the file permissions, not in their place: where the right is missing (no CAP_SYS_ADMIN in a
 container) those hold alone, and every folder on the way to an app must then let other users pass.
 """
@@ -18,8 +21,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
+from node_scripts.running import trees
 from node_scripts.running.users import unreachable_part
 
 _CLONE_NEWNS: Final = 0x00020000
@@ -33,6 +37,9 @@ _MS_BIND: Final = 4096
 _MS_REC: Final = 16384
 _MS_PRIVATE: Final = 1 << 18
 
+_OVERLAY_OPTIONS: Final = ("redirect_dir=on,index=off", "index=off", "")
+"""The best first: with `redirect_dir` an app can also rename the folders it came with."""
+
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_NAME: Final = 15
 _PR_SET_CHILD_SUBREAPER: Final = 36
@@ -45,6 +52,19 @@ _libc: Final = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass(frozen=True)
+class Layers:
+    """An overlay: `lower` as it is, and what is written to it in `upper`, seen together at the folder `at`."""
+
+    lower: Path
+    upper: Path
+    scratch: Path
+    """Overlay's own, on the same file system as `upper`."""
+    at: Path
+    options: str
+    """As `overlay_options` found them."""
+
+
+@dataclass(frozen=True)
 class View:
     """What an app may see of the folders that are covered."""
 
@@ -54,6 +74,7 @@ class View:
     temporary: Path
     """Becomes `/tmp` and `/var/tmp`."""
     shared_memory_mb: int
+    layers: Layers | None = None
 
 
 def plan_covers(secret: Iterable[Path], kept: Iterable[Path]) -> tuple[Path, ...]:
@@ -77,6 +98,8 @@ def enter(view: View) -> None:
     kept = [(path.resolve(), path in view.writable) for path in (*view.readable, *view.writable)]
     _unshare(_CLONE_NEWNS | _CLONE_NEWIPC)
     _mount("none", "/", None, _MS_REC | _MS_PRIVATE)
+    if view.layers is not None:
+        _lay(view.layers)
     # Opened in the new namespace (a bind mount takes none of another's) and before they are covered.
     put_back = [
         (path, os.open(path, os.O_PATH | os.O_CLOEXEC), writable) for path, writable in kept if _below(path, covered)
@@ -117,6 +140,54 @@ def available() -> bool:
         finally:
             os._exit(1)
     return os.waitpid(child, 0)[1] == 0
+
+
+def overlay_options(folder: Path) -> str | None:
+    """The options with which overlays work whose upper layer is on this folder's file system; None where none do.
+
+    They need the right to mount, and a file system that is itself no overlay. Tried in a child, with a real one.
+    """
+    probe = folder / f".overlay-{os.getpid()}"
+    trees.remove(probe)
+    for name in ("lower/folder", "upper", "scratch", "merged"):
+        (probe / name).mkdir(mode=0o700, parents=True)
+    (probe / "lower/folder/file").write_bytes(b"lower")
+    try:
+        for options in _OVERLAY_OPTIONS:
+            child = os.fork()
+            if child == 0:
+                _try_overlay(probe, options)
+            if os.waitpid(child, 0)[1] == 0:
+                return options
+        return None
+    finally:
+        with suppress(trees.NotRemoved):
+            trees.remove(probe)
+
+
+def _try_overlay(probe: Path, options: str) -> NoReturn:
+    try:
+        merged = probe / "merged"
+        _unshare(_CLONE_NEWNS)
+        _mount("none", "/", None, _MS_REC | _MS_PRIVATE)
+        _lay(Layers(probe / "lower", probe / "upper", probe / "scratch", merged, options))
+        (merged / "folder/file").write_bytes(b"upper")
+        (merged / "folder/new").mkdir()
+        os._exit(0 if (probe / "lower/folder/file").read_bytes() == b"lower" else 1)
+    except OSError:
+        pass
+    finally:
+        os._exit(1)
+
+
+def _lay(layers: Layers) -> None:
+    # By descriptors: a path with a colon or a comma in it would have to be escaped.
+    folders = {"lowerdir": layers.lower, "upperdir": layers.upper, "workdir": layers.scratch}
+    opened = {name: os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) for name, path in folders.items()}
+    options = ",".join((*(f"{name}=/proc/self/fd/{fd}" for name, fd in opened.items()), layers.options)).rstrip(",")
+    _mount("overlay", layers.at, "overlay", _MS_NOSUID | _MS_NODEV, options)
+    for fd in opened.values():
+        os.close(fd)
 
 
 def die_with_parent(signal_number: int) -> None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from support.node import Controller, InProcessRunner, order, until
 from support.rabbitmq import PrivateRabbit
 
 from node_scripts.agent import Agent
+from node_scripts.running.interface import Prepared, RunningAttempt
 from node_scripts.settings import NodeSettings
 from wire import topology
-from wire.messages import Cancel, Cause, Claimed, Finished, HeldAttempt, Preparing, RunBenchmark, Started
+from wire.messages import Cancel, Cause, Claimed, Finished, HeldAttempt, Order, Preparing, RunBenchmark, Started
 
 
 @contextlib.asynccontextmanager
@@ -218,5 +220,48 @@ def test_the_benchmark_runs_on_request_and_its_figure_is_in_the_heartbeats(
                 await controller.control(RunBenchmark())
                 await until(lambda: controller.heartbeats[-1].metrics.events_per_second)
                 assert controller.heartbeats[-1].metrics.events_per_second > 10
+
+    asyncio.run(scenario())
+
+
+def test_an_error_that_nothing_expects_ends_its_attempt_and_not_the_agent(
+    broker: PrivateRabbit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever the runner breaks for one attempt, that one ends as rejected or well, and the next one runs."""
+
+    class BrokenRunner(InProcessRunner):
+        async def launch(self, prepared: Prepared) -> RunningAttempt:
+            running = await super().launch(prepared)
+            where = prepared.order.parameters.get("breaks", "")  # type: ignore[attr-defined]
+
+            def broken(*_: object) -> NoReturn:
+                raise RecursionError(f"in {where}")
+
+            if where:
+                monkeypatch.setattr(running, where, broken, raising=True)
+            return running
+
+        async def prepare(self, order: Order, slot: int, preparing: Callable[[str], None]) -> Prepared:
+            if order.parameters.get("breaks") == "prepare":
+                raise RecursionError("in prepare")
+            return await super().prepare(order, slot, preparing)
+
+    async def scenario() -> None:
+        async with (
+            Controller(broker, tmp_path).working() as controller,
+            agent_running(controller.settings(SKERRY_NODE_SLOTS="1"), BrokenRunner()),
+        ):
+            for where in ("prepare", "wait", "read_log", "finish", "discard"):
+                one = order(lines="3", breaks=where)
+                await controller.send(one)
+                await until(lambda one=one: one.job in controller.ends())  # type: ignore[misc]
+                (end,) = controller.ends()[one.job]
+                expected = Cause.OK if where in ("read_log", "discard") else Cause.REJECTED
+                assert end.cause is expected, (where, end)
+                assert expected is Cause.OK or f"in {where}" in end.message
+            last = order(lines="2")
+            await controller.send(last)
+            await until(lambda: last.job in controller.ends())
+            await until(lambda: controller.heartbeats[-1].held == ())
 
     asyncio.run(scenario())
