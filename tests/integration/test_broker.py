@@ -107,3 +107,19 @@ def test_it_comes_back_after_the_broker_was_killed(broker: PrivateRabbit) -> Non
             broker.api("/api/queues/%2F/t.back", "DELETE")
 
     asyncio.run(scenario())
+
+
+def test_the_late_end_of_a_connection_is_not_taken_for_the_end_of_the_next(
+    broker: PrivateRabbit, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario() -> None:
+        async with connected(broker) as link:
+            for connects in (2, 3, 4):
+                # The broker closes the channel for this, and the whole connection goes with it.
+                with pytest.raises(BrokerLost):
+                    await link.publish("t.no such exchange", "", b"x")
+                await until(lambda: link.connected)
+                assert link.connects == connects
+            assert "cannot be reached" not in caplog.text
+
+    asyncio.run(scenario())

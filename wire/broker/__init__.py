@@ -1,0 +1,24 @@
+"""The one door to RabbitMQ: a connection that comes back, confirmed publishing, and consuming, on asyncio.
+
+Nothing outside this package imports pika; its errors become the ones below. A `Broker` lives on one event loop and is
+used only from it.
+
+Confirms are pipelined: `publish` never waits, its future resolves when the broker has the message safe. What was under
+way when a connection broke ends with `BrokerLost`; it may or may not have arrived, so whoever publishes must be able to
+publish it again, and whoever receives must take a second copy for nothing.
+"""
+
+from wire.broker.address import BrokerAddress
+from wire.broker.broker import Broker
+from wire.broker.connection import Delivery
+from wire.broker.errors import BrokerError, BrokerLost, QueueLocked, Unroutable
+
+__all__ = [
+    "Broker",
+    "BrokerAddress",
+    "BrokerError",
+    "BrokerLost",
+    "Delivery",
+    "QueueLocked",
+    "Unroutable",
+]

@@ -1,0 +1,215 @@
+"""One connection to RabbitMQ, from its opening to its end, with its channels. It does not come back: `Broker` does."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, Final
+
+import pika
+import pika.exceptions
+from pika.adapters.asyncio_connection import AsyncioConnection
+from pika.channel import Channel
+
+from wire.broker.address import BrokerAddress
+from wire.broker.confirms import Confirms, retrieve
+from wire.broker.errors import BrokerLost, QueueLocked, describe
+
+_RESOURCE_LOCKED: Final = 405
+_AMQP_HEARTBEAT_S: Final = 20
+_CONNECT_TIMEOUT_S: Final = 15.0
+_CALL_TIMEOUT_S: Final = 5.0
+_CLOSE_S: Final = 1.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Delivery:
+    """One received message. `user_id` is the sender's broker user, which the broker has checked."""
+
+    body: bytes
+    user_id: str | None
+    redelivered: bool
+    headers: dict[str, Any]
+    _channel: Channel
+    _tag: int
+
+    def ack(self, *, multiple: bool) -> None:
+        """Acknowledge it, or with `multiple` all up to it; nothing when its connection is gone."""
+        if self._channel.is_open:
+            self._channel.basic_ack(self._tag, multiple)
+
+    def reject(self, *, requeue: bool) -> None:
+        """Give it back, or without `requeue` to the queue's dead letter exchange."""
+        if self._channel.is_open:
+            self._channel.basic_nack(self._tag, multiple=False, requeue=requeue)
+
+
+class _Pika(AsyncioConnection):  # type: ignore[misc]  # pika is not typed
+    """Sends all frames of a message in one system call; pika would use one for each, three for a publish."""
+
+    def _output_marshaled_frames(self, marshaled_frames: Sequence[bytes]) -> None:
+        super()._output_marshaled_frames([b"".join(marshaled_frames)])
+
+
+class Connection:
+    """One connection. Each has its own state, so that the late end of one cannot be taken for the end of the next."""
+
+    def __init__(self, address: BrokerAddress, name: str) -> None:
+        """`name` is shown in RabbitMQ's list of connections."""
+        self._address = address
+        self._name = name
+        self._pika: _Pika | None = None
+        self._publisher: Channel | None = None
+        self._consumers: dict[str, Channel] = {}
+        self.confirms = Confirms(address.user)
+        self.closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        """Ends with the reason when the connection, or a channel it cannot do without, is gone."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether it is open and nothing of it is gone."""
+        return self._publisher is not None
+
+    @property
+    def publisher(self) -> Channel | None:
+        """The channel to publish on, while it is open."""
+        return self._publisher if self._publisher is not None and self._publisher.is_open else None
+
+    async def open(self) -> None:
+        """Connect, and open the channel to publish on. Raises `BrokerLost` or `TimeoutError`."""
+        loop = asyncio.get_running_loop()
+        opened: asyncio.Future[None] = loop.create_future()
+        opened.add_done_callback(retrieve)
+
+        def on_error(_: object, error: object) -> None:
+            if not opened.done():
+                opened.set_exception(BrokerLost(describe(error)))
+
+        def on_open(_: object) -> None:
+            if not opened.done():
+                opened.set_result(None)
+
+        self._pika = _Pika(
+            pika.ConnectionParameters(
+                host=self._address.host,
+                port=self._address.port,
+                virtual_host=self._address.vhost,
+                credentials=pika.PlainCredentials(self._address.user, self._address.password),
+                heartbeat=_AMQP_HEARTBEAT_S,
+                client_properties={"connection_name": self._name},
+            ),
+            on_open_callback=on_open,
+            on_open_error_callback=on_error,
+            on_close_callback=lambda _, error: self.broken(describe(error)),
+            custom_ioloop=loop,
+        )
+        await asyncio.wait_for(opened, _CONNECT_TIMEOUT_S)
+        channel = await self._open_channel()
+        channel.add_on_return_callback(self.confirms.on_return)
+        channel.add_on_close_callback(lambda _, error: self.broken(describe(error)))
+        await _call(lambda done: channel.confirm_delivery(self.confirms.on_confirm, callback=done), channel)
+        self._publisher = channel
+
+    async def consume(self, queue: str, on_delivery: Callable[[Delivery], None], *, prefetch: int) -> str:
+        """Consume on a channel of its own. The consumer's tag."""
+        channel = await self._open_channel()
+        await _call(lambda done: channel.basic_qos(prefetch_count=prefetch, callback=done), channel)
+
+        def receive(_: Channel, method: Any, properties: pika.BasicProperties, body: bytes) -> None:
+            on_delivery(
+                Delivery(
+                    body, properties.user_id, method.redelivered, properties.headers or {}, channel, method.delivery_tag
+                )
+            )
+
+        tags: list[str] = []
+        await _call(lambda done: tags.append(channel.basic_consume(queue, receive, callback=done)), channel)
+        channel.add_on_close_callback(self._on_consumer_closed)
+        channel.add_on_cancel_callback(lambda _: self.broken(f"the queue {queue} is gone"))
+        self._consumers[tags[0]] = channel
+        return tags[0]
+
+    def cancel(self, consumer_tag: str) -> None:
+        """Stop this consumer."""
+        channel = self._consumers.pop(consumer_tag, None)
+        if channel is not None and channel.is_open:
+            channel.close()
+
+    async def declare(self, method: Callable[[Channel, Callable[..., None]], object]) -> None:
+        """Call a pika method on a channel for this one call, since a refused declaration closes its channel."""
+        async with self._channel() as channel:
+            await _call(lambda done: method(channel, done), channel)
+
+    def broken(self, reason: str) -> None:
+        """Also called for a channel that the broker closed: half a connection is of no use, so all of it goes."""
+        self._publisher = None
+        self._consumers.clear()
+        self.confirms.lost(reason)
+        if not self.closed.done():
+            self.closed.set_result(reason)
+
+    async def close(self) -> None:
+        """Close it, if it is still open; waits a moment for the broker's answer."""
+        connection, self._pika = self._pika, None
+        if connection is not None and connection.is_open:
+            connection.close()
+            if not self.closed.done():
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(asyncio.shield(self.closed), _CLOSE_S)
+
+    def _on_consumer_closed(self, channel: Channel, error: object) -> None:
+        if channel in self._consumers.values():
+            self.broken(describe(error))
+
+    async def _open_channel(self) -> Channel:
+        if self._pika is None or not self._pika.is_open:
+            raise BrokerLost("there is no connection to the broker")
+        opened: asyncio.Future[Channel] = asyncio.get_running_loop().create_future()
+
+        def on_open(channel: Channel) -> None:
+            if not opened.done():
+                opened.set_result(channel)
+
+        self._pika.channel(on_open_callback=on_open)
+        await asyncio.wait({opened, self.closed}, timeout=_CONNECT_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
+        if not opened.done():
+            raise BrokerLost("the broker opened no channel")
+        return opened.result()
+
+    @contextlib.asynccontextmanager
+    async def _channel(self) -> AsyncIterator[Channel]:
+        channel = await self._open_channel()
+        try:
+            yield channel
+        finally:
+            if channel.is_open:
+                channel.close()
+
+
+async def _call(method: Callable[[Callable[..., None]], object], channel: Channel) -> None:
+    """Call a pika method that takes a callback, and wait for its answer or for its channel to be closed instead."""
+    answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    answered.add_done_callback(retrieve)
+
+    def on_closed(_: Channel, error: object) -> None:
+        if not answered.done():
+            locked = getattr(error, "reply_code", None) == _RESOURCE_LOCKED
+            answered.set_exception((QueueLocked if locked else BrokerLost)(describe(error)))
+
+    def on_answer(*_: object) -> None:
+        if not answered.done():
+            answered.set_result(None)
+
+    channel.add_on_close_callback(on_closed)
+    try:
+        method(on_answer)
+    except pika.exceptions.AMQPError as error:
+        raise BrokerLost(describe(error)) from error
+    try:
+        # A broker that has just come up can leave a call about a quorum queue unanswered for a minute, while a new
+        # connection is answered at once: better to give up early and begin again.
+        await asyncio.wait_for(answered, _CALL_TIMEOUT_S)
+    except TimeoutError as error:
+        raise BrokerLost(f"the broker did not answer within {_CALL_TIMEOUT_S:.0f} s") from error
