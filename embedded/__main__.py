@@ -87,7 +87,7 @@ def status(home: Home, options: argparse.Namespace) -> int:
     if home.predictions.exists():
         print(f"The predictions: {home.predictions}")
     if not well:
-        print("\nNot everything runs: ./quickstart start, or ./quickstart to mend it.")
+        print("\nNot everything runs: ./quickstart start, or ./quickstart to repair it.")
     return 0 if well else 1
 
 
@@ -181,7 +181,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"What to do: {problem.advice}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nStopped. Run ./quickstart again: it goes on where it stopped.", file=sys.stderr)
+        print("\nStopped. Run ./quickstart again: it continues where it stopped.", file=sys.stderr)
         return 130
     except BrokenPipeError:
         # Whoever read this has gone away; there is nobody left to tell.
@@ -189,7 +189,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except OSError as error:
         print(f"\n{error}", file=sys.stderr)
-        print("What to do: put right what it names, then run it again.", file=sys.stderr)
+        print("What to do: fix what it names, then run it again.", file=sys.stderr)
         return 1
 
 

@@ -68,7 +68,7 @@ class Api:
 
         if not wait_for(healthy, seconds):
             raise Problem(
-                f"the web front at {self._home.web_url} does not say that it is well",
+                f"the web front at {self._home.web_url} does not report that it is healthy",
                 f"Look at the logs {self._home.path / 'state'}/web.log and {self._home.path / 'rabbitmq/log'}.",
             )
 

@@ -41,11 +41,11 @@ def _take(fd: int) -> None:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if not told:
-                print("  ...   waiting for another ./quickstart that is at work here", flush=True)
+                print("  ...   waiting for another ./quickstart that is running here", flush=True)
                 told = True
             if time.monotonic() > deadline:
                 raise Problem(
-                    "another ./quickstart has been at work here for five minutes",
+                    "another ./quickstart has been running here for five minutes",
                     "Look at it (ps -ef | grep quickstart), end it, then run this again.",
                 ) from None
             time.sleep(0.3)

@@ -30,7 +30,7 @@ def _check_disk(home: Home) -> None:
     if free_mb < _LEAST_FREE_MB:
         raise Problem(
             f"only {free_mb} MB are free in {home.path}",
-            f"Make room, at least {_LEAST_FREE_MB} MB (`df -h` shows where it lacks), or set SKERRY_HOME elsewhere.",
+            f"Free {_LEAST_FREE_MB} MB (`df -h` shows which disk is full), or set SKERRY_HOME elsewhere.",
         )
     probe = home.path / ".probe"
     try:

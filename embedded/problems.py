@@ -7,7 +7,7 @@ from typing import Final
 
 
 class Problem(Exception):
-    """Something only a person can put right."""
+    """Something only a person can fix."""
 
     def __init__(self, what: str, advice: str = "") -> None:
         super().__init__(what)
@@ -19,7 +19,7 @@ _KNOWN: Final = (
     (
         r"no space left on device|disk quota exceeded",
         "the disk is full",
-        "Make room (`df -h` shows where it lacks), then run ./quickstart again.",
+        "Free some space (`df -h` shows which disk is full), then run ./quickstart again.",
     ),
     (
         r"temporary failure (in name resolution|resolving)|could not resolve|network is unreachable"

@@ -122,7 +122,7 @@ def start(home: Home) -> None:
         check=False,
     )
     if done.returncode != 0:
-        raise Problem(f"supervisor does not start: {done.stdout}{done.stderr}", "Run ./quickstart to mend it.")
+        raise Problem(f"supervisor does not start: {done.stdout}{done.stderr}", "Run ./quickstart to repair it.")
 
 
 def stop(home: Home) -> bool:

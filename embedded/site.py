@@ -146,7 +146,5 @@ def _explain(lines: list[str], log: Path) -> Problem:
     text = "\n".join(told[:_SHOWN_LINES])
     known = recognise(text)
     what = f"{known.what}\n{text}" if known else f"the platform could not be brought up\n{text}"
-    advice = (
-        known.advice if known else "Put right what it names, then run ./quickstart again: it goes on where it stopped."
-    )
+    advice = known.advice if known else "Fix what it names, then run ./quickstart again: it continues where it stopped."
     return Problem(what, f"{advice} All of it: {os.path.relpath(log)}")

@@ -104,7 +104,7 @@ class Agent:
         ]
         for task in parts:
             task.add_done_callback(self._part_ended)
-        _log.info("the agent works, with %d slots", self._settings.slots, extra={"event.action": "agent.start"})
+        _log.info("the agent is running, with %d slots", self._settings.slots, extra={"event.action": "agent.start"})
         try:
             await self._stopping.wait()
             await self._wind_down()

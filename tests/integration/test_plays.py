@@ -257,14 +257,14 @@ def test_failures_say_what_they_mean(sshd: PrivateSshd, tmp_path: Path, perform)
     first = "See what everybody can see"
     cases: list[tuple[dict[str, object], Secrets, str, str, str]] = [
         ({"ssh_port": closed}, good, reading, "refuses connections on port", "Check the address and the port"),
-        ({"address": "nowhere.invalid"}, good, reading, "leads nowhere", "IP address"),
+        ({"address": "nowhere.invalid"}, good, reading, "does not resolve", "IP address"),
         ({"host_key": hostkeys.fingerprint(other_public)}, good, reading, "does not show the host key", "Compare"),
         (
             {"host_key": f"10.0.0.1 {other_public} x"},
             good,
             reading,
             "does not show the host key that was pinned",
-            "installed anew",
+            "reinstalled",
         ),
         ({}, Secrets(private_key="nonsense"), giving, "none that ssh can read", "-----BEGIN"),
         ({}, Secrets(private_key=(tmp_path / "locked").read_text()), giving, "passphrase", "without a passphrase"),

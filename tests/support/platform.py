@@ -102,7 +102,7 @@ class Platform:
         self.start_scheduler(**more)
         try:
             await until(lambda: self.broker.connected)
-            await until(lambda: "works as epoch" in self.log())
+            await until(lambda: "leading, as epoch" in self.log())
             yield self
         finally:
             for process in self.schedulers:

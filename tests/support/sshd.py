@@ -54,7 +54,7 @@ class PrivateSshd:
         self._launch()
 
     def new_host_key(self) -> None:
-        """As if the machine had been installed anew; a running server shows it after `restart`."""
+        """As if the machine had been reinstalled; a running server shows it after `restart`."""
         for name in ("host_key", "host_key.pub"):
             (self.directory / name).unlink(missing_ok=True)
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.directory / "host_key"))

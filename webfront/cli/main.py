@@ -50,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
     login.add_argument("url", metavar="URL", help="the web front, for example https://skerry.example")
     login.add_argument("--user", help="asked for when it is missing")
     login.add_argument("--password-file", type=Path, metavar="FILE", help="asked for when it is missing; - is stdin")
-    _verb(verbs, "logout", commands.logout, "give the token back")
+    _verb(verbs, "logout", commands.logout, "sign out and revoke the token")
 
     apps = _group(verbs, "apps", "upload and list apps")
     push = _verb(apps, "push", commands.apps_push, "upload a folder, a zip or a .py as a new version")
@@ -62,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("app", metavar="APP", help="NAME, or NAME@VERSION")
     run.add_argument("--input", type=Path, metavar="FILE")
     run.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE", help="may be repeated")
-    run.add_argument("--wait", action="store_true", help="wait until it is over; the exit code tells how it went")
+    run.add_argument("--wait", action="store_true", help="wait until it ends; the exit code says how")
     run.add_argument("--follow", action="store_true", help="show its log as it is written, and wait")
     run.add_argument("--download", type=Path, metavar="DIR", help="wait, and fetch its results into DIR")
 

@@ -27,14 +27,20 @@ _HEADINGS: Final = {
 _ADVICE: Final = {
     400: "Go back, change what is named above, and send it again.",
     401: "Sign in, then do it again.",
-    403: "If this page was open for long, load it again and repeat what you did. Else ask an administrator.",
-    404: "The address may have a slip in it, or what it named is gone. The lists show what is there.",
+    403: "If this page was open for long, load it again and repeat what you did. Otherwise ask an administrator.",
+    404: "The address may be mistyped, or what it named is gone. The lists show what is there.",
     405: "Open the page again and use its buttons.",
     409: "Look at its page for its present state, and try again when that allows it.",
     413: "Send a smaller file, or ask an administrator to raise SKERRY_MAX_UPLOAD_MB.",
     429: "Wait a little, then try again.",
-    500: "It is not your fault. Try again; if it stays, an administrator finds the reason in the web front's log.",
-    503: "Try again in a few seconds; nothing accepted before is lost. If it stays, /api/v1/health says which part.",
+    500: (
+        "The fault is the platform's, not yours. Try again; if it keeps happening, the reason is in "
+        "the web front's log, for an administrator."
+    ),
+    503: (
+        "Try again in a few seconds; nothing accepted before is lost. If it keeps happening, /api/v1/health says which "
+        "part."
+    ),
 }
 
 

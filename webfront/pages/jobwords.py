@@ -67,7 +67,7 @@ def failure(job: JobView) -> FailureWords:
             ended = f" with exit code {code}" if code is not None else ""
             return FailureWords(
                 f"The app itself failed{ended}",
-                "The last lines of the log say where. Mend the app or its input, upload it, and run it again.",
+                "The last lines of the log say where. Fix the app or its input, upload it, and run it again.",
             )
         case Cause.TIMEOUT:
             return FailureWords(

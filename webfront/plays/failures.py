@@ -61,7 +61,7 @@ def explain(result: Mapping[str, Any], action: str, target: Target, *, unreachab
         told = f"{told}: {error}" if told else error
     return Failure(
         told or "This step failed without saying why",
-        "Put right what the message names, then run it again: what is already done is not done twice.",
+        "Fix what the message names, then run it again: what is already done is not done twice.",
     )
 
 

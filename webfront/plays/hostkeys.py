@@ -22,7 +22,7 @@ _KEY_TYPES: Final = "ed25519,ecdsa,rsa"
 _ADDRESS: Final = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9_.:%-]{0,254}")
 
 _CHECK_ADDRESS: Final = (
-    "Check the address and the port, and that an SSH server runs there and no firewall stands between."
+    "Check the address and the port, that an SSH server runs there, and that no firewall is in the way."
 )
 
 
@@ -52,7 +52,7 @@ def read_host_keys(address: str, port: int) -> str:
             keys.add(f"{parts[1]} {parts[2]}")
     if not keys:
         advice = (
-            "Check the port. If it is right, the SSH server may have shut this controller out for a while after failed "
+            "Check the port. If it is right, the SSH server may have blocked this controller for a while after failed "
             "sign-ins: wait some minutes, then run it again."
         )
         raise PlayFailed(Failure(f"{address} answers on port {port}, but not as an SSH server does", advice))
@@ -65,7 +65,7 @@ def _try_to_connect(address: str, port: int) -> None:
     except socket.gaierror:
         raise PlayFailed(
             Failure(
-                f"The name {address} leads nowhere",
+                f"The name {address} does not resolve to an address",
                 "Check the spelling, or give the machine's IP address; the controller's name server does not know it.",
             )
         ) from None
@@ -130,7 +130,7 @@ def mismatch(node: str, shown: str = "") -> Failure:
     now = f" It shows {describe(shown)}." if shown else ""
     return Failure(
         f"The machine at {node}'s address does not show the host key that was pinned for it.{now}",
-        "Either it was installed anew, or another machine answers in its place: nothing was sent to it. Compare the "
+        "Either it was reinstalled, or another machine answers in its place: nothing was sent to it. Compare the "
         "fingerprint on the machine itself (`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`). If it is the right "
         "one, register the machine again with that host key; if not, find out who answers at this address.",
     )

@@ -43,7 +43,7 @@ def _no_sudo(target: Target) -> Failure:
 def _pinned_key_differs(target: Target) -> Failure:
     return Failure(
         f"The machine at {target.node}'s address does not show the host key that was pinned for it",
-        "Either it was installed anew, or another machine answers in its place. Compare the fingerprint on the machine "
+        "Either it was reinstalled, or another machine answers in its place. Compare the fingerprint on the machine "
         "itself; if it is the right one, register the machine again with that host key.",
     )
 
@@ -55,7 +55,7 @@ def _words(message: str, advice: str) -> Callable[[Target], Failure]:
     return words
 
 
-_CHECK: Final = "Check that it is on, its address and port, and that no firewall stands between; then run it again."
+_CHECK: Final = "Check that it is on, its address and port, and that no firewall is in the way; then run it again."
 
 _KNOWN: Final[tuple[tuple[re.Pattern[str], Callable[[Target], Failure]], ...]] = tuple(
     (re.compile(pattern, re.IGNORECASE), words)
@@ -68,7 +68,10 @@ _KNOWN: Final[tuple[tuple[re.Pattern[str], Callable[[Target], Failure]], ...]] =
         ),
         (
             r"could not resolve hostname",
-            _words("The name {t.address} leads nowhere", "Check the spelling, or give the machine's IP address."),
+            _words(
+                "The name {t.address} does not resolve to an address",
+                "Check the spelling, or give the machine's IP address.",
+            ),
         ),
         (
             r"ssh: connect to host .*connection refused",
@@ -122,7 +125,8 @@ _KNOWN: Final[tuple[tuple[re.Pattern[str], Callable[[Target], Failure]], ...]] =
         (
             r"no space left on device|not enough free (disk )?space|disk quota exceeded",
             _words(
-                "The disk of {t.where} is full", "Make room there (`df -h` shows where it lacks), then run it again."
+                "The disk of {t.where} is full",
+                "Free some space there (`df -h` shows which disk is full), then run it again.",
             ),
         ),
         (

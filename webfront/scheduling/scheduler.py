@@ -133,7 +133,7 @@ class Scheduler:
                 break
             except QueueLocked:
                 if not told:
-                    _log.info("another scheduler works; this one stands by")
+                    _log.info("another scheduler is leading; this one stands by")
                 told = True
                 await asyncio.sleep(_STANDBY_S)
         await self._take_over()
@@ -144,7 +144,7 @@ class Scheduler:
         self._wake()
         for source in Source:
             await self._broker.consume(source.queue, functools.partial(self._receive, source), prefetch=source.prefetch)
-        _log.info("works as epoch %s", self._leadership.epoch, extra={"event.action": "scheduler.take_over"})
+        _log.info("leading, as epoch %s", self._leadership.epoch, extra={"event.action": "scheduler.take_over"})
 
     async def _take_over(self) -> None:
         pause = _FIRST_PAUSE_S

@@ -170,7 +170,7 @@ class Turns:
     def _no_longer_held(self, key: Key) -> Conclusion:
         live = self.mirror.live.get(key)
         node = live.node if live is not None else "the node"
-        return Conclusion(*key, Cause.NODE_LOST, f"{node} lives, and no longer has this attempt")
+        return Conclusion(*key, Cause.NODE_LOST, f"{node} is running, but no longer has this attempt")
 
     def _unclaimed(self, now: float, in_flight: Collection[Key]) -> list[Live]:
         """Attempts whose order has to be sent (again): what a crash left unpublished, and what was never claimed."""

@@ -130,7 +130,7 @@ def _check_csrf(found: Identity | None) -> None:
         # The header first: looking for the form field reads the body.
         given = bottle.request.get_header("X-CSRF-Token") or bottle.request.forms.getunicode("csrf_token") or ""
         if not hmac.compare_digest(given.encode(), found.csrf_token.encode()):
-            raise Forbidden("This page has grown old. Load it again and repeat what you did.")
+            raise Forbidden("This page has expired. Load it again and repeat what you did.")
 
 
 def client_address(settings: Settings) -> str:

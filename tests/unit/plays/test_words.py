@@ -127,7 +127,7 @@ def test_what_skerry_admin_says_is_shown() -> None:
     [
         ({"msg": "ssh: connect to host 10.0.0.7 port 22: Connection refused"}, "refuses the connection", "firewall"),
         ({"msg": "ssh: connect to host 10.0.0.7 port 22: No route to host"}, "does not answer", "it is on"),
-        ({"msg": "ssh: Could not resolve hostname x: Name or service not known"}, "leads nowhere", "spelling"),
+        ({"msg": "ssh: Could not resolve hostname x: Name or service not known"}, "does not resolve", "spelling"),
         ({"msg": "pi@10.0.0.7: Permission denied (publickey)."}, "private key that was given", "authorized_keys"),
         ({"msg": "Host key verification failed."}, "host key that was pinned", "Compare"),
         ({"msg": "Missing sudo password"}, "may not become root", "password"),
