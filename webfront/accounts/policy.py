@@ -1,6 +1,6 @@
 """Who may do what: the one place that decides it.
 
-`may(account, verb, thing)` answers; `require` raises `Forbidden` in words. An administrator may do everything. A thing
+`may(account, act, thing)` answers; `require` raises `Forbidden` in words. An administrator may do everything. A thing
 says whose it is by `owned_by`: its owner's id, or the name where the row keeps a name.
 """
 
@@ -19,7 +19,7 @@ class Owned(Protocol):
     def owned_by(self) -> int | str: ...
 
 
-class Verb(enum.Enum):
+class Act(enum.Enum):
     """What a person may want to do, most of it with a thing."""
 
     SEE_JOB = enum.auto()
@@ -31,28 +31,28 @@ class Verb(enum.Enum):
     ADMINISTER = enum.auto()
 
 
-_OWNERS: Final = frozenset({Verb.SEE_JOB, Verb.ADD_VERSION, Verb.CHANGE_NODE})
+_OWNERS: Final = frozenset({Act.SEE_JOB, Act.ADD_VERSION, Act.CHANGE_NODE})
 """The owner of the thing may, besides administrators; the others are for administrators alone."""
 
-_REFUSALS: Final[Mapping[Verb, str]] = {
-    Verb.SEE_JOB: "This job is somebody else's.",
-    Verb.SEE_EVERY_JOB: "Only an administrator sees everybody's jobs.",
-    Verb.PUT_JOB_FIRST: "Only an administrator may put a job before the others.",
-    Verb.ADD_VERSION: "This app is somebody else's. Give yours another name.",
-    Verb.CHANGE_NODE: "This node was registered by somebody else.",
-    Verb.REGISTER_CONTROLLER: "Only an administrator may register the controller itself as a node.",
-    Verb.ADMINISTER: "Only an administrator may do this.",
+_REFUSALS: Final[Mapping[Act, str]] = {
+    Act.SEE_JOB: "This job is somebody else's.",
+    Act.SEE_EVERY_JOB: "Only an administrator sees everybody's jobs.",
+    Act.PUT_JOB_FIRST: "Only an administrator may put a job before the others.",
+    Act.ADD_VERSION: "This app is somebody else's. Give yours another name.",
+    Act.CHANGE_NODE: "This node was registered by somebody else.",
+    Act.REGISTER_CONTROLLER: "Only an administrator may register the controller itself as a node.",
+    Act.ADMINISTER: "Only an administrator may do this.",
 }
 
 
-def may(account: Account, verb: Verb, thing: Owned | None = None) -> bool:
-    """Whether this account may do this, with the thing where the verb needs one."""
+def may(account: Account, act: Act, thing: Owned | None = None) -> bool:
+    """Whether this account may do this, with the thing where the act needs one."""
     if account.is_admin:
         return True
-    return verb in _OWNERS and thing is not None and thing.owned_by in (account.id, account.name)
+    return act in _OWNERS and thing is not None and thing.owned_by in (account.id, account.name)
 
 
-def require(account: Account, verb: Verb, thing: Owned | None = None) -> None:
+def require(account: Account, act: Act, thing: Owned | None = None) -> None:
     """Forbidden, in words, where `may` says no."""
-    if not may(account, verb, thing):
-        raise Forbidden(_REFUSALS[verb])
+    if not may(account, act, thing):
+        raise Forbidden(_REFUSALS[act])

@@ -25,7 +25,7 @@ _WILDCARD_SCHEMAS: Final[Mapping[str, Schema]] = {"int": {"type": "integer"}}
 _FILE: Final[Schema] = {"type": "string", "format": "binary"}
 
 
-class Problem(msgspec.Struct):
+class ErrorBody(msgspec.Struct):
     code: str
     message: str
     detail: Any = None
@@ -102,7 +102,7 @@ class _Schemas:
     """The schemas of every type that the calls name, with the components they share."""
 
     def __init__(self, found: list[Call]) -> None:
-        kinds: dict[Any, None] = {Problem: None}
+        kinds: dict[Any, None] = {ErrorBody: None}
         for call in found:
             operation = call.operation
             for answer in (*operation.answers.values(), operation.json, operation.form and operation.form.fields):
@@ -136,7 +136,7 @@ def _operation(call: Call, schemas: _Schemas) -> Schema:
         kind = "application/octet-stream" if answer is File else "application/json"
         content = {} if answer is None else {"content": {kind: {"schema": schemas.of(answer)}}}
         made["responses"][str(status)] = {"description": operation.summary, **content}
-    problem = {"application/json": {"schema": schemas.of({"error": Problem})}}
+    problem = {"application/json": {"schema": schemas.of({"error": ErrorBody})}}
     made["responses"]["default"] = {"description": "What is wrong, and what to change", "content": problem}
     body: Schema = {}
     if operation.form is not None:

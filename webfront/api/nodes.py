@@ -14,14 +14,14 @@ from webfront.web.guard import identity
 from webfront.web.services import Services
 
 
-class Credentials(Body):
+class AccessBody(Body):
     """What lets the first play in, as the body of a request."""
 
     private_key: str = ""
     password: str = ""
 
 
-class NodeBody(Credentials):
+class NodeBody(AccessBody):
     name: str = ""
     connection: str = "ssh"
     address: str = ""
@@ -71,12 +71,12 @@ def register(app: bottle.Bottle, services: Services) -> None:
         "/api/v1/nodes/<name>/register",
         action="node.register",
         operation=Operation(
-            "Run a registration again", {202: {"play": PlayView}}, json=Credentials, json_is_optional=True
+            "Run a registration again", {202: {"play": PlayView}}, json=AccessBody, json_is_optional=True
         ),
     )
     def create_again(name: str) -> bytes:
         actions.note("skerry.node", name)
-        body = read_json(Credentials) if bottle.request.content_length else Credentials()
+        body = read_json(AccessBody) if bottle.request.content_length else AccessBody()
         play = services.plays.begin(identity().account, name, REGISTER, Secrets(body.private_key, body.password))
         return reply(code=202, play=play)
 

@@ -21,7 +21,7 @@ from typing import BinaryIO, Final
 import msgspec
 import peewee
 
-from webfront.accounts.policy import Verb, may
+from webfront.accounts.policy import Act, may
 from webfront.accounts.views import Account
 from webfront.apps.archive import Archive
 from webfront.apps.manifest import FILE_NAME, LARGEST, NAME, NAME_RULE, Manifest, read_manifest
@@ -126,7 +126,7 @@ def _check_files(manifest: Manifest, files: Files) -> None:
 
 def _check_owner(name: str, account: Account) -> None:
     found = App.get_or_none(App.name == name)
-    if found is not None and not may(account, Verb.ADD_VERSION, found):
+    if found is not None and not may(account, Act.ADD_VERSION, found):
         raise Forbidden(f"The app {name} is somebody else's. Give yours another name.")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from webfront.accounts.policy import Verb, may
+from webfront.accounts.policy import Act, may
 from webfront.accounts.views import Account
 from webfront.database.models import App, AppVersion, Attempt, Job
 from webfront.jobs.states import AttemptState
@@ -36,7 +36,7 @@ def recent_attempts(account: Account, node: str, *, limit: int = 10) -> tuple[No
         .order_by(Attempt.id.desc())
         .limit(limit)
     )
-    return tuple(_told(row, yours=may(account, Verb.SEE_JOB, row.job)) for row in query)
+    return tuple(_told(row, yours=may(account, Act.SEE_JOB, row.job)) for row in query)
 
 
 def _told(row: Attempt, *, yours: bool) -> NodeAttempt:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from webfront.accounts.policy import Verb, require
+from webfront.accounts.policy import Act, require
 from webfront.accounts.views import Account
 from webfront.database.connection import transaction
 from webfront.errors import Conflict
@@ -28,7 +28,7 @@ class FleetService:
         """A drained or set-aside node takes work again. Conflict in any other state, and while a play runs."""
         with transaction():
             row = rows.hold(name)
-            require(account, Verb.CHANGE_NODE, row)
+            require(account, Act.CHANGE_NODE, row)
             rows.refuse_while_playing(row)
             if not change_node(row.name, NodeState.ACTIVE, f"activated by {account.name}", only_from=ACTIVATED_FROM):
                 raise Conflict(f"{row.name} is {row.state}; only a drained node, or one set aside, is activated.")
@@ -37,7 +37,7 @@ class FleetService:
     def benchmark(self, account: Account, name: str) -> NodeView:
         """Ask the node to measure itself again; the figure comes with a later heartbeat. Conflict, Unavailable."""
         row = rows.find(name)
-        require(account, Verb.CHANGE_NODE, row)
+        require(account, Act.CHANGE_NODE, row)
         if row.state not in MEASURED_IN:
             raise Conflict(f"{row.name} is {row.state}: there is no agent to ask.")
         self._ask_benchmark(row.name)

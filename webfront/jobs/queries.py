@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from webfront.accounts.policy import Verb, may
+from webfront.accounts.policy import Act, may
 from webfront.accounts.views import Account
 from webfront.database.models import App, AppVersion, Attempt, Job, User
 from webfront.errors import InvalidInput, NotFound
@@ -29,7 +29,7 @@ def list_jobs(
 ) -> tuple[JobView, ...]:
     """Jobs, newest first: one's own, an administrator's all. `before` is the id of the last one of a page."""
     query = _jobs().order_by(Job.id.desc()).limit(max(1, min(limit, MOST_JOBS)))
-    if not may(account, Verb.SEE_EVERY_JOB):
+    if not may(account, Act.SEE_EVERY_JOB):
         query = query.where(Job.user == account.id)
     if state:
         if state not in set(JobState):
@@ -52,7 +52,7 @@ def get_job(account: Account, job_id: str) -> JobView:
 def find_job(account: Account, job_id: str) -> Job:
     """The row. NotFound, and no other answer for somebody else's job: whether it exists is nobody's business."""
     job = _jobs().where(Job.id == job_id).first() if PATTERN.fullmatch(job_id) else None
-    if job is None or not may(account, Verb.SEE_JOB, job):
+    if job is None or not may(account, Act.SEE_JOB, job):
         raise NotFound("There is no such job.")
     found: Job = job
     return found

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from webfront.accounts.policy import Verb, may
+from webfront.accounts.policy import Act, may
 from webfront.accounts.views import Account
 from webfront.apps.manifest import PARAMETER, PARAMETER_RULE, Manifest
 from webfront.apps.queries import FoundVersion, find_version
@@ -65,7 +65,7 @@ class Submission:
         given = check_parameters(manifest, parameters or {})
         if priority not in PRIORITIES:
             raise InvalidInput(f"The priority is a whole number from {PRIORITIES[0]} to {PRIORITIES[-1]}.")
-        if priority > 0 and not may(account, Verb.PUT_JOB_FIRST):
+        if priority > 0 and not may(account, Act.PUT_JOB_FIRST):
             raise InvalidInput("Only an administrator may put a job before the others. Give a priority of 0 or less.")
         job_id = self._ulids.next()
         input_path = self._take_input(job_id, manifest, input_file)

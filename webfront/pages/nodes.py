@@ -7,14 +7,13 @@ from collections.abc import Callable, Sequence
 
 import bottle
 
-from webfront.accounts.policy import Verb, may
+from webfront.accounts.policy import Act, may
 from webfront.errors import InvalidInput, SkerryError
 from webfront.fleet.states import NodeState
 from webfront.fleet.views import NewNode, NodeView, Secrets
 from webfront.pages import nodewords
 from webfront.pages.rendering import plural, refused, render, see_other
-from webfront.plays.verbs import VERBS
-from webfront.plays.verbs import Verb as PlayVerb
+from webfront.plays.verbs import VERBS, Verb
 from webfront.web import actions, guard
 from webfront.web.navigation import Nav
 from webfront.web.services import Services
@@ -56,7 +55,7 @@ def register(app: bottle.Bottle, services: Services) -> None:
             busy_play=busy,
             busy_words=nodewords.play_now(busy) if busy else "",
             state_words=nodewords.STATES[found.state],
-            actions=nodewords.actions(found) if may(account, Verb.CHANGE_NODE, found) and not busy else [],
+            actions=nodewords.actions(found) if may(account, Act.CHANGE_NODE, found) and not busy else [],
         )
 
     for verb in VERBS.values():
@@ -73,7 +72,7 @@ def register(app: bottle.Bottle, services: Services) -> None:
         return see_other(f"/nodes/{fleet.benchmark(guard.identity().account, name).name}")
 
 
-def _asks(services: Services, verb: PlayVerb) -> Callable[[str], bottle.HTTPResponse]:
+def _asks(services: Services, verb: Verb) -> Callable[[str], bottle.HTTPResponse]:
     """The route that asks for a play of this verb."""
 
     def ask(name: str) -> bottle.HTTPResponse:

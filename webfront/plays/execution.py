@@ -18,7 +18,7 @@ from webfront.plays.inventory import Machine, SshAccess, Typed, write_hosts, wri
 from webfront.plays.outcome import Failure, PlayFailed, Target
 from webfront.plays.private import plays_base, private_directory
 from webfront.plays.rows import StepRows, end_play_surely
-from webfront.plays.runner import Ending, Run, run
+from webfront.plays.runner import Run, RunEnd, run
 from webfront.plays.scrub import Scrubber
 from webfront.plays.states import PlayState
 from webfront.plays.verbs import VERBS, Verb
@@ -137,16 +137,16 @@ class _Execution:
             return self._should_stop()
 
         match run(what, teller.hear, between):
-            case Ending.SUCCEEDED if teller.tasks_ended:
+            case RunEnd.SUCCEEDED if teller.tasks_ended:
                 teller.finish()
                 return None
-            case Ending.SUCCEEDED:
+            case RunEnd.SUCCEEDED:
                 teller.fail(NOTHING_RAN)
-            case Ending.STOPPED:
+            case RunEnd.STOPPED:
                 teller.fail(CUT_OFF)
-            case Ending.TOO_LONG:
+            case RunEnd.TOO_LONG:
                 teller.fail(TOO_LONG)
-            case Ending.FAILED if teller.failure is None:
+            case RunEnd.FAILED if teller.failure is None:
                 teller.fail(explain_output(teller.output, self._target(node)))
         teller.finish()
         return teller.failure

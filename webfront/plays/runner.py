@@ -28,7 +28,7 @@ _LOOK_EVERY_S: Final = 1
 logging.getLogger("ansible-runner").setLevel(logging.CRITICAL)
 
 
-class Ending(enum.Enum):
+class RunEnd(enum.Enum):
     """How a run ended."""
 
     SUCCEEDED = "succeeded"
@@ -54,7 +54,7 @@ class Run(msgspec.Struct, frozen=True):
         return f"Run({self.playbook})"
 
 
-def run(what: Run, on_event: Callable[[Mapping[str, Any]], None], between: Callable[[], bool]) -> Ending:
+def run(what: Run, on_event: Callable[[Mapping[str, Any]], None], between: Callable[[], bool]) -> RunEnd:
     """Run the playbook to its end. `between` is called at least each second; True stops the run."""
     config = _configure(what)
 
@@ -63,8 +63,8 @@ def run(what: Run, on_event: Callable[[Mapping[str, Any]], None], between: Calla
 
     runner = ansible_runner.Runner(config, event_handler=handle, cancel_callback=between)
     status, _ = runner.run()
-    return {"successful": Ending.SUCCEEDED, "canceled": Ending.STOPPED, "timeout": Ending.TOO_LONG}.get(
-        status, Ending.FAILED
+    return {"successful": RunEnd.SUCCEEDED, "canceled": RunEnd.STOPPED, "timeout": RunEnd.TOO_LONG}.get(
+        status, RunEnd.FAILED
     )
 
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from webfront.accounts.policy import Verb as Deed
-from webfront.accounts.policy import require
+from webfront.accounts.policy import Act, require
 from webfront.accounts.views import Account
 from webfront.clock import Clock, system_clock
 from webfront.database.connection import transaction
@@ -41,7 +40,7 @@ class PlayService:
         """Begin a registration: the rows, the secrets to the plays process. InvalidInput, Conflict, Unavailable."""
         new = check_new_node(new)
         if new.connection == "local":
-            require(account, Deed.REGISTER_CONTROLLER)
+            require(account, Act.REGISTER_CONTROLLER)
         with transaction():
             row = rows.begin(new, account.name, self._clock())
             if row is None:
@@ -56,7 +55,7 @@ class PlayService:
         secrets = check_secrets(secrets or Secrets())
         with transaction():
             row = rows.hold(name)
-            require(account, Deed.CHANGE_NODE, row)
+            require(account, Act.CHANGE_NODE, row)
             state = NodeState(row.state)
             if state is NodeState.REMOVED and state not in verb.asked_from:
                 raise Conflict(f"{name} is removed already.")
@@ -73,7 +72,7 @@ class PlayService:
         row = rows.hold(new.name)
         if row.state not in (NodeState.REGISTERING, NodeState.UNREGISTERED):
             raise Conflict(f"There is a node {new.name} already, and it is {row.state}. Choose another name.")
-        require(account, Deed.CHANGE_NODE, row)
+        require(account, Act.CHANGE_NODE, row)
         if row.state == NodeState.UNREGISTERED:
             change_node(new.name, NodeState.REGISTERING)
         return rows.renew(new, account.name)

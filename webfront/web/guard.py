@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 import bottle
 
-from webfront.accounts.policy import Verb, require
+from webfront.accounts.policy import Act, require
 from webfront.accounts.views import Account
 from webfront.errors import Forbidden, NotSignedIn
 from webfront.settings import Settings
@@ -67,7 +67,7 @@ class Guard:
             if access != "public" and found is None:
                 raise NotSignedIn("Sign in first.")
             if access == "admin" and found is not None:
-                require(found.account, Verb.ADMINISTER)
+                require(found.account, Act.ADMINISTER)
             if bottle.request.method not in SAFE_METHODS:
                 _check_origin(found)
                 # Only now is a body read at all: nobody fills this disk who may not.
