@@ -13,7 +13,7 @@ mark="# Made by Skerry's ./quickstart while it installs packages. If none runs, 
 
 # What a killed run left behind is known by its mark, and goes in the end; another's policy is left alone.
 tidy() {
-  if [ -e "$policy" ] && grep -qxF "$mark" "$policy"; then rm -f "$policy"; fi
+    if [ -e "$policy" ] && grep -qxF "$mark" "$policy"; then rm -f "$policy"; fi
 }
 trap tidy EXIT
 trap 'exit 129' HUP
@@ -21,9 +21,9 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 if [ ! -e "$policy" ]; then
-  printf '#!/bin/sh\n%s\nexit 101\n' "$mark" >"$policy.skerry"
-  chmod 0755 "$policy.skerry"
-  mv "$policy.skerry" "$policy"
+    printf '#!/bin/sh\n%s\nexit 101\n' "$mark" >"$policy.skerry"
+    chmod 0755 "$policy.skerry"
+    mv "$policy.skerry" "$policy"
 fi
 
 had_broker=$(dpkg-query -W -f '${db:Status-Status}' rabbitmq-server 2>/dev/null || true)
@@ -32,25 +32,25 @@ had_broker=$(dpkg-query -W -f '${db:Status-Status}' rabbitmq-server 2>/dev/null 
 # apt-get is killed. Other trouble shows in the installation itself.
 tries=120
 while [ -n "$(dpkg --audit)" ] && ! told=$(dpkg --configure -a 2>&1); do
-  printf '%s\n' "$told"
-  tries=$((tries - 1))
-  case $told in *lock*) [ $tries -gt 0 ] || break ;; *) break ;; esac
-  sleep 1
+    printf '%s\n' "$told"
+    tries=$((tries - 1))
+    case $told in *lock*) [ $tries -gt 0 ] || break ;; *) break ;; esac
+    sleep 1
 done
 if [ $# -gt 0 ]; then
-  # The lists may be as old as the machine's image, or missing.
-  if ! find /var/lib/apt/lists -maxdepth 1 -name '*_Packages*' -mmin -1440 2>/dev/null | grep -q .; then
-    apt-get -o DPkg::Lock::Timeout=120 -q update
-  fi
-  install() { apt-get -o DPkg::Lock::Timeout=120 -q -y --no-install-recommends install "$@"; }
-  # Lists that name a version which has been replaced since give a "not found": then they are fetched anew.
-  install "$@" || { apt-get -o DPkg::Lock::Timeout=120 -q update && install "$@"; }
+    # The lists may be as old as the machine's image, or missing.
+    if ! find /var/lib/apt/lists -maxdepth 1 -name '*_Packages*' -mmin -1440 2>/dev/null | grep -q .; then
+        apt-get -o DPkg::Lock::Timeout=120 -q update
+    fi
+    install() { apt-get -o DPkg::Lock::Timeout=120 -q -y --no-install-recommends install "$@"; }
+    # Lists that name a version which has been replaced since give a "not found": then they are fetched anew.
+    install "$@" || { apt-get -o DPkg::Lock::Timeout=120 -q update && install "$@"; }
 fi
 
 # The broker of the system was not asked for, only its program: it is not to start with the machine either.
 if [ "$had_broker" != installed ] && [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ]; then
-  for unit in rabbitmq-server.service epmd.service epmd.socket; do
-    if command -v systemctl >/dev/null; then systemctl --quiet disable "$unit" 2>/dev/null || true; fi
-  done
-  if command -v update-rc.d >/dev/null; then update-rc.d rabbitmq-server disable >/dev/null 2>&1 || true; fi
+    for unit in rabbitmq-server.service epmd.service epmd.socket; do
+        if command -v systemctl >/dev/null; then systemctl --quiet disable "$unit" 2>/dev/null || true; fi
+    done
+    if command -v update-rc.d >/dev/null; then update-rc.d rabbitmq-server disable >/dev/null 2>&1 || true; fi
 fi

@@ -18,8 +18,9 @@ function syncAttributes(from, to) {
 }
 
 function isThePersons(element, attribute) {
-  return (attribute === "open" && element.nodeName === "DETAILS") || (attribute === "disabled" && element.nodeName === "BUTTON")
-    || ((attribute === "value" || attribute === "checked") && element.matches("input, textarea, select, option"));
+  if (attribute === "open") return element.nodeName === "DETAILS";
+  if (attribute === "disabled") return element.nodeName === "BUTTON";
+  return (attribute === "value" || attribute === "checked") && element.matches("input, textarea, select, option");
 }
 
 function findMatch(wanted, cursor, keyed) {
