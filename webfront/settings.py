@@ -59,6 +59,7 @@ class Settings:
     heartbeat_dead_s: _Seconds = 45.0
     node_backlog: Annotated[int, Variable(least=0, most=10_000)] = 1
     max_upload_mb: Annotated[int, Variable(least=1, most=1_000_000)] = 512
+    facts_keep_days: Annotated[int, Variable(least=1, most=36_500)] = 90
     log_level: LogLevel = "INFO"
     score: ScoreSettings = ScoreSettings()
 

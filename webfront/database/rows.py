@@ -37,6 +37,11 @@ def value(sql: str, *values: Any) -> Any:
     return None if row is None else row[0]
 
 
+def change(sql: str, *values: Any) -> int:
+    """Run a statement that changes rows; returns how many. Values stand as in `rows`."""
+    return int(_execute(sql, values).rowcount)
+
+
 def locked(sql: str) -> str:
     """The query with its rows held until the transaction ends; SQLite's holds the whole database already."""
     return f"{sql} FOR UPDATE" if isinstance(models.database.obj, peewee.MySQLDatabase) else sql

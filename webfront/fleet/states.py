@@ -1,6 +1,7 @@
 """The states of nodes, what may follow what, and the one function that changes them.
 
-A change is a single conditional update, which holds against a scheduler, a play and a person working at the same time.
+A change is a single conditional update, which holds against a scheduler, a play and a person working at the same time,
+and the fact that tells of it, in one transaction.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ import enum
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from webfront.activity.facts import Kind, NewFact, record
+from webfront.database.connection import transaction
 from webfront.database.models import Node
 
 REASON_LENGTH: Final = 500
@@ -55,7 +58,8 @@ def change_node(name: str, to: NodeState, reason: str = "", *, only_from: Iterab
     """Move a node to another state, if its present state allows that (and is one of `only_from`, where given).
 
     `reason` says why, in words for the node's page. Taking work again forgets the failures that set a node aside. One
-    conditional update: of two that happen at once, each sees what the other left.
+    conditional update: of two that happen at once, each sees what the other left. In a transaction of its own, or the
+    caller's.
     """
     sources = [state for state, following in NODE_TRANSITIONS.items() if to in following]
     if only_from is not None:
@@ -64,7 +68,16 @@ def change_node(name: str, to: NodeState, reason: str = "", *, only_from: Iterab
     fields: dict[str, Any] = {"state": to.value, "state_reason": reason[:REASON_LENGTH]}
     if to is NodeState.ACTIVE:
         fields["consecutive_failures"] = 0
-    return bool(Node.update(**fields).where(Node.name == name, Node.state.in_(sources)).execute())
+    with transaction():
+        changed = bool(Node.update(**fields).where(Node.name == name, Node.state.in_(sources)).execute())
+        if changed:
+            record_state(name, to, reason)
+    return changed
+
+
+def record_state(name: str, state: NodeState, reason: str = "") -> None:
+    """Record that the node is in this state now, within the caller's transaction."""
+    record(NewFact(Kind.NODE_STATE, node=name, data={"state": state.value, "reason": reason}))
 
 
 def note_reason(name: str, reason: str, *, only_from: Iterable[NodeState]) -> None:

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from webfront.database.connection import transaction
 from webfront.database.models import Job
+from webfront.jobs.end_facts import JobEnd, record_ends
 from webfront.jobs.states import (
     ATTEMPT_TRANSITIONS,
     JOB_TRANSITIONS,
@@ -209,13 +210,15 @@ def request_cancel(job_id: str, now: float) -> bool:
     with transaction():
         # The first update holds the row, so that the scheduler's placing cannot come between the two.
         wanted = Job.update(cancel_requested=True).where(Job.id == job_id, Job.state.in_(OPEN_JOBS)).execute()
-        Job.update(
+        ended = Job.update(
             state=JobState.CANCELLED,
             cause=Cause.CANCELLED.value,
             message="cancelled before it was placed",
             waiting_reason="",
             finished_at=now,
-        ).where(Job.id == job_id, Job.state == JobState.QUEUED, Job.cancel_requested).execute()
+        ).where(Job.id == job_id, Job.state == JobState.QUEUED, Job.cancel_requested)
+        if ended.execute():
+            record_ends((), [JobEnd(job_id, JobState.CANCELLED, Cause.CANCELLED.value, now)])
     return bool(wanted)
 
 

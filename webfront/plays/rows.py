@@ -10,6 +10,7 @@ from typing import Final
 
 import peewee
 
+from webfront.activity.facts import Kind, NewFact, Outcome, record
 from webfront.database import models
 from webfront.database.connection import transaction
 from webfront.database.models import Play, PlayEvent
@@ -109,6 +110,17 @@ def end_play(play_id: int, failure: Failure | None, failed_step: str, now: float
         play = Play.get_by_id(play_id)
         if (verb := VERBS.get(play.verb)) is not None:
             settle_node(verb, play.node, failure)
+        record(
+            NewFact(
+                Kind.PLAY_END,
+                now,
+                Outcome.SUCCESS if failure is None else Outcome.FAILURE,
+                user=play.requested_by,
+                node=play.node,
+                play=play_id,
+                data={"verb": play.verb, "step": failed_step},
+            )
+        )
     return True
 
 

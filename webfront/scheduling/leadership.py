@@ -6,15 +6,14 @@ this process was stopped or cut off, and then its next transaction finds a newer
 
 from __future__ import annotations
 
+from typing import Final
+
+from webfront.activity.term import Deposed, Term
 from webfront.database.connection import transaction
 from webfront.database.models import Leadership as LeadershipRow
 from webfront.database.rows import locked, value
 
-_EPOCH = "SELECT epoch FROM leadership"
-
-
-class Deposed(Exception):
-    """Another scheduler has taken over."""
+_EPOCH: Final = "SELECT epoch FROM leadership"
 
 
 class Leadership:
@@ -22,10 +21,10 @@ class Leadership:
 
     def __init__(self, holder: str) -> None:
         self._holder = holder
-        self.epoch: int | None = None
+        self.term: Term | None = None
 
-    def take_over(self, now: float) -> None:
-        """Begin a new epoch, which ends that of any other scheduler. Only with the exclusive queue in hand."""
+    def take_over(self, now: float) -> Term:
+        """Begin a new term, which ends that of any other scheduler. Only with the exclusive queue in hand."""
         with transaction():
             found = value(locked(_EPOCH))
             epoch = 1 if found is None else found + 1
@@ -33,13 +32,17 @@ class Leadership:
                 LeadershipRow.update(epoch=epoch, holder=self._holder, since=now).execute()
             else:
                 LeadershipRow.create(epoch=epoch, holder=self._holder, since=now)
-        self.epoch = epoch
+        self.term = Term(epoch)
+        return self.term
 
     def check(self) -> None:
-        """Make sure, within a transaction, that this epoch still holds until its end. Raises `Deposed`."""
-        if self.epoch is None or value(locked(_EPOCH)) != self.epoch:
-            raise Deposed("another scheduler has taken over")
+        """Make sure, within a transaction, that this term lasts until its end. Raises `Deposed`."""
+        if self.term is None:
+            raise Deposed("this scheduler does not lead")
+        self.term.check()
 
     def resign(self) -> None:
         """The exclusive queue is gone."""
-        self.epoch = None
+        if self.term is not None:
+            self.term.end()
+        self.term = None

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from webfront.database.rows import locked, many, rows
+from webfront.jobs.end_facts import AttemptEnd, JobEnd, record_ends
 from webfront.jobs.lifecycle import AttemptRecord, JobRecord
 from webfront.jobs.states import AttemptState, JobState
 from webfront.scheduling.joblog import Coverage
@@ -189,6 +190,18 @@ class Ledger:
         many(_UPDATE_JOB, [_job_values(j) for j in self.jobs.values() if j.changed])
         many(_INSERT_LINES, self._lines)
         many(_PUBLISHED, self._published)
+        record_ends(
+            (
+                AttemptEnd(a.job_id, a.number, a.node, a.cause or "", a.ended_at or a.placed_at)
+                for a in changed
+                if a.state is AttemptState.ENDED
+            ),
+            (
+                JobEnd(j.id, j.state, j.cause or "", j.finished_at)
+                for j in self.jobs.values()
+                if j.changed and j.finished_at is not None
+            ),
+        )
 
 
 def job_record(row: QueuedRow | _LoadedRow) -> JobRecord:

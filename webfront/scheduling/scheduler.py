@@ -23,13 +23,15 @@ from typing import Final
 
 import peewee
 
+from webfront.activity.term import Deposed, Term
 from webfront.broker.topology import declare_platform
 from webfront.database import models
 from webfront.database.schema import open_database
 from webfront.errors import Unavailable
+from webfront.scheduling.beside import Beside
 from webfront.scheduling.events import Conclusion
 from webfront.scheduling.inbox import Inbox, Item, Source
-from webfront.scheduling.leadership import Deposed, Leadership
+from webfront.scheduling.leadership import Leadership
 from webfront.scheduling.mirror import Key
 from webfront.scheduling.turn import Input, Output, Turns
 from webfront.settings import Settings
@@ -100,6 +102,7 @@ class Scheduler:
         self._stopping = asyncio.Event()
         self._failure: Unavailable | None = None
         self._shipper: LogShipper | None = None
+        self._beside = Beside(settings)
 
     async def run(self) -> None:
         """Work until `stop`. Raises `Unavailable` when another scheduler has taken over."""
@@ -110,6 +113,7 @@ class Scheduler:
         stopped = asyncio.create_task(self._stopping.wait())
         await asyncio.wait({connection, stopped}, return_when=asyncio.FIRST_COMPLETED)
         self._working = False
+        await asyncio.to_thread(self._beside.end, wait=True)
         for task in (sweeps, stopped):
             task.cancel()
         await self._broker.stop()
@@ -136,7 +140,7 @@ class Scheduler:
                     _log.info("another scheduler is leading; this one stands by")
                 told = True
                 await asyncio.sleep(_STANDBY_S)
-        await self._take_over()
+        term = await self._take_over()
         self._turns.distrust()
         self._turns.leases.reset()
         self._working = True
@@ -144,18 +148,17 @@ class Scheduler:
         self._wake()
         for source in Source:
             await self._broker.consume(source.queue, functools.partial(self._receive, source), prefetch=source.prefetch)
-        _log.info("leading, as epoch %s", self._leadership.epoch, extra={"event.action": "scheduler.take_over"})
+        self._beside.begin(term)
+        _log.info("leading, as epoch %s", term.epoch, extra={"event.action": "scheduler.take_over"})
 
-    async def _take_over(self) -> None:
+    async def _take_over(self) -> Term:
         pause = _FIRST_PAUSE_S
         while True:
             try:
-                self._leadership.take_over(self._clock())
+                return self._leadership.take_over(self._clock())
             except _DATABASE_TROUBLE as error:
                 _log.warning("the database cannot be used, trying again: %s", error)
                 models.database.close()
-            else:
-                return
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_S)
             if not self._broker.connected:
@@ -165,6 +168,7 @@ class Scheduler:
         """The connection broke: with it went the leadership, and the right to acknowledge what is in the inbox."""
         self._working = False
         self._leadership.resign()
+        self._beside.end()
         self._inbox.clear()
         self._one_by_one = False
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from webfront.database.models.accounts import ApiToken, Session, SignInFailure, User
+from webfront.database.models.activity import Chore, Consumer, Fact
 from webfront.database.models.apps import App, AppVersion
 from webfront.database.models.base import JsonField, Model, database
 from webfront.database.models.fleet import Node
@@ -23,6 +24,9 @@ __all__ = [
     "App",
     "AppVersion",
     "Attempt",
+    "Chore",
+    "Consumer",
+    "Fact",
     "Job",
     "JsonField",
     "Leadership",

@@ -1,0 +1,1 @@
+"""What has happened (facts), who reads of it (consumers), and what time brings about (chores)."""

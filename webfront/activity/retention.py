@@ -1,0 +1,53 @@
+"""How long facts are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final, NamedTuple
+
+from webfront.activity.numbering import last_batch
+from webfront.activity.term import Term
+from webfront.database.rows import change, rows
+
+_SLICE: Final = 500
+"""Facts removed in one transaction, so that others need not wait long."""
+
+# Ids grow with time: what is old comes first, and once the oldest ones are to be kept, so are the others.
+_OLDEST: Final = "SELECT id, at, batch FROM fact ORDER BY id LIMIT ?"
+_HAD: Final = "SELECT COUNT(*) AS known, MIN(batch) AS batch FROM consumer WHERE name IN (?*)"
+_DELETE: Final = "DELETE FROM fact WHERE id IN (?*)"
+
+
+class _OldFact(NamedTuple):
+    id: int
+    at: float
+    batch: int | None
+
+
+class _Had(NamedTuple):
+    known: int
+    batch: int | None
+
+
+def forget_old_facts(term: Term, *, keep_s: float, consumers: Collection[str]) -> str:
+    """Remove facts older than `keep_s`, none that one of these consumers has not had."""
+    limit = term.now() - keep_s
+    removed = 0
+    while not term.over.is_set():
+        had = _had_by_all(consumers)
+        found = rows(_OldFact, _OLDEST, _SLICE)
+        old = [one.id for one in found if one.at < limit and one.batch is not None and one.batch <= had]
+        if old:
+            with term.transaction():
+                removed += change(_DELETE, old)
+        if len(old) < _SLICE:
+            break
+    return f"removed {removed} old facts" if removed else ""
+
+
+def _had_by_all(consumers: Collection[str]) -> int:
+    """The last batch that every consumer has had; 0 while one of them has not even begun."""
+    if not consumers:
+        return last_batch()
+    (had,) = rows(_Had, _HAD, list(consumers))
+    return had.batch or 0 if had.known == len(consumers) else 0
