@@ -13,18 +13,14 @@ import signal
 import socket
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-import peewee
 from granian.constants import HTTPModes, Interfaces
 from granian.server import Server
 
-from webfront.clock import system_clock
-from webfront.database import models
 from webfront.database.schema import open_database
 from webfront.errors import Unavailable
 from webfront.settings import Settings
@@ -33,7 +29,6 @@ from wire.logs import configure_logging
 _log = logging.getLogger(__name__)
 
 _PR_SET_PDEATHSIG: Final = 1
-_TIDY_S: Final = 6 * 3600.0
 _PORT_S: Final = 5.0
 _STOP_S: Final = 10
 """How long requests under way may take to end after SIGTERM."""
@@ -90,7 +85,6 @@ def load(settings: Settings, parent: int) -> Callable[..., Any]:
     publisher.start()
     # A forked worker runs no atexit handlers, but these.
     multiprocessing.util.Finalize(None, publisher.stop, exitpriority=10)
-    threading.Thread(target=_tidy, args=(settings.share_dir,), name="tidy", daemon=True).start()
     app = create_app(settings, services=create_services(settings, publisher))
     _log.info("the web front is ready on %s:%d (%s)", settings.web_host, settings.web_port, type(database).__name__)
     return app
@@ -119,21 +113,6 @@ def _check_port(host: str, port: int) -> None:
 def _cannot_listen(host: str, port: int, error: OSError) -> Unavailable:
     reason = (error.strerror or str(error)).lower()
     return Unavailable(f"cannot listen on {host}:{port}: {reason}. Stop what uses the port, or set SKERRY_WEB_PORT.")
-
-
-def _tidy(share_dir: Path) -> None:
-    """Remove, a few times a day, what submissions that were cut off left on the share."""
-    from webfront.jobs.submission import sweep_inputs
-
-    while True:
-        try:
-            with models.database.obj.connection_context():
-                removed = sweep_inputs(share_dir, system_clock())
-            if removed:
-                _log.info("removed %d inputs that belong to no job", removed)
-        except peewee.PeeweeException as error:
-            _log.warning("inputs that belong to no job could not be looked for: %s", error)
-        time.sleep(_TIDY_S)
 
 
 def _end_with(parent: int) -> None:

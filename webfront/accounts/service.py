@@ -10,6 +10,8 @@ from webfront.accounts import passwords
 from webfront.accounts.throttle import Throttle
 from webfront.accounts.users import account_of, find_user
 from webfront.accounts.views import Account, NewSession, NewToken, SessionView
+from webfront.activity import deeds
+from webfront.activity.facts import Kind
 from webfront.clock import Clock, system_clock
 from webfront.database.connection import transaction
 from webfront.database.models import ApiToken, Session, User
@@ -47,7 +49,6 @@ class AccountService:
         now = self._clock()
         token, csrf_token = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
         with transaction():
-            Session.delete().where(Session.expires_at < now).execute()
             Session.create(
                 token_hash=_hash(token),
                 user=user,
@@ -55,12 +56,14 @@ class AccountService:
                 created_at=now,
                 expires_at=now + SESSION_IDLE_S,
             )
+            deeds.tell(Kind.SESSION_BEGIN, user=user.name)
         return NewSession(token, account_of(user), csrf_token, now + SESSION_IDLE_S)
 
     def sign_out(self, token: str) -> None:
         """End the session of this cookie; a token that is none changes nothing."""
         with transaction():
-            Session.delete().where(Session.token_hash == _hash(token)).execute()
+            if Session.delete().where(Session.token_hash == _hash(token)).execute():
+                deeds.tell(Kind.SESSION_END)
 
     def session(self, token: str) -> SessionView | None:
         """The session of this cookie while it holds; looking renews it, up to its bound."""
@@ -87,10 +90,10 @@ class AccountService:
         # The prefix lets a secret scanner recognise one that got where it should not be.
         token = f"skerry_{secrets.token_urlsafe(32)}"
         with transaction():
-            ApiToken.delete().where(ApiToken.expires_at < now).execute()
             ApiToken.create(
                 token_hash=_hash(token), user=user, label=label[:100], created_at=now, expires_at=now + TOKEN_S
             )
+            deeds.tell(Kind.TOKEN_ISSUE, user=user.name, data={"label": label})
         return NewToken(token, account_of(user), now + TOKEN_S)
 
     def bearer(self, token: str) -> Account | None:
@@ -102,7 +105,8 @@ class AccountService:
     def revoke_token(self, token: str) -> None:
         """End this API token."""
         with transaction():
-            ApiToken.delete().where(ApiToken.token_hash == _hash(token)).execute()
+            if ApiToken.delete().where(ApiToken.token_hash == _hash(token)).execute():
+                deeds.tell(Kind.TOKEN_REVOKE)
 
     def _prove(self, name: str, password: str, client: str) -> User:
         self._throttle.count(name, client)

@@ -27,12 +27,12 @@ class Throttle:
         now = self._clock()
         user_name, client = user_name[:64], client[:64]
         with transaction():
-            SignInFailure.delete().where(SignInFailure.at < now - WINDOW_S).execute()
             for column, value, limit in (
                 (SignInFailure.user_name, user_name, TRIES_PER_USER),
                 (SignInFailure.client, client, TRIES_PER_CLIENT),
             ):
-                tries = [row.at for row in SignInFailure.select().where(column == value).order_by(SignInFailure.at)]
+                recent = (column == value) & (SignInFailure.at >= now - WINDOW_S)
+                tries = [row.at for row in SignInFailure.select().where(recent).order_by(SignInFailure.at)]
                 if len(tries) >= limit:
                     raise Throttled(
                         "Too many sign-ins failed. Wait a while, then try again.",

@@ -9,6 +9,8 @@ import peewee
 
 from webfront.accounts.passwords import hash_password
 from webfront.accounts.views import Account
+from webfront.activity import deeds
+from webfront.activity.facts import Kind
 from webfront.clock import Clock, system_clock
 from webfront.database.connection import transaction
 from webfront.database.models import User
@@ -25,6 +27,7 @@ def create_user(name: str, password: str, *, is_admin: bool = False, clock: Cloc
     try:
         with transaction():
             user = User.create(name=name, password_hash=password_hash, is_admin=is_admin, created_at=clock())
+            deeds.tell(Kind.USER_CREATE, user=name, data={"is_admin": is_admin})
     except peewee.IntegrityError as error:
         raise Conflict(f"There is a user {name} already.") from error
     return account_of(user)

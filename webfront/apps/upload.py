@@ -23,6 +23,8 @@ import peewee
 
 from webfront.accounts.policy import Act, may
 from webfront.accounts.views import Account
+from webfront.activity import deeds
+from webfront.activity.facts import Kind
 from webfront.apps.archive import Archive
 from webfront.apps.manifest import FILE_NAME, LARGEST, NAME, NAME_RULE, Manifest, read_manifest
 from webfront.apps.views import Uploaded
@@ -49,7 +51,7 @@ def take_upload(
     most_bytes: int,
     clock: Clock,
 ) -> Uploaded:
-    """Take one upload; see `webfront.web.services.Apps.upload`. `stream` can be sought."""
+    """Take one upload; see `AppService.upload`. `stream` can be sought."""
     if name and not NAME.fullmatch(name):
         raise InvalidInput(f"{name!r} cannot be an app's name: {NAME_RULE}.")
     files, manifest = _examine(stream, file_name, name or None, most_bytes)
@@ -58,7 +60,6 @@ def take_upload(
     now = clock()
     with share_errors():
         apps_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _sweep(apps_folder, now)
         beside = apps_folder / f"{_PREFIX}{secrets.token_hex(8)}"
         beside.mkdir(mode=0o700)
         try:
@@ -173,12 +174,16 @@ def _insert(account: Account, manifest: Manifest, version: str, size: int, now: 
         if AppVersion.get_or_none((AppVersion.app == app) & (AppVersion.hash == version)) is not None:
             return Uploaded(manifest.name, version, created=False)
         AppVersion.create(app=app, hash=version, manifest=msgspec.to_builtins(manifest), size=size, uploaded_at=now)
+        deeds.tell(Kind.APP_UPLOAD, user=account.name, app=manifest.name, data={"version": version[:12]})
     return Uploaded(manifest.name, version, created=True)
 
 
-def _sweep(apps_folder: Path, now: float) -> None:
-    """Remove what an upload that was cut off left behind."""
+def sweep_uploads(apps_folder: Path, now: float) -> int:
+    """Remove what uploads that were cut off left behind, a while ago. Returns how many."""
+    removed = 0
     for entry in apps_folder.glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):
             if entry.stat().st_mtime < now - _STALE_S:
-                shutil.rmtree(entry, ignore_errors=True)
+                shutil.rmtree(entry)
+                removed += 1
+    return removed

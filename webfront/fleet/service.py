@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from webfront.accounts.policy import Act, require
 from webfront.accounts.views import Account
+from webfront.activity import deeds
+from webfront.activity.facts import Kind
 from webfront.database.connection import transaction
 from webfront.errors import Conflict
 from webfront.fleet import rows
@@ -32,6 +34,7 @@ class FleetService:
             rows.refuse_while_playing(row)
             if not change_node(row.name, NodeState.ACTIVE, f"activated by {account.name}", only_from=ACTIVATED_FROM):
                 raise Conflict(f"{row.name} is {row.state}; only a drained node, or one set aside, is activated.")
+            deeds.tell(Kind.NODE_ACTIVATE, user=account.name, node=name)
         return get_node(name)
 
     def benchmark(self, account: Account, name: str) -> NodeView:

@@ -13,6 +13,8 @@ from typing import Final, NamedTuple
 import msgspec
 import peewee
 
+from webfront.activity import deeds
+from webfront.activity.facts import Kind, NewFact, record_many
 from webfront.database.connection import transaction
 from webfront.database.rows import many
 from webfront.jobs.states import JobState
@@ -34,6 +36,11 @@ class NewJob(NamedTuple):
     input: str | None
     parameters: dict[str, str]
     submitted_at: float
+    user: str
+    """The user's name, and below the app's, for the fact."""
+    app: str
+    controller: str = ""
+    """Where the deed came in: another thread may commit it."""
 
 
 class _Ticket:
@@ -62,6 +69,7 @@ class Intake:
                     self._commit_waiting()
         if ticket.error is not None:
             raise ticket.error
+        deeds.told(Kind.JOB_SUBMIT)
 
     def _commit_waiting(self) -> None:
         with self._guard:
@@ -91,6 +99,11 @@ def _insert_apart(batch: list[_Ticket]) -> None:
 def _insert(batch: list[_Ticket]) -> None:
     with transaction():
         many(_INSERT, [_row(ticket.job) for ticket in batch])
+        record_many(_fact(ticket.job) for ticket in batch)
+
+
+def _fact(job: NewJob) -> NewFact:
+    return NewFact(Kind.JOB_SUBMIT, job.submitted_at, user=job.user, controller=job.controller, app=job.app, job=job.id)
 
 
 def _row(job: NewJob) -> tuple[object, ...]:

@@ -14,6 +14,8 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from webfront.activity import deeds
+from webfront.activity.facts import Kind
 from webfront.database.connection import transaction
 from webfront.database.models import Job
 from webfront.jobs.end_facts import JobEnd, record_ends
@@ -210,6 +212,8 @@ def request_cancel(job_id: str, now: float) -> bool:
     with transaction():
         # The first update holds the row, so that the scheduler's placing cannot come between the two.
         wanted = Job.update(cancel_requested=True).where(Job.id == job_id, Job.state.in_(OPEN_JOBS)).execute()
+        if wanted:
+            deeds.tell(Kind.JOB_CANCEL, job=job_id)
         ended = Job.update(
             state=JobState.CANCELLED,
             cause=Cause.CANCELLED.value,

@@ -16,6 +16,7 @@ from typing import Final
 
 from webfront.accounts.policy import Act, may
 from webfront.accounts.views import Account
+from webfront.activity import deeds
 from webfront.apps.manifest import PARAMETER, PARAMETER_RULE, Manifest
 from webfront.apps.queries import FoundVersion, find_version
 from webfront.clock import Clock, system_clock
@@ -70,7 +71,13 @@ class Submission:
         job_id = self._ulids.next()
         input_path = self._take_input(job_id, manifest, input_file)
         now = self._clock()
-        self._intake.accept(NewJob(job_id, row.id, account.id, priority, input_path, given, now))
+        new = NewJob(
+            *(job_id, row.id, account.id, priority, input_path, given, now),
+            user=account.name,
+            app=row.app,
+            controller=deeds.controller(),
+        )
+        self._intake.accept(new)
         self._hint(job_id)
         return _accepted(job_id, account, row, given, input_path, priority, now)
 

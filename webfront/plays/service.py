@@ -11,6 +11,8 @@ from pathlib import Path
 
 from webfront.accounts.policy import Act, require
 from webfront.accounts.views import Account
+from webfront.activity import deeds
+from webfront.activity.facts import Kind
 from webfront.clock import Clock, system_clock
 from webfront.database.connection import transaction
 from webfront.database.models import Node, Play
@@ -87,5 +89,6 @@ class PlayService:
             requested_by=account.name,
             created_at=self._clock(),
         )
+        deeds.tell(Kind(verb.action), user=account.name, node=row.name, play=play.id)
         hand_over(self._socket, play.id, secrets)
         return play_view(play)

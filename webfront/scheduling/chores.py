@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Final
 
+from webfront.accounts.tidying import remove_expired
 from webfront.activity.chores import Chore
 from webfront.activity.retention import forget_old_facts
+from webfront.activity.term import Term
+from webfront.apps.upload import sweep_uploads
+from webfront.jobs.submission import sweep_inputs
 from webfront.scheduling.consumers import all_consumers
 from webfront.settings import Settings
 
@@ -17,4 +23,15 @@ _DAY: Final = 24 * _HOUR
 def all_chores(settings: Settings) -> tuple[Chore, ...]:
     consumers = [one.name for one in all_consumers(settings)]
     keep_facts_s = settings.facts_keep_days * _DAY
-    return (Chore("old facts", _HOUR, partial(forget_old_facts, keep_s=keep_facts_s, consumers=consumers)),)
+    return (
+        Chore("expired sessions", _HOUR, remove_expired),
+        Chore("old facts", _HOUR, partial(forget_old_facts, keep_s=keep_facts_s, consumers=consumers)),
+        Chore("abandoned inputs", 6 * _HOUR, partial(_swept, sweep_inputs, settings.share_dir, "inputs of no job")),
+        Chore("abandoned uploads", _HOUR, partial(_swept, sweep_uploads, settings.share_dir / "apps", "half uploads")),
+    )
+
+
+def _swept(sweep: Callable[[Path, float], int], folder: Path, what: str, term: Term) -> str:
+    """A sweep of the share, which any number may run at once: what it removes is nobody's."""
+    removed = sweep(folder, term.now())
+    return f"removed {removed} {what}" if removed else ""

@@ -1,9 +1,11 @@
-"""The action log: one record for each user action, written in one place so that no route can forget it.
+"""The action log: one record and one fact for each user action, in one place so that no route can forget it.
 
 A route of an unsafe method must say `action="job.submit"`; `create_app` refuses one that does not. A safe route may say
 it too (a download is an action; reading a list or polling is none). `note` adds what the action is about:
 
     actions.note("skerry.job", job.id)
+
+Its name is a deed's, of `webfront.activity.facts.Kind`: one name for a deed on the pages and in the API.
 
 The record carries `event.action`, `event.outcome`, `event.duration` (nanoseconds), `user.name`, `skerry.controller`
 (the route module), `url.path`, `http.request.method`, `http.response.status_code`. Never put a secret into it.
@@ -18,6 +20,8 @@ from typing import Any
 
 import bottle
 
+from webfront.activity import deeds
+from webfront.activity.facts import Kind, Outcome
 from webfront.errors import SkerryError
 from webfront.web import guard
 
@@ -37,51 +41,57 @@ class ActionLog:
     name = "skerry.actions"
     api = 2
 
+    def __init__(self) -> None:
+        self._strangers = deeds.Bound()
+
     def apply(self, callback: Callable[..., Any], route: bottle.Route) -> Callable[..., Any]:
         action = route.config.get("action")
         if action is None:
             if route.method not in guard.SAFE_METHODS:
                 raise ValueError(f"route {route.method} {route.rule} changes something and names no action")
             return callback
+        kind = Kind(action)
         controller = getattr(route.callback, "__module__", "")
 
         def logged(*args: Any, **kwargs: Any) -> Any:
             begun = time.perf_counter_ns()
             bottle.request.environ.setdefault(KEY, {})
             status, reason = 500, "internal"
-            try:
-                result = callback(*args, **kwargs)
-            except SkerryError as error:
-                status, reason = error.status, error.code
-                raise
-            except bottle.HTTPResponse as response:  # a redirect, or Bottle's own refusal of a body
-                status, reason = response.status_code, ""
-                raise
-            else:
-                status = result.status_code if isinstance(result, bottle.HTTPResponse) else bottle.response.status_code
-                reason = ""
-                return result
-            finally:
-                _write(str(action), controller, status, reason, time.perf_counter_ns() - begun)
+            with deeds.begin(kind, controller.removeprefix("webfront.")) as deed:
+                try:
+                    result = callback(*args, **kwargs)
+                except SkerryError as error:
+                    status, reason = error.status, error.code
+                    raise
+                except bottle.HTTPResponse as response:  # a redirect, or Bottle's own refusal of a body
+                    status, reason = response.status_code, ""
+                    raise
+                else:
+                    made = result if isinstance(result, bottle.HTTPResponse) else bottle.response
+                    status, reason = made.status_code, ""
+                    return result
+                finally:
+                    self._end(deed, status, reason, time.perf_counter_ns() - begun)
 
         return logged
 
-
-def _write(action: str, controller: str, status: int, reason: str, duration_ns: int) -> None:
-    who = guard.visitor()
-    outcome = "success" if status < 400 else "failure"
-    fields: dict[str, object] = dict(bottle.request.environ.get(KEY, {}))
-    if who is not None:
-        fields["user.name"] = who.account.name
-    fields |= {
-        "event.action": action,
-        "event.outcome": outcome,
-        "event.duration": duration_ns,
-        "skerry.controller": controller,
-        "url.path": bottle.request.path,
-        "http.request.method": bottle.request.method,
-        "http.response.status_code": status,
-    }
-    if reason:
-        fields["event.reason"] = reason
-    _log.info("%s: %s", action, outcome, extra=fields)
+    def _end(self, deed: deeds.Deed, status: int, reason: str, duration_ns: int) -> None:
+        outcome = Outcome.SUCCESS if status < 400 else Outcome.FAILURE
+        noted: dict[str, object] = dict(bottle.request.environ.get(KEY, {}))
+        deed.user = str(noted.get("user.name", "")) or deed.user
+        about = {name: str(noted.get(f"skerry.{name}") or "") for name in ("node", "app", "job")}
+        deeds.finish(deed, outcome, self._strangers, reason=reason, **about)
+        if deed.user:
+            noted["user.name"] = deed.user
+        noted |= {
+            "event.action": deed.kind.value,
+            "event.outcome": outcome.value,
+            "event.duration": duration_ns,
+            "skerry.controller": f"webfront.{deed.controller}",
+            "url.path": bottle.request.path,
+            "http.request.method": bottle.request.method,
+            "http.response.status_code": status,
+        }
+        if reason:
+            noted["event.reason"] = reason
+        _log.info("%s: %s", deed.kind, outcome, extra=noted)

@@ -24,6 +24,7 @@ import bottle
 
 from webfront.accounts.policy import Act, require
 from webfront.accounts.views import Account
+from webfront.activity import deeds
 from webfront.errors import Forbidden, NotSignedIn
 from webfront.settings import Settings
 from webfront.web import bodies
@@ -64,6 +65,8 @@ class Guard:
         def guarded(*args: Any, **kwargs: Any) -> Any:
             found = identify(self._services)
             bottle.request.environ[_KEY] = found
+            if found is not None:
+                deeds.belongs_to(found.account.name)
             if access != "public" and found is None:
                 raise NotSignedIn("Sign in first.")
             if access == "admin" and found is not None:
