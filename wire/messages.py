@@ -213,6 +213,11 @@ class RunBenchmark(Message, frozen=True, tag="run_benchmark", kw_only=True):
 
 AnyMessage = Submitted | Order | Events | Heartbeat | Cancel | RunBenchmark
 
+UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that it cannot read: also for text that is not UTF-8, and for what nests too deeply."""
+
+_LONGEST_VERSION: Final = 20
+
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[AnyMessage] = msgspec.json.Decoder(AnyMessage)
 _version_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -227,18 +232,18 @@ def decode(body: bytes) -> AnyMessage:
     """The message in these bytes. Raises `MessageError` with the reason."""
     try:
         message: AnyMessage = _decoder.decode(body)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise MessageError(_explain(body, error)) from error
     if message.v != VERSION:
-        raise MessageError(f"message version {message.v} is not known here (this side speaks {VERSION})")
+        raise MessageError(_explain(body, "its version is another"))
     return message
 
 
-def _explain(body: bytes, error: Exception) -> str:
+def _explain(body: bytes, error: object) -> str:
     try:
         version = bytes(_version_decoder.decode(body).get("v", msgspec.Raw(b"missing"))).decode()
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return f"not a message: {error}"
     if version != str(VERSION):
-        return f"message version {version} is not known here (this side speaks {VERSION})"
+        return f"message version {version[:_LONGEST_VERSION]} is not known here (this side speaks {VERSION})"
     return f"not a message of version {VERSION}: {error}"

@@ -65,6 +65,9 @@ def test_an_unknown_field_is_tolerated() -> None:
         (b'{"type":"telegram","v":1}', "telegram"),
         (b'{"type":"submitted","v":1,"job":5}', "job"),
         (b'{"type":"submitted","v":1}', "job"),
+        (b'{"type":"submitted","v":1,"job":"\xff"}', "not a message"),
+        (b'{"type":"submitted","v":1,"job":"j1","x":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "not a message"),
+        (b'{"type":"submitted","v":' + b"2" * 4000 + b',"job":"j1"}', "version 2{20} is not known"),
     ],
 )
 def test_what_is_not_understood_is_refused_with_a_reason(body: bytes, reason: str) -> None:
