@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import collections
 import contextlib
+import functools
 import time
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from support.platform import Platform, ScriptedNode, until
 from support.rabbitmq import PrivateRabbit
@@ -28,6 +31,11 @@ def platform(broker: PrivateRabbit, database: object, tmp_path: Path) -> Platfor
 def causes(job: str) -> list[tuple[str, str | None]]:
     """Each attempt's node and cause, in order."""
     return [(a.node, a.cause) for a in Attempt.select().where(Attempt.job == job).order_by(Attempt.number)]
+
+
+def batch(*events: Any, v: int, **more: object) -> bytes:
+    """A message of events, of which some may be of no kind that is known here."""
+    return msgspec.json.encode({"type": "events", "v": v, "events": events, **more})
 
 
 def test_a_burst_spreads_by_slots_and_each_job_ends_once(platform: Platform) -> None:
@@ -103,6 +111,55 @@ def test_what_comes_twice_late_or_from_another_node_changes_nothing(platform: Pl
                 assert platform.log_of(job) == [*lines, "six"]
                 assert {c.first for c in LogChunk.select()} == {1, 3, 4, 6}
                 assert Job.get_by_id(after).state == "placed"
+
+    asyncio.run(scenario())
+
+
+def test_of_a_batch_what_can_be_read_is_applied_and_the_rest_is_told_of_once(platform: Platform) -> None:
+    async def scenario() -> None:
+        platform.node("alpha", slots=1)
+        version = platform.app()
+        async with platform.working(), ScriptedNode(platform, "alpha", answers=False).working() as alpha:
+            (job,) = platform.submit(version)
+            await until(lambda: alpha.orders)
+            warmed = {"type": "warmed", "job": job, "attempt": 1, "at": time.time(), "degrees": [21.5]}
+            claimed, started = alpha.claimed(alpha.orders[0])
+            lines, finished = alpha.run(alpha.orders[0])
+            publish = functools.partial(alpha.broker.publish, topology.EVENTS, "")
+            await publish(batch(claimed, warmed, {**warmed, "type": "log", "first": "one"}, started, 7, v=1))
+            await until(lambda: Job.get_by_id(job).state == "running")
+            # Of another version nothing is read, and what follows is not held up.
+            await publish(batch(finished, v=2))
+            await publish(batch(*[warmed] * 50, lines, warmed, finished, v=1, mood="sunny"))
+            await until(lambda: Job.get_by_id(job).state == "succeeded")
+            assert platform.log_of(job) == [f"line {n} of {job}" for n in (1, 2, 3)]
+            assert causes(job) == [("alpha", "ok")]
+            log = platform.log()
+            assert log.count("'warmed' from node-alpha") == 1
+            assert log.count("'log' from node-alpha") == log.count("message version 2 is not known here") == 1
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("claim_is_read", [True, False])
+def test_an_end_that_cannot_be_read_is_an_end_all_the_same(platform: Platform, claim_is_read: bool) -> None:
+    async def scenario() -> None:
+        platform.node("alpha", slots=1)
+        version = platform.app(retries={"node_lost": 0})
+        async with platform.working(), ScriptedNode(platform, "alpha", answers=False).working() as alpha:
+            (job,) = platform.submit(version)
+            await until(lambda: alpha.orders)
+            if claim_is_read:
+                alpha.say(*alpha.claimed(alpha.orders[0]))
+            end = {"type": "suspended", "job": job, "attempt": 1, "at": time.time()}
+            await alpha.broker.publish(topology.EVENTS, "", batch(end, v=1))
+            await until(lambda: Attempt.get(Attempt.job == job).claimed_at is not None)
+            await asyncio.sleep(1)
+            assert Job.get_by_id(job).state in ("placed", "running")  # the node lists it yet
+            alpha.held.clear()
+            await until(lambda: Job.get_by_id(job).state == "failed")
+            assert causes(job) == [("alpha", "node_lost")]
+            assert Job.get_by_id(job).message.endswith("too old to read all that it said of it (suspended)")
 
     asyncio.run(scenario())
 

@@ -18,6 +18,7 @@ from webfront.scheduling.leases import Leases
 from webfront.scheduling.ledger import Ledger
 from webfront.scheduling.mirror import Key, Mirror
 from webfront.scheduling.versions import Versions
+from wire.batches import UnreadEvent
 from wire.messages import Cause, Claimed, Event, Events, Finished, LogLines, OutputFile, Preparing, Started
 
 _log = logging.getLogger(__name__)
@@ -60,16 +61,32 @@ class EventBook:
         self._leases = leases
         self._coverage = coverage
         self._versions = versions
+        self._unread: dict[Key, str] = {}
+        """Of attempts under way, the kind of an event that could not be read."""
+
+    def unread(self, key: Key) -> str | None:
+        """The kind of an event of this attempt that could not be read; None when all could."""
+        return self._unread.get(key)
+
+    def forget_unread(self) -> None:
+        """Others may have worked meanwhile: what is kept would be of attempts that are over."""
+        self._unread.clear()
 
     def apply(
-        self, ledger: Ledger, said: Sequence[tuple[str, Events]], concluded: Iterable[Conclusion], now: float
+        self,
+        ledger: Ledger,
+        said: Sequence[tuple[str, Events]],
+        concluded: Iterable[Conclusion],
+        now: float,
+        *,
+        unread: Sequence[tuple[str, UnreadEvent]] = (),
     ) -> set[Unwanted]:
         """Apply events, each with the node that sent it, in their order, and then the scheduler's own conclusions.
 
-        Returns the attempts that nodes are to be told to end.
+        `unread` are the events that could not be read. Returns the attempts that nodes are to be told to end.
         """
         conclusions = list(concluded)
-        jobs = {event.job for _, message in said for event in message.events}
+        jobs = {event.job for _, message in said for event in message.events} | {one.job for _, one in unread}
         ending = {event.job for _, message in said for event in message.events if isinstance(event, Finished)}
         own = {one.job for one in conclusions}
         ledger.load(jobs | own, with_earlier=ending | own)
@@ -86,6 +103,8 @@ class EventBook:
                         unwanted.add(Unwanted(node, event.job, event.attempt))
                     continue
                 self._apply_one(ledger, job, attempt, node, event, now)
+        for node, event_left_out in unread:
+            self._claim_unread(ledger, node, event_left_out, now)
         for one in conclusions:
             self._conclude(ledger, one, now)
         for attempt in ledger.attempts.values():
@@ -129,6 +148,17 @@ class EventBook:
                 )
                 self._end(ledger, job, attempt, ending, now)
 
+    def _claim_unread(self, ledger: Ledger, node: str, event: UnreadEvent, now: float) -> None:
+        """Whatever it says, it proves that the node has taken the attempt: so it counts as its claim.
+
+        A claimed attempt ends at the latest when the node lists it no more. If the event was the attempt's end, in a
+        word of a later release, the job is tried again or fails for it, but does not wait for ever.
+        """
+        job, attempt = ledger.jobs.get(event.job), ledger.attempts.get(event.job)
+        if job is not None and attempt is not None and _is_of(attempt, node, event.attempt):
+            lifecycle.claim(job, attempt, node, event.at, now)
+            self._unread[job.id, attempt.number] = event.kind
+
     def _conclude(self, ledger: Ledger, one: Conclusion, now: float) -> None:
         job, attempt = ledger.jobs.get(one.job), ledger.attempts.get(one.job)
         if job is None or attempt is None or attempt.number != one.number:
@@ -146,6 +176,7 @@ class EventBook:
             return
         key: Key = (job.id, attempt.number)
         self._leases.forget(key)
+        self._unread.pop(key, None)
         if attempt.pk is not None:
             self._coverage.forget(attempt.pk)
         if ending.cause is Cause.OK:

@@ -4,8 +4,9 @@ A turn is one database transaction (`webfront.scheduling.turn`). Messages are ac
 published after that. So whatever line this process dies on, a message that was not applied comes again, an applied one
 that comes again changes nothing, and an order that was not published is found by the sweep of whoever takes over.
 
-Messages that come while a turn runs wait for the next one, and while all slots are taken a little longer: so a busy
-scheduler makes large turns and leaves the database to others between them, and an idle one answers a message at once.
+The loop of turns, its order of commit and acknowledgement, and what becomes of a turn that fails are
+`webfront.broker.consuming`'s. While all slots are taken it gathers: so a busy scheduler makes large turns and leaves
+the database to others between them, and an idle one answers a message at once.
 """
 
 from __future__ import annotations
@@ -18,35 +19,31 @@ import os
 import platform
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import peewee
 
 from webfront.activity.term import Deposed, Term
+from webfront.broker.consuming import Consumer, Item
 from webfront.broker.topology import declare_platform
+from webfront.broker.unread import Unread
 from webfront.database import models
 from webfront.database.schema import open_database
 from webfront.errors import Unavailable
 from webfront.scheduling.beside import Beside
 from webfront.scheduling.events import Conclusion
-from webfront.scheduling.inbox import Inbox, Item, Source
+from webfront.scheduling.inbox import SOURCES, Content, Inbox
 from webfront.scheduling.leadership import Leadership
 from webfront.scheduling.mirror import Key
 from webfront.scheduling.turn import Input, Output, Turns
 from webfront.settings import Settings
 from wire import topology
-from wire.broker import Broker, BrokerError, BrokerLost, Delivery, QueueLocked, Unroutable
+from wire.broker import Broker, BrokerError, BrokerLost, QueueLocked, Unroutable
 from wire.logs import LogShipper
 from wire.messages import Cancel, Cause, Submitted, encode
 
 _log = logging.getLogger(__name__)
-
-_BATCH: Final = 300
-"""Messages of each queue in one turn."""
-
-_GATHER_S: Final = 0.005
-"""The least time from one turn to the next while no slot is free: no job could start any sooner then."""
 
 _SWEEP_S: Final = 1.0
 _STANDBY_S: Final = 1.0
@@ -85,19 +82,23 @@ class Scheduler:
         address = settings.broker_address()
         self._leadership = Leadership(f"{platform.node()}:{os.getpid()}")
         self._turns = Turns(settings, self._leadership)
-        self._inbox = Inbox(address.user)
+        self._unread = Unread()
+        self._inbox = Inbox(address.user, self._unread, clock)
         self._broker = Broker(address, name="skerry scheduler", on_connected=self._begin, on_lost=self._lost)
+        self._consumer = Consumer(
+            self._broker,
+            SOURCES,
+            read=self._inbox.read,
+            apply=self._take_turn,
+            trouble=_DATABASE_TROUBLE,
+            on_trouble=_forget_database,
+            # No job could start any sooner then.
+            may_gather=lambda: not self._turns.mirror.has_free_slot(),
+        )
         self._conclusions: list[Conclusion] = []
         self._published: list[tuple[Key, float]] = []
         self._in_flight: set[Key] = set()
-        self._working = False
-        self._scheduled = False
         self._sweep_due = False
-        self._one_by_one = False
-        """After a turn that failed for no fault of the database: find the message that causes it."""
-        self._last_turn_at = 0.0
-        self._pause = 0.0
-        self._paused = False
         self._note_timer: asyncio.TimerHandle | None = None
         self._stopping = asyncio.Event()
         self._failure: Unavailable | None = None
@@ -112,7 +113,7 @@ class Scheduler:
         sweeps = asyncio.create_task(self._sweep())
         stopped = asyncio.create_task(self._stopping.wait())
         await asyncio.wait({connection, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        self._working = False
+        self._consumer.stop()
         await asyncio.to_thread(self._beside.end, wait=True)
         for task in (sweeps, stopped):
             task.cancel()
@@ -123,6 +124,7 @@ class Scheduler:
 
     def stop(self) -> None:
         """End: what was not applied stays with the broker."""
+        self._consumer.stop()
         self._stopping.set()
 
     async def _begin(self) -> None:
@@ -143,11 +145,8 @@ class Scheduler:
         term = await self._take_over()
         self._turns.distrust()
         self._turns.leases.reset()
-        self._working = True
         self._sweep_due = True  # which publishes what an earlier scheduler left unpublished
-        self._wake()
-        for source in Source:
-            await self._broker.consume(source.queue, functools.partial(self._receive, source), prefetch=source.prefetch)
+        await self._consumer.begin()
         self._beside.begin(term)
         _log.info("leading, as epoch %s", term.epoch, extra={"event.action": "scheduler.take_over"})
 
@@ -157,8 +156,7 @@ class Scheduler:
             try:
                 return self._leadership.take_over(self._clock())
             except _DATABASE_TROUBLE as error:
-                _log.warning("the database cannot be used, trying again: %s", error)
-                models.database.close()
+                _forget_database(error)
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_S)
             if not self._broker.connected:
@@ -166,99 +164,43 @@ class Scheduler:
 
     def _lost(self) -> None:
         """The connection broke: with it went the leadership, and the right to acknowledge what is in the inbox."""
-        self._working = False
+        self._consumer.lost()
         self._leadership.resign()
         self._beside.end()
-        self._inbox.clear()
-        self._one_by_one = False
-
-    def _receive(self, source: Source, delivery: Delivery) -> None:
-        self._inbox.put(source, delivery)
-        self._wake()
 
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(_SWEEP_S)
-            if self._working and self._broker.connected:
+            self._unread.tell(self._clock())
+            if self._consumer.working:
                 self._turns.leases.tick(asyncio.get_running_loop().time())
                 self._sweep_due = True
-                self._wake()
+                self._consumer.wake()
 
-    def _wake(self) -> None:
-        """Have a turn soon: at the least after everything that this pass of the event loop still brings."""
-        if self._working and not self._scheduled and not self._paused:
-            self._scheduled = True
-            loop = asyncio.get_running_loop()
-            early = self._last_turn_at + _GATHER_S - loop.time()
-            if early > 0 and not self._turns.mirror.has_free_slot():
-                loop.call_later(early, self._turn)
-            else:
-                loop.call_soon(self._turn)
-
-    def _turn(self) -> None:
-        self._scheduled = False
-        self._take_turn()
-        self._last_turn_at = asyncio.get_running_loop().time()
-        if self._inbox or self._sweep_due:
-            self._wake()
-
-    def _take_turn(self) -> None:
-        if not self._working or not self._broker.connected:
-            return
-        items = self._inbox.oldest(1 if self._one_by_one else _BATCH)
-        if self._one_by_one:
-            items = items[:1]
-        # Lists are taken whole and given back if the turn comes to nothing.
-        conclusions, self._conclusions = self._conclusions, []
-        published, self._published = self._published, []
-        sweep, self._sweep_due = self._sweep_due, False
-        given = Input(conclusions=conclusions, published=published)
-        careful = self._one_by_one and bool(items)
-        try:
-            self._inbox.read_into(items, given)
-            output = self._turns.take(
-                given, self._clock(), sweep=sweep and not careful, place=not careful, in_flight=self._in_flight
-            )
-        except Exception as error:
-            self._conclusions[:0] = conclusions
-            self._published[:0] = published
-            self._sweep_due = self._sweep_due or sweep
-            self._came_to_nothing(error, items, careful=careful)
-            return
-        self._pause = 0.0
-        self._inbox.done(items, self._broker)
-        self._send(output)
-        if self._one_by_one and not self._inbox:
-            self._one_by_one = False
-            self._sweep_due = True
-
-    def _came_to_nothing(self, error: Exception, items: list[Item], *, careful: bool) -> None:
-        """Nothing was changed and nothing acknowledged. What to do depends on whose fault it was."""
-        if isinstance(error, Deposed):
-            self._failure = Unavailable(f"{error.args[0]}; start this one again to have it stand by")
-            self.stop()
-            return
-        if isinstance(error, _DATABASE_TROUBLE):
-            _log.warning("the database cannot be used, trying again: %s", error)
-            models.database.close()
-        elif careful:
-            # This message alone does it: let go of it, or it would hold up all the others for ever.
-            _log.error("a message on %s cannot be applied: %s", items[0].source.queue, error, exc_info=error)
-            self._inbox.done(items, self._broker)
-            return
+    def _take_turn(self, items: Sequence[Item[Content]], alone: bool) -> Callable[[], None]:
+        """One turn, for the consumer. The scheduler's own notes are taken whole, and given back if it fails."""
+        if alone:
+            # A failed turn before it left the sweep to the first one that is not alone.
+            given, sweep = Input(), False
         else:
-            _log.error("a turn failed, its messages are taken one by one: %s", error, exc_info=error)
-            self._one_by_one = bool(items)
-            # The scheduler's own notes may be at fault too; the sweep and the leases come to the same again.
-            self._conclusions.clear()
-            self._published.clear()
-        self._pause = min(max(self._pause * 2, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
-        self._paused = True
-        asyncio.get_running_loop().call_later(self._pause, self._resume)
-
-    def _resume(self) -> None:
-        self._paused = False
-        self._wake()
+            given = Input(conclusions=self._conclusions, published=self._published)
+            self._conclusions, self._published = [], []
+            sweep, self._sweep_due = self._sweep_due, False
+        conclusions, published = list(given.conclusions), given.published
+        try:
+            self._inbox.sort(items, given)
+            output = self._turns.take(given, self._clock(), sweep=sweep, place=not alone, in_flight=self._in_flight)
+        except Exception as error:
+            self._sweep_due = True
+            if isinstance(error, Deposed):
+                self._failure = Unavailable(f"{error.args[0]}; start this one again to have it stand by")
+                self.stop()
+            elif isinstance(error, _DATABASE_TROUBLE):
+                self._conclusions[:0] = conclusions
+                self._published[:0] = published
+            # Otherwise these notes may be at fault: the sweep and the leases come to the same again.
+            raise
+        return functools.partial(self._send, output)
 
     def _send(self, output: Output) -> None:
         for node, order in output.orders:
@@ -285,11 +227,17 @@ class Scheduler:
         elif isinstance(error, Unroutable):
             words = f"{node} has no queue that takes its orders"
             self._conclusions.append(Conclusion(*key, Cause.REJECTED, words, only_unclaimed=True))
-            self._wake()
+            self._consumer.wake()
         elif isinstance(error, BrokerError):
             _log.debug("an order to %s was not confirmed: %s", node, error)
 
     def _note(self) -> None:
         self._note_timer = None
         if self._published:
-            self._wake()
+            self._consumer.wake()
+
+
+def _forget_database(error: Exception) -> None:
+    """The next use connects anew."""
+    _log.warning("the database cannot be used, trying again: %s", error)
+    models.database.close()

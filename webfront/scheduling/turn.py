@@ -26,6 +26,7 @@ from webfront.scheduling.mirror import Key, Live, Mirror
 from webfront.scheduling.placing import explain_waiting, place_queued
 from webfront.scheduling.versions import Versions
 from webfront.settings import Settings
+from wire.batches import UnreadEvent
 from wire.messages import Cause, Events, Heartbeat, Order
 
 CLAIM_OVERDUE_S: Final = 30.0
@@ -50,6 +51,8 @@ class Input:
 
     events: list[tuple[str, Events]] = dataclasses.field(default_factory=list)
     """Each with the node that sent it, in the order they came."""
+    unread: list[tuple[str, UnreadEvent]] = dataclasses.field(default_factory=list)
+    """Events left out of those, each with the node that sent it."""
     fences: list[str] = dataclasses.field(default_factory=list)
     """Tokens of fences that came back among these events."""
     beats: list[tuple[str, Heartbeat]] = dataclasses.field(default_factory=list)
@@ -99,6 +102,7 @@ class Turns:
                 self._leadership.check()
                 if self._stale:
                     self._coverage.forget_all()
+                    self._book.forget_unread()
                     self.mirror.load()
                     self._stale = False
                 output = self._within(given, now, sweep=sweep, place=place, in_flight=in_flight)
@@ -118,7 +122,7 @@ class Turns:
         if sweep:
             self.mirror.refresh()
             conclusions.extend(self._lost_attempts(now))
-        output.cancels |= self._book.apply(ledger, given.events, conclusions, now)
+        output.cancels |= self._book.apply(ledger, given.events, conclusions, now, unread=given.unread)
         # Only after the events that came with them: see `Leases`.
         lost = [self._no_longer_held(key) for token in given.fences for key in self.leases.fence_returned(token)]
         if lost:
@@ -170,7 +174,10 @@ class Turns:
     def _no_longer_held(self, key: Key) -> Conclusion:
         live = self.mirror.live.get(key)
         node = live.node if live is not None else "the node"
-        return Conclusion(*key, Cause.NODE_LOST, f"{node} is running, but no longer has this attempt")
+        words = f"{node} is running, but no longer has this attempt"
+        if (kind := self._book.unread(key)) is not None:
+            words += f"; this controller is too old to read all that it said of it ({kind or 'an event of no kind'})"
+        return Conclusion(*key, Cause.NODE_LOST, words)
 
     def _unclaimed(self, now: float, in_flight: Collection[Key]) -> list[Live]:
         """Attempts whose order has to be sent (again): what a crash left unpublished, and what was never claimed."""
