@@ -86,7 +86,7 @@ def run(options: argparse.Namespace) -> int:
     fetched = _fetch(client, job, options.download) if options.download is not None else []
     shown = {"job": job} | ({"files": [str(file) for file in fetched]} if options.download is not None else {})
     _say(options, shown, "\n".join(map(str, fetched)) if options.download is not None else job["id"])
-    return OK if job["state"] == JobState.SUCCEEDED else FAILED
+    return FAILED if job["state"] in (JobState.FAILED, JobState.CANCELLED) else OK
 
 
 def jobs_list(options: argparse.Namespace) -> int:

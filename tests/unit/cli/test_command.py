@@ -92,6 +92,13 @@ def test_a_failed_job_is_exit_code_1(server: Server, capsys: pytest.CaptureFixtu
     assert json.loads(capsys.readouterr().out)["job"]["state"] == "failed"
 
 
+def test_an_accepted_job_is_exit_code_0_for_who_does_not_wait(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "digits"]) == 0
+    assert capsys.readouterr().out == "J\n"
+
+
 def test_what_the_server_refuses_is_said_and_is_exit_code_3(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["nodes", "list"]) == 3
     assert capsys.readouterr().err == "skerry: There is nothing.\n"
