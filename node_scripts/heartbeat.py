@@ -12,10 +12,10 @@ from typing import Final
 
 import msgspec
 
-from node_scripts import VERSION, benchmark
+from node_scripts import benchmark
 from node_scripts.collectors import Collection
 from node_scripts.thrift import give_back_memory
-from wire import topology
+from wire import VERSION, topology
 from wire.broker import Broker
 from wire.messages import Heartbeat, HeldAttempt, Metrics, encode
 

@@ -15,6 +15,7 @@ import msgspec
 
 from webfront.api.operations import File, Form, Operation
 from webfront.web.services import Services
+from wire import VERSION
 
 Schema = dict[str, Any]
 
@@ -80,7 +81,7 @@ def describe(app: bottle.Bottle) -> Schema:
     security = {"token": {"type": "http", "scheme": "bearer"}}
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Skerry", "version": "1", "description": "Run AI jobs on a handful of Linux machines."},
+        "info": {"title": "Skerry", "version": VERSION, "description": "Run AI jobs on a handful of Linux machines."},
         "security": [{"token": []}],
         "paths": paths,
         "components": {"schemas": schemas.components, "securitySchemes": security},

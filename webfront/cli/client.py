@@ -6,23 +6,27 @@ import contextlib
 import hashlib
 import secrets
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
-
-import httpx
 
 from webfront.cli.credentials import Credentials
 from webfront.cli.errors import NOT_SIGNED_IN, REFUSED, UNREACHABLE, CliError
 
-_TIMEOUT: Final = httpx.Timeout(30.0, write=300.0, read=300.0)
+if TYPE_CHECKING:
+    import httpx
 
 
 class Client:
     def __init__(self, url: str, token: str | None = None, *, transport: httpx.BaseTransport | None = None) -> None:
+        # Here, since it takes longer to import than all the rest: `skerry --help` does without.
+        import httpx
+
+        timeout = httpx.Timeout(30.0, write=300.0, read=300.0)
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._http = httpx.Client(
-            base_url=f"{url.rstrip('/')}/api/v1/", headers=headers, timeout=_TIMEOUT, transport=transport
+            base_url=f"{url.rstrip('/')}/api/v1/", headers=headers, timeout=timeout, transport=transport
         )
         self._url = url
 
@@ -35,7 +39,7 @@ class Client:
         with self._errors():
             answer = self._http.request(method, path, **options)
         _check(answer)
-        if answer.status_code == httpx.codes.NO_CONTENT:
+        if answer.status_code == HTTPStatus.NO_CONTENT:
             return {}
         found = _json(answer)
         if found is None:
@@ -76,6 +80,8 @@ class Client:
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
+        import httpx
+
         try:
             yield
         except httpx.InvalidURL as error:
@@ -89,9 +95,9 @@ def _check(answer: httpx.Response) -> None:
         return
     error = (_json(answer) or {}).get("error") or {}
     message = error.get("message") or f"The server answered {answer.status_code} {answer.reason_phrase}."
-    if answer.status_code == httpx.codes.UNAUTHORIZED:
+    if answer.status_code == HTTPStatus.UNAUTHORIZED:
         raise CliError(message, NOT_SIGNED_IN)
-    if answer.status_code == httpx.codes.TOO_MANY_REQUESTS and (after := answer.headers.get("Retry-After")):
+    if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS and (after := answer.headers.get("Retry-After")):
         message += f" (In {after} seconds.)"
     raise CliError(message, UNREACHABLE if answer.status_code >= 500 else REFUSED)
 

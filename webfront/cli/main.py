@@ -14,6 +14,7 @@ from typing import Any
 
 from webfront.cli import commands
 from webfront.cli.errors import INTERRUPTED, UNREACHABLE, CliError
+from wire import VERSION
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=(__doc__ or "").partition("\n\n")[2],
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    top.add_argument("--version", action="version", version=f"skerry {VERSION}")
     verbs = top.add_subparsers(metavar="COMMAND", required=True)
 
     login = _verb(verbs, "login", commands.login, "sign in and keep a token")

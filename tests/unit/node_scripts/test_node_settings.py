@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import tomllib
-from pathlib import Path
-
 import pytest
 
-from node_scripts import VERSION
 from node_scripts.settings import NodeSettings
 from wire.settings import SettingsError
 
@@ -50,8 +46,3 @@ def test_a_missing_setting_is_named(missing: str) -> None:
 def test_a_wrong_setting_is_named_with_what_it_must_be(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=f"{name} must be .*, not '{value}'"):
         NodeSettings.from_environment({**REQUIRED, name: value})
-
-
-def test_the_version_is_the_packages() -> None:
-    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())
-    assert project["project"]["version"] == VERSION
