@@ -25,6 +25,11 @@ _PATH: Final = re.compile(r"(?!/)(?!.*(?:^|/)\.{1,2}(?:/|$))(?!.*//)[A-Za-z0-9_.
 _PATH_RULE: Final = "it must be the path of a file inside the app"
 _LONGEST_DEFAULT: Final = 4000
 
+KINDS: Final = ("job",)
+"""The kinds of work. What an ending leads to for each says `webfront.jobs.endings`."""
+_KIND: Final = re.compile("|".join(KINDS))
+_KIND_RULE: Final = f"the kinds are: {', '.join(KINDS)}"
+
 
 class Parameter(msgspec.Struct, frozen=True, omit_defaults=True):
     """A parameter the app declares, passed as `--NAME VALUE`. Without a default it is passed only when given."""
@@ -48,6 +53,7 @@ class Manifest(msgspec.Struct, frozen=True):
     """All an app says about itself. The defaults are those of a bare script."""
 
     name: str
+    kind: str = KINDS[0]
     entrypoint: str = AppRef.__struct_defaults__[0]
     description: str = ""
     requirements: str | None = None
@@ -81,6 +87,8 @@ def read_manifest(data: bytes, *, default_name: str | None = None) -> Manifest:
         given["name"] = default_name
     else:
         raise top.error("name", "is missing")
+    if top.has("kind"):
+        given["kind"] = top.text("kind", _KIND, _KIND_RULE)
     if top.has("entrypoint"):
         given["entrypoint"] = top.text("entrypoint", _PATH, _PATH_RULE)
         if not given["entrypoint"].endswith(".py"):

@@ -19,6 +19,7 @@ from webfront.activity.facts import Kind
 from webfront.database.connection import transaction
 from webfront.database.models import Job
 from webfront.jobs.end_facts import JobEnd, record_ends
+from webfront.jobs.endings import NODES_FAULT, Anew, Ending, Finish, Retry, Tried, after
 from webfront.jobs.states import (
     ATTEMPT_TRANSITIONS,
     JOB_TRANSITIONS,
@@ -30,21 +31,6 @@ from wire.messages import Cause
 
 REASON_LENGTH: Final = 500
 """How many characters `waiting_reason` holds."""
-
-DEFAULT_RETRIES: Final[Mapping[str, int]] = {Cause.NODE_LOST: 3, Cause.REJECTED: 3}
-"""How many further attempts a cause allows where the manifest says nothing; 0 for the others."""
-
-_NODES_FAULT: Final = (Cause.NODE_LOST, Cause.REJECTED)
-
-_CAUSE_WORDS: Final[Mapping[Cause, str]] = {
-    Cause.OK: "",
-    Cause.APP_ERROR: "the app ended with an error",
-    Cause.TIMEOUT: "it ran longer than its manifest allows",
-    Cause.OUT_OF_MEMORY: "it used more memory than its manifest asks for",
-    Cause.NODE_LOST: "the node was lost while it ran",
-    Cause.REJECTED: "the node could not run it",
-    Cause.CANCELLED: "it was cancelled",
-}
 
 
 class IllegalTransitionError(RuntimeError):
@@ -89,19 +75,6 @@ class AttemptRecord:
     log_lines: int | None = None
     usage: dict[str, Any] | None = None
     changed: bool = False
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Ending:
-    """How an attempt ended."""
-
-    cause: Cause
-    at: float
-    message: str = ""
-    exit_code: int | None = None
-    outputs: tuple[dict[str, Any], ...] = ()
-    log_lines: int | None = None
-    usage: dict[str, Any] | None = None
 
 
 def place(job: JobRecord, node: str, now: float) -> AttemptRecord | None:
@@ -150,11 +123,12 @@ def end(
     node: str,
     ending: Ending,
     *,
+    kind: str,
     retries: Mapping[str, int],
     earlier: Iterable[str],
     now: float,
 ) -> bool:
-    """End the attempt, and with it the job, unless its cause allows another attempt: then the job is queued again.
+    """End the attempt, and do with the job what that leads to for its kind of work (`webfront.jobs.endings`).
 
     `retries` is the manifest's, `earlier` the causes of the job's earlier attempts. A node that lost or rejected the
     attempt is excluded from the job's next one.
@@ -164,36 +138,22 @@ def end(
     _move_attempt(attempt, AttemptState.ENDED)
     attempt.ended_at = _within(attempt.placed_at, ending.at, now)
     attempt.cause = ending.cause.value
-    attempt.message = ending.message or _CAUSE_WORDS[ending.cause]
+    attempt.message = ending.words
     attempt.exit_code = ending.exit_code
     attempt.outputs = list(ending.outputs)
     attempt.log_lines = ending.log_lines
     attempt.usage = ending.usage
-    if ending.cause is Cause.OK:
-        _finish(job, JobState.SUCCEEDED, Cause.OK, ending.message, now)
-        return True
-    if ending.cause in _NODES_FAULT and node not in job.excluded_nodes:
+    if ending.cause in NODES_FAULT and node not in job.excluded_nodes:
         job.excluded_nodes = [*job.excluded_nodes, node]
-    # An agent ends an attempt as cancelled only when asked to; if the user did not ask, it is a node's failure.
-    cause = Cause.NODE_LOST if ending.cause is Cause.CANCELLED and not job.cancel_requested else ending.cause
-    may_retry = sum(1 for one in earlier if one == cause) < allowed_retries(retries, cause)
-    if cause is Cause.CANCELLED or (job.cancel_requested and (may_retry or cause in _NODES_FAULT)):
-        _finish(job, JobState.CANCELLED, Cause.CANCELLED, "cancelled", now)
-    elif may_retry:
-        _move_job(job, JobState.QUEUED)
-        job.waiting_reason = f"attempt {attempt.number} on {node} ended: {attempt.message}"[:REASON_LENGTH]
-    else:
-        _finish(job, JobState.FAILED, ending.cause, attempt.message, now)
+    match after(kind, ending, Tried(attempt.number, node, job.cancel_requested, retries, tuple(earlier))):
+        case Finish(state, cause, message):
+            _finish(job, state, cause, message, now)
+        case Retry(reason):
+            _queue(job, reason)
+        case Anew(reason):
+            job.excluded_nodes = []
+            _queue(job, reason)
     return True
-
-
-def allowed_retries(retries: Mapping[str, int], cause: Cause) -> int:
-    """How many further attempts the manifest allows after this cause. `rejected` goes by `node_lost` unless named."""
-    if cause in retries:
-        return retries[cause]
-    if cause is Cause.REJECTED and Cause.NODE_LOST in retries:
-        return retries[Cause.NODE_LOST]
-    return DEFAULT_RETRIES.get(cause, 0)
 
 
 def cancel_queued(job: JobRecord, now: float) -> bool:
@@ -242,6 +202,11 @@ def _move_attempt(attempt: AttemptRecord, to: AttemptState) -> None:
         raise IllegalTransitionError(f"attempt {attempt.number} of {attempt.job_id} cannot go to {to}")
     attempt.state = to
     attempt.changed = True
+
+
+def _queue(job: JobRecord, reason: str) -> None:
+    _move_job(job, JobState.QUEUED)
+    job.waiting_reason = reason[:REASON_LENGTH]
 
 
 def _finish(job: JobRecord, to: JobState, cause: Cause, message: str, now: float) -> None:

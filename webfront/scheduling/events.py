@@ -10,7 +10,8 @@ from typing import Final, NamedTuple
 import msgspec
 
 from webfront.jobs import lifecycle
-from webfront.jobs.lifecycle import AttemptRecord, Ending, JobRecord
+from webfront.jobs.endings import Ending
+from webfront.jobs.lifecycle import AttemptRecord, JobRecord
 from webfront.jobs.states import AttemptState
 from webfront.scheduling.joblog import Coverage
 from webfront.scheduling.judge import NodeJudge
@@ -169,9 +170,16 @@ class EventBook:
 
     def _end(self, ledger: Ledger, job: JobRecord, attempt: AttemptRecord, ending: Ending, now: float) -> None:
         earlier = ledger.earlier.get(job.id, [])
-        retries = self._versions[job.app_version_id].retries
+        version = self._versions[job.app_version_id]
         if not lifecycle.end(
-            job, attempt, attempt.node, ending, retries=retries, earlier=[one.cause for one in earlier], now=now
+            job,
+            attempt,
+            attempt.node,
+            ending,
+            kind=version.kind,
+            retries=version.retries,
+            earlier=[one.cause for one in earlier],
+            now=now,
         ):
             return
         key: Key = (job.id, attempt.number)

@@ -29,8 +29,9 @@ class _VersionRow(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Version:
-    """One version: what its orders carry, what it asks of a node, and its retries by cause."""
+    """One version: its kind of work, what its orders carry, what it asks of a node, and its retries by cause."""
 
+    kind: str
     ref: AppRef
     resources: Resources
     demand: Demand
@@ -64,6 +65,7 @@ def _version(app: str, content_hash: str, raw: dict[str, Any]) -> Version:
     manifest = msgspec.convert(raw, Manifest)
     resources = manifest.resources
     return Version(
+        kind=manifest.kind,
         ref=AppRef(
             name=app,
             version=content_hash,

@@ -9,6 +9,7 @@ from webfront.errors import InvalidInput
 
 WHOLE = b"""
 name: digits
+kind: job
 entrypoint: predict.py
 description: tells digits apart
 requirements: requirements.txt
@@ -57,6 +58,7 @@ def test_the_least_manifest_gets_the_defaults() -> None:
         ("name: x\nentrypoint: ../main.py", 2, "inside the app"),
         ("name: x\nentrypoint: /main.py", 2, "inside the app"),
         ("name: x\nentrypoint: main.sh", 2, "ending in .py"),
+        ("name: x\nkind: again", 2, "the kinds are: job"),
         ("name: x\noutputs: [../up.csv]", 2, "file name"),
         ("name: x\noutputs: [a.csv,\n  a.csv]", 2, "twice"),
         ("name: x\nparameters:\n  input: 3", 3, "cannot be a parameter"),
