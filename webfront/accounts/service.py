@@ -112,6 +112,9 @@ class AccountService:
         self._throttle.count(name, client)
         user = find_user(name)
         if not passwords.verify(user.password_hash if user else None, password) or user is None:
+            if user is not None:
+                # Whose account it was about; a name that nobody has is not kept, since it may be a password.
+                deeds.belongs_to(user.name)
             raise NotSignedIn("The name or the password is wrong.")
         if passwords.is_outdated(user.password_hash):
             renewed = passwords.hash_password(password)

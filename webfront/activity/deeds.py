@@ -5,9 +5,11 @@ change; and what was not told by then (a refusal, a download, a failed sign-in) 
 
     with begin(Kind.NODE_DRAIN, "pages.nodes") as deed:
         ...                                     # the service: with transaction(): ...; tell(Kind.NODE_DRAIN, node=name)
-    finish(deed, Outcome.SUCCESS)
+    finish(deed, Outcome.SUCCESS, bound)
 
-A death after the change's commit leaves the fact of a success; a death before it leaves neither.
+A death after the change's commit leaves the fact of a success; a death before it leaves neither. What was told counts
+once it is committed: where the change came to nothing, the failure is told instead; where it stands and only the answer
+failed, it stays the success that it was.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import contextlib
 import contextvars
 import dataclasses
 import logging
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -24,28 +27,33 @@ import peewee
 
 from webfront.activity.facts import Kind, NewFact, Outcome, Plain, record
 from webfront.clock import Clock, system_clock
-from webfront.database.connection import transaction
+from webfront.database.connection import after_commit, transaction
 
 _log = logging.getLogger(__name__)
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+"""What can be the name of a node or an app, or a job's id. Whatever else was typed in its place is not kept."""
 
 
 @dataclasses.dataclass(slots=True)
 class Deed:
     """A deed under way, in one thread."""
 
-    kind: Kind
+    kind: Kind | None
+    """None for a command that is no deed by its name: what it does is told with where it came in."""
     controller: str
     """Where it came in."""
     user: str = ""
     """Whose it is, once that is known: a name that exists, never what somebody typed."""
     told: bool = False
+    """It has its fact."""
 
 
 _current: contextvars.ContextVar[Deed | None] = contextvars.ContextVar("deed", default=None)
 
 
 @contextlib.contextmanager
-def begin(kind: Kind, controller: str) -> Iterator[Deed]:
+def begin(kind: Kind | None, controller: str) -> Iterator[Deed]:
     """A deed begins; whatever is told of it until the end of the block came in here."""
     deed = Deed(kind, controller)
     token = _current.set(deed)
@@ -77,7 +85,7 @@ def tell(
     play: int | None = None,
     data: Mapping[str, Plain] | None = None,
 ) -> None:
-    """Record the deed that is being done, within the transaction of its change."""
+    """Record what is being done, within the transaction of the change, with whose deed it is and where it came in."""
     deed = _current.get()
     record(
         NewFact(
@@ -91,7 +99,7 @@ def tell(
             data=data,
         )
     )
-    told(kind)
+    after_commit(lambda: told(kind))
 
 
 def told(kind: Kind) -> None:
@@ -102,13 +110,13 @@ def told(kind: Kind) -> None:
 
 
 class Bound:
-    """How many facts strangers may leave: some at once, then one a second. What is left out is counted.
+    """How many facts strangers may leave: some at once, then six a minute. What is left out is counted.
 
     Anyone who reaches the web front can be refused as often as they like; the disk is not to pay for it.
     """
 
     _AT_ONCE: Final = 60
-    _PER_S: Final = 1.0
+    _PER_S: Final = 0.1
 
     def __init__(self, clock: Clock = system_clock) -> None:
         self._clock = clock
@@ -134,8 +142,12 @@ class Bound:
 def finish(
     deed: Deed, outcome: Outcome, bound: Bound, *, node: str = "", app: str = "", job: str = "", reason: str = ""
 ) -> None:
-    """Tell of a deed that has ended, unless its change told of it. A database that is away costs the fact, no more."""
-    if deed.told and outcome is Outcome.SUCCESS:
+    """Tell of a deed that has ended, unless its change told of it. A database that is away costs the fact, no more.
+
+    `node`, `app` and `job` are what was asked for, whether or not there is such a one. The facts of deeds that are
+    nobody's go through `bound`.
+    """
+    if deed.told or deed.kind is None:
         return
     data: dict[str, Plain] = {"reason": reason} if reason else {}
     if not deed.user:
@@ -152,11 +164,15 @@ def finish(
                     outcome=outcome,
                     user=deed.user,
                     controller=deed.controller,
-                    node=node,
-                    app=app,
-                    job=job,
+                    node=_name(node),
+                    app=_name(app),
+                    job=_name(job),
                     data=data or None,
                 )
             )
     except peewee.PeeweeException as error:
         _log.warning("a fact could not be recorded: %s", error, extra={"event.action": deed.kind.value})
+
+
+def _name(asked: str) -> str:
+    return asked if _NAME.fullmatch(asked) else ""

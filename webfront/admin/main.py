@@ -18,6 +18,7 @@ from typing import NoReturn
 
 import peewee
 
+from webfront.activity import deeds
 from webfront.admin import nodes, setup
 from webfront.admin.setup import Answer
 from webfront.errors import SkerryError
@@ -45,7 +46,8 @@ def main(arguments: list[str] | None = None) -> int:
         settings = Settings.from_environment(environ)
         for sentence in misspelt(environ):
             print(f"skerry-admin: {sentence}", file=sys.stderr)
-        answer: Answer = options.command(settings, options)
+        with deeds.begin(None, "admin"):
+            answer: Answer = options.command(settings, options)
     except SettingsError as error:
         _print_error("settings", str(error))
         return 2

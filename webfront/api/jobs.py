@@ -64,6 +64,7 @@ def register(app: bottle.Bottle, services: Services) -> None:
     )
     def submit() -> bytes:
         body, input_file = _read_body()
+        actions.note("skerry.app", body.app)
         job = jobs.submit(
             identity().account,
             app=body.app,
@@ -73,7 +74,6 @@ def register(app: bottle.Bottle, services: Services) -> None:
             priority=body.priority,
         )
         actions.note("skerry.job", job.id)
-        actions.note("skerry.app", job.app)
         return reply(code=202, job=job)
 
     @app.get(

@@ -7,7 +7,7 @@ import fcntl
 import os
 import threading
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +20,9 @@ _BUSY_TIMEOUT_MS: Final = 10_000
 
 _turns = threading.local()
 """This thread's open file of the lock that gives writers their turn; a lock belongs to an open file, not a process."""
+
+_waiting = threading.local()
+"""What this thread's transaction is followed by."""
 
 
 def bind_database(url: str, password_file: Path | None = None) -> peewee.Database:
@@ -40,12 +43,34 @@ def bind_database(url: str, password_file: Path | None = None) -> peewee.Databas
 def transaction() -> Iterator[None]:
     """All or nothing. On SQLite the write lock is taken at once, so that a read in it cannot be overtaken."""
     database = models.database.obj
-    if not isinstance(database, peewee.SqliteDatabase):
-        with database.atomic():
-            yield
-        return
-    with _turn(database), database.atomic("IMMEDIATE"):
-        yield
+    calls = _calls()
+    outermost, before = not database.in_transaction(), len(calls)
+    try:
+        if isinstance(database, peewee.SqliteDatabase):
+            with _turn(database), database.atomic("IMMEDIATE"):
+                yield
+        else:
+            with database.atomic():
+                yield
+    except BaseException:
+        del calls[before:]
+        raise
+    if outermost:
+        due, calls[:] = calls[:], []
+        for call in due:
+            call()
+
+
+def after_commit(call: Callable[[], None]) -> None:
+    """Have this called once the transaction under way is committed; never, if it comes to nothing."""
+    _calls().append(call)
+
+
+def _calls() -> list[Callable[[], None]]:
+    if not hasattr(_waiting, "calls"):
+        _waiting.calls = []
+    found: list[Callable[[], None]] = _waiting.calls
+    return found
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from typing import Any
 
 from webfront.database.models import Node, Play
 from webfront.errors import Conflict, NotFound
-from webfront.fleet.states import NodeState, change_node
+from webfront.fleet.states import NodeState, change_node, record_state
 from webfront.fleet.views import NewNode
 
 
@@ -36,6 +36,7 @@ def begin(new: NewNode, registered_by: str, now: float) -> Node | None:
         row: Node = Node.create(
             name=new.name, state=NodeState.REGISTERING.value, created_at=now, **_given(new, registered_by)
         )
+        record_state(new.name, NodeState.REGISTERING)
         return row
     if not change_node(new.name, NodeState.REGISTERING, only_from=[NodeState.REMOVED]):
         return None

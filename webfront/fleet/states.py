@@ -10,7 +10,8 @@ import enum
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from webfront.activity.facts import Kind, NewFact, record
+from webfront.activity import deeds
+from webfront.activity.facts import Kind
 from webfront.database.connection import transaction
 from webfront.database.models import Node
 
@@ -77,7 +78,7 @@ def change_node(name: str, to: NodeState, reason: str = "", *, only_from: Iterab
 
 def record_state(name: str, state: NodeState, reason: str = "") -> None:
     """Record that the node is in this state now, within the caller's transaction."""
-    record(NewFact(Kind.NODE_STATE, node=name, data={"state": state.value, "reason": reason}))
+    deeds.tell(Kind.NODE_STATE, node=name, data={"state": state.value, "reason": reason})
 
 
 def note_reason(name: str, reason: str, *, only_from: Iterable[NodeState]) -> None:

@@ -38,6 +38,7 @@ def register(app: bottle.Bottle, services: Services) -> None:
         except SkerryError as error:
             return refused(error, "upload.html", typed={"name": name}, max_mb=max_mb)
         actions.note("skerry.app", done.app)
+        actions.note("skerry.app_version", done.version)
         return see_other(
             f"/apps/{quote(done.app)}?version={done.version[:12]}&uploaded={'new' if done.created else 'same'}"
         )

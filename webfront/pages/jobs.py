@@ -95,11 +95,12 @@ def register(app: bottle.Bottle, services: Services) -> None:
 
     @app.post("/jobs/<job_id>/cancel", action="job.cancel")
     def cancel(job_id: str) -> bottle.HTTPResponse:
-        actions.note("skerry.job", job_id)
+        actions.note("skerry.job", job_id[:26])
         return see_other(f"/jobs/{jobs.cancel(guard.identity().account, job_id).id}")
 
-    @app.get("/jobs/<job_id>/log.txt")
+    @app.get("/jobs/<job_id>/log.txt", action="job.download")
     def log_file(job_id: str) -> Iterator[bytes]:
+        actions.note("skerry.job", job_id[:26])
         attempt = bottle.request.query.get("attempt", "")
         lines = whole_log(jobs, guard.identity().account, job_id, int(attempt) if attempt.isdecimal() else None)
         bottle.response.content_type = "text/plain; charset=utf-8"
@@ -107,7 +108,7 @@ def register(app: bottle.Bottle, services: Services) -> None:
 
     @app.get("/jobs/<job_id>/outputs/<name>", action="job.download")
     def output(job_id: str, name: str) -> bottle.HTTPResponse:
-        actions.note("skerry.job", job_id)
+        actions.note("skerry.job", job_id[:26])
         found = jobs.output(guard.identity().account, job_id, name)
         return bottle.HTTPResponse(
             found.file,

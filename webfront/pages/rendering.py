@@ -19,7 +19,7 @@ from webfront.errors import SkerryError
 from webfront.fleet.states import NodeState
 from webfront.jobs.states import AttemptState, JobState
 from webfront.plays.states import StepState
-from webfront.web import guard
+from webfront.web import actions, guard
 from wire.messages import Cause
 
 TONES: Final[dict[str, str]] = {
@@ -192,6 +192,7 @@ def render(template: str, **context: Any) -> str:
 def refused(error: SkerryError, template: str, **context: Any) -> str:
     """The form again, with what is wrong above it and all that was typed still in it."""
     bottle.response.status = error.status
+    actions.refuse(error)
     return render(template, error=error, **context)
 
 

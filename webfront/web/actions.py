@@ -24,6 +24,7 @@ from webfront.activity import deeds
 from webfront.activity.facts import Kind, Outcome
 from webfront.errors import SkerryError
 from webfront.web import guard
+from webfront.web.answers import translate
 
 _log = logging.getLogger(__name__)
 
@@ -33,6 +34,11 @@ KEY = "skerry.action"
 def note(name: str, value: object) -> None:
     """Add a field to this request's action record."""
     bottle.request.environ.setdefault(KEY, {})[name] = value
+
+
+def refuse(error: SkerryError) -> None:
+    """Say why this request fails where the route answers by itself instead of raising the error."""
+    note("event.reason", error.code)
 
 
 class ActionLog:
@@ -64,7 +70,8 @@ class ActionLog:
                     status, reason = error.status, error.code
                     raise
                 except bottle.HTTPResponse as response:  # a redirect, or Bottle's own refusal of a body
-                    status, reason = response.status_code, ""
+                    status = response.status_code
+                    reason = translate(response).code if isinstance(response, bottle.HTTPError) else ""
                     raise
                 else:
                     made = result if isinstance(result, bottle.HTTPResponse) else bottle.response
@@ -78,13 +85,14 @@ class ActionLog:
     def _end(self, deed: deeds.Deed, status: int, reason: str, duration_ns: int) -> None:
         outcome = Outcome.SUCCESS if status < 400 else Outcome.FAILURE
         noted: dict[str, object] = dict(bottle.request.environ.get(KEY, {}))
+        reason = str(noted.get("event.reason", "")) or reason
         deed.user = str(noted.get("user.name", "")) or deed.user
         about = {name: str(noted.get(f"skerry.{name}") or "") for name in ("node", "app", "job")}
         deeds.finish(deed, outcome, self._strangers, reason=reason, **about)
         if deed.user:
             noted["user.name"] = deed.user
         noted |= {
-            "event.action": deed.kind.value,
+            "event.action": str(deed.kind),
             "event.outcome": outcome.value,
             "event.duration": duration_ns,
             "skerry.controller": f"webfront.{deed.controller}",
