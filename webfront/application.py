@@ -15,6 +15,7 @@ import bottle
 
 from webfront import api, pages
 from webfront.accounts.service import AccountService
+from webfront.activity.service import ActivityService
 from webfront.api.description import calls
 from webfront.apps.service import AppService
 from webfront.broker.publisher import Publisher
@@ -96,6 +97,7 @@ def create_services(settings: Settings, publisher: Publisher, clock: Clock = sys
         jobs=JobService(settings.share_dir, publisher.hint, clock),
         fleet=FleetService(publisher.benchmark),
         plays=PlayService(settings.plays_socket, clock),
+        activity=ActivityService(),
         health=HealthService(lambda: publisher.connected),
     )
 

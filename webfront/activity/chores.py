@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from webfront.activity.term import Deposed, Term
@@ -27,6 +27,8 @@ RETRY_S: Final = 60.0
 _NOTE_EVERY_S: Final = 60.0
 """How often a chore that runs every few seconds is noted, as long as nothing changes about it."""
 
+_NAMES: Final = "SELECT name FROM chore"
+_FORGET: Final = "DELETE FROM chore WHERE name IN (?*)"
 _FIND: Final = "SELECT last_at, next_at, failing_since FROM chore WHERE name = ?"
 _BEGIN: Final = (
     "INSERT INTO chore (last_at, took_s, told, failing_since, error, next_at, name) VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -46,6 +48,10 @@ class Chore:
     """Does the work, and says in a few words what it did; an empty text when there was nothing to do."""
 
 
+class _Name(NamedTuple):
+    name: str
+
+
 class _LastRun(NamedTuple):
     last_at: float
     next_at: float
@@ -57,6 +63,15 @@ def due_in(chore: Chore, now: float) -> float:
     last = _last_run(chore)
     # A clock that was set back, or a longer pace in an earlier version, is not waited for.
     return min(chore.every_s, max(0.0, last.next_at - now)) if last else 0.0
+
+
+def forget_others(known: Sequence[Chore], term: Term) -> None:
+    """Remove the rows of chores that this version no longer has. Raises `Deposed`."""
+    kept = {chore.name for chore in known}
+    others = [one.name for one in rows(_Name, _NAMES) if one.name not in kept]
+    if others:
+        with term.transaction():
+            change(_FORGET, others)
 
 
 def run(chore: Chore, term: Term) -> float:

@@ -17,7 +17,7 @@ from typing import Final
 import peewee
 
 from webfront.activity import chores, consumers
-from webfront.activity.chores import Chore
+from webfront.activity.chores import Chore, forget_others
 from webfront.activity.consumers import Consumer
 from webfront.activity.numbering import LARGEST, number
 from webfront.activity.term import Deposed, Term
@@ -40,6 +40,8 @@ class Runner:
         self._term = term
         self._numbered = threading.Condition()
         self._batches = 0
+        self._chores = chores
+        self._begun = False
         self._threads = [self._thread("facts", self._number)]
         for consumer in consumers:
             self._threads.append(self._thread(consumer.name, self._feeding(consumer)))
@@ -84,6 +86,9 @@ class Runner:
         _close()
 
     def _number(self) -> float:
+        if not self._begun:
+            forget_others(self._chores, self._term)
+            self._begun = True
         found = number(self._term)
         if found:
             with self._numbered:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from webfront.accounts.service import AccountService
+from webfront.activity.service import ActivityService
 from webfront.apps.service import AppService
 from webfront.fleet.service import FleetService
 from webfront.jobs.service import JobService
@@ -24,4 +25,5 @@ class Services:
     jobs: JobService
     fleet: FleetService
     plays: PlayService
+    activity: ActivityService
     health: HealthService

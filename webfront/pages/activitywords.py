@@ -1,0 +1,95 @@
+"""Facts in words, for the page of the platform's activity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from webfront.activity.facts import Fact, Kind, Outcome, Plain
+
+KINDS: Final[Mapping[Kind, str]] = {
+    Kind.SESSION_BEGIN: "Sign-in",
+    Kind.SESSION_END: "Sign-out",
+    Kind.TOKEN_ISSUE: "New API token",
+    Kind.TOKEN_REVOKE: "API token revoked",
+    Kind.USER_CREATE: "New user",
+    Kind.APP_UPLOAD: "App upload",
+    Kind.JOB_SUBMIT: "Job submitted",
+    Kind.JOB_CANCEL: "Job cancelled",
+    Kind.JOB_DOWNLOAD: "Download from a job",
+    Kind.NODE_REGISTER: "Node registration asked for",
+    Kind.NODE_DRAIN: "Node drain asked for",
+    Kind.NODE_REMOVE: "Node removal asked for",
+    Kind.NODE_ACTIVATE: "Node activated",
+    Kind.NODE_BENCHMARK: "Benchmark asked for",
+    Kind.ATTEMPT_END: "Attempt ended",
+    Kind.JOB_END: "Job ended",
+    Kind.NODE_STATE: "Node's state changed",
+    Kind.PLAY_END: "Play ended",
+}
+
+REASONS: Final[Mapping[str, str]] = {
+    "invalid_input": "the request could not be used",
+    "not_signed_in": "not signed in, or a wrong name or password",
+    "forbidden": "not allowed",
+    "not_found": "there is no such thing",
+    "conflict": "not possible in the state it was in",
+    "too_large": "too large",
+    "throttled": "too many tries",
+    "unavailable": "a part of the platform did not answer",
+    "broker_unavailable": "the broker did not answer",
+    "internal": "an error in the platform; the web front's log has it",
+}
+
+
+class Link(NamedTuple):
+    words: str
+    href: str
+
+
+class Entry(NamedTuple):
+    """A fact as a line of the page."""
+
+    id: int
+    at: float
+    what: str
+    well: bool
+    user: str
+    about: tuple[Link, ...]
+    more: str
+    controller: str
+
+
+def entry(fact: Fact) -> Entry:
+    """The fact in words."""
+    return Entry(
+        fact.id,
+        fact.at,
+        KINDS[Kind(fact.kind)] if fact.kind in set(Kind) else fact.kind,
+        fact.outcome == Outcome.SUCCESS,
+        fact.user,
+        tuple(_about(fact)),
+        "; ".join(_detail(name, value) for name, value in fact.data.items() if value not in (None, "")),
+        fact.controller,
+    )
+
+
+def _about(fact: Fact) -> list[Link]:
+    found = []
+    if fact.job:
+        found.append(Link(f"job {fact.job[-6:]}", f"/jobs/{fact.job}"))
+    if fact.app:
+        found.append(Link(fact.app, f"/apps/{fact.app}"))
+    if fact.node:
+        found.append(Link(fact.node, f"/nodes/{fact.node}"))
+    if fact.play is not None:
+        found.append(Link(f"play {fact.play}", f"/plays/{fact.play}"))
+    return found
+
+
+def _detail(name: str, value: Plain) -> str:
+    if name == "reason":
+        return REASONS.get(str(value), str(value))
+    if name == "left_out":
+        return f"{value} more like it were only counted"
+    return f"{name.replace('_', ' ')}: {value}"
