@@ -25,6 +25,7 @@ from webfront.fleet.service import FleetService
 from webfront.jobs.service import JobService
 from webfront.pages import errors as error_page
 from webfront.plays.service import PlayService
+from webfront.schedules.service import ScheduleService
 from webfront.settings import Settings
 from webfront.web import bodies
 from webfront.web.actions import KEY as ACTION_KEY
@@ -95,6 +96,7 @@ def create_services(settings: Settings, publisher: Publisher, clock: Clock = sys
         accounts=AccountService(clock),
         apps=AppService(settings.share_dir, settings.max_upload_mb, clock),
         jobs=JobService(settings.share_dir, publisher.hint, clock),
+        schedules=ScheduleService(settings.share_dir, publisher.hint, clock),
         fleet=FleetService(publisher.benchmark),
         plays=PlayService(settings.plays_socket, clock),
         activity=ActivityService(),

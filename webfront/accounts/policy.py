@@ -25,19 +25,23 @@ class Act(enum.Enum):
     SEE_JOB = enum.auto()
     SEE_EVERY_JOB = enum.auto()
     PUT_JOB_FIRST = enum.auto()
+    SEE_SCHEDULE = enum.auto()
+    SEE_EVERY_SCHEDULE = enum.auto()
     ADD_VERSION = enum.auto()
     CHANGE_NODE = enum.auto()
     REGISTER_CONTROLLER = enum.auto()
     ADMINISTER = enum.auto()
 
 
-_OWNERS: Final = frozenset({Act.SEE_JOB, Act.ADD_VERSION, Act.CHANGE_NODE})
+_OWNERS: Final = frozenset({Act.SEE_JOB, Act.SEE_SCHEDULE, Act.ADD_VERSION, Act.CHANGE_NODE})
 """The owner of the thing may, besides administrators; the others are for administrators alone."""
 
 _REFUSALS: Final[Mapping[Act, str]] = {
     Act.SEE_JOB: "This job is somebody else's.",
     Act.SEE_EVERY_JOB: "Only an administrator sees everybody's jobs.",
     Act.PUT_JOB_FIRST: "Only an administrator may put a job before the others.",
+    Act.SEE_SCHEDULE: "This schedule is somebody else's.",
+    Act.SEE_EVERY_SCHEDULE: "Only an administrator sees everybody's schedules.",
     Act.ADD_VERSION: "This app is somebody else's. Give yours another name.",
     Act.CHANGE_NODE: "This node was registered by somebody else.",
     Act.REGISTER_CONTROLLER: "Only an administrator may register the controller itself as a node.",

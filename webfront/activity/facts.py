@@ -41,6 +41,12 @@ class Kind(enum.StrEnum):
     JOB_SUBMIT = "job.submit"
     JOB_CANCEL = "job.cancel"
     JOB_DOWNLOAD = "job.download"
+    SCHEDULE_CREATE = "schedule.create"
+    SCHEDULE_CHANGE = "schedule.change"
+    SCHEDULE_PAUSE = "schedule.pause"
+    SCHEDULE_RESUME = "schedule.resume"
+    SCHEDULE_RUN = "schedule.run"
+    SCHEDULE_DELETE = "schedule.delete"
     NODE_REGISTER = "node.register"
     NODE_DRAIN = "node.drain"
     NODE_REMOVE = "node.remove"
@@ -53,6 +59,9 @@ class Kind(enum.StrEnum):
     """`data`: `state` and `cause`. Of its user, whoever ended it."""
     NODE_STATE = "node.state"
     """`data`: the new `state` and its `reason`."""
+    SCHEDULE_TICK = "schedule.tick"
+    """A schedule was due. `data`: its id as `schedule`, its `name`, what `became` of the time (of how many, `count`,
+    where they were missed), and why, in `words`."""
     PLAY_END = "play.end"
     """`data`: `verb`, and the `step` that failed."""
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import bottle
 import msgspec
 
 from webfront.errors import InvalidInput
+from webfront.jobs.inputs import InputFile
 
 T = TypeVar("T")
 
@@ -28,6 +30,36 @@ def read_json(kind: type[T]) -> T:
         raise InvalidInput(f"The JSON body cannot be used: {error}.") from error
     except msgspec.DecodeError as error:
         raise InvalidInput("The body is not JSON.") from error
+
+
+def read_form(kind: type[T]) -> T:
+    """The multipart form's fields as a `kind`; the field `parameters` is JSON text. InvalidInput."""
+    forms = bottle.request.forms
+    names = kind.__struct_fields__  # type: ignore[attr-defined]  # of msgspec's structs
+    fields: dict[str, Any] = {name: forms.getunicode(name) for name in names if name in forms}
+    try:
+        if text := fields.pop("parameters", None):
+            fields["parameters"] = msgspec.json.decode(text)
+        return msgspec.convert(fields, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise InvalidInput(f"The form cannot be used: {error}.") from error
+    except msgspec.DecodeError as error:
+        raise InvalidInput("`parameters` is not JSON.") from error
+
+
+def is_form() -> bool:
+    return str(bottle.request.content_type).lower().startswith("multipart/")
+
+
+def input_file() -> InputFile | None:
+    """The multipart form's file `input`."""
+    file = bottle.request.files.get("input") if is_form() else None
+    return None if file is None else InputFile(file.raw_filename, file.file)
+
+
+def as_texts(parameters: Mapping[str, str | bool | float]) -> dict[str, str]:
+    """JSON's values as an app sees them on its command line."""
+    return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in parameters.items()}
 
 
 def reply(*, code: int = 200, **fields: Any) -> bytes:

@@ -8,10 +8,19 @@ from urllib.parse import quote
 import bottle
 import msgspec
 
-from webfront.api.bodies import Body, query_number, query_text, read_json, reply
+from webfront.api.bodies import (
+    Body,
+    as_texts,
+    input_file,
+    is_form,
+    query_number,
+    query_text,
+    read_form,
+    read_json,
+    reply,
+)
 from webfront.api.operations import File, Form, Operation
-from webfront.errors import InvalidInput
-from webfront.jobs.views import Download, InputFile, JobView, LogView
+from webfront.jobs.views import Download, JobView, LogView
 from webfront.web import actions
 from webfront.web.guard import identity
 from webfront.web.services import Services
@@ -35,6 +44,7 @@ def register(app: bottle.Bottle, services: Services) -> None:
             query={
                 "state": "only those in this state",
                 "app": "only those of this app",
+                "schedule": "only those that this schedule has made, by its id",
                 "limit": "how many, 50 by default and 200 at most",
                 "before": "the id of the last job of the page before",
             },
@@ -45,6 +55,7 @@ def register(app: bottle.Bottle, services: Services) -> None:
             identity().account,
             state=query_text("state"),
             app=query_text("app"),
+            schedule=query_text("schedule"),
             limit=query_number("limit", 50, least=1),
             before=query_text("before"),
         )
@@ -63,14 +74,14 @@ def register(app: bottle.Bottle, services: Services) -> None:
         ),
     )
     def submit() -> bytes:
-        body, input_file = _read_body()
+        body = read_form(JobBody) if is_form() else read_json(JobBody)
         actions.note("skerry.app", body.app)
         job = jobs.submit(
             identity().account,
             app=body.app,
             version=body.version,
-            parameters={name: _as_text(value) for name, value in body.parameters.items()},
-            input_file=input_file,
+            parameters=as_texts(body.parameters),
+            input_file=input_file(),
             priority=body.priority,
         )
         actions.note("skerry.job", job.id)
@@ -131,31 +142,3 @@ def attachment(download: Download) -> bottle.HTTPResponse:
             "ETag": f'"{download.sha256}"',
         },
     )
-
-
-def _read_body() -> tuple[JobBody, InputFile | None]:
-    """What is asked for, out of a multipart form, or of a JSON body where there is no input."""
-    request = bottle.request
-    if not str(request.content_type).lower().startswith("multipart/"):
-        return read_json(JobBody), None
-    fields = {name: value for name in ("app", "version") if (value := request.forms.getunicode(name))}
-    parameters = request.forms.getunicode("parameters") or "{}"
-    try:
-        body = msgspec.convert(
-            fields | {"parameters": msgspec.json.decode(parameters), "priority": request.forms.get("priority") or "0"},
-            JobBody,
-            strict=False,
-        )
-    except msgspec.ValidationError as error:
-        raise InvalidInput(f"The form cannot be used: {error}.") from error
-    except msgspec.DecodeError as error:
-        raise InvalidInput("`parameters` is not JSON.") from error
-    file = request.files.get("input")
-    return body, InputFile(file.raw_filename, file.file) if file is not None else None
-
-
-def _as_text(value: str | bool | float) -> str:
-    """A JSON value as an app sees it on its command line."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)

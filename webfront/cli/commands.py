@@ -30,29 +30,29 @@ def login(options: argparse.Namespace) -> int:
     body = {"user": user, "password": _password(options.password_file), "label": label}
     found = Client(url).call("POST", "tokens", json=body)
     file = credentials.save(credentials.Credentials(url, found["token"]))
-    _say(options, {"user": user, "expires_at": found["expires_at"]}, f"Signed in at {url} as {user}. Token: {file}")
+    say(options, {"user": user, "expires_at": found["expires_at"]}, f"Signed in at {url} as {user}. Token: {file}")
     return OK
 
 
 def logout(options: argparse.Namespace) -> int:
     with contextlib.suppress(CliError):  # a token that is not known any more needs not be given back
-        _client().call("DELETE", "tokens/current")
+        signed_in().call("DELETE", "tokens/current")
     credentials.forget()
-    _say(options, {}, "Signed out.")
+    say(options, {}, "Signed out.")
     return OK
 
 
 def apps_push(options: argparse.Namespace) -> int:
     with packed(options.path) as (name, file):
         data = {"name": options.name} if options.name else {}
-        found = _client().call("POST", "apps", files={"file": (name, file)}, data=data)
+        found = signed_in().call("POST", "apps", files={"file": (name, file)}, data=data)
     what = "is a new version" if found["created"] else "was there already"
-    _say(options, found, f"{found['app']}@{found['version'][:12]} {what}.")
+    say(options, found, f"{found['app']}@{found['version'][:12]} {what}.")
     return OK
 
 
 def apps_list(options: argparse.Namespace) -> int:
-    apps = _client().get("apps")["apps"]
+    apps = signed_in().get("apps")["apps"]
     rows = [
         (
             app["name"],
@@ -63,14 +63,14 @@ def apps_list(options: argparse.Namespace) -> int:
         )
         for app in apps
     ]
-    _say(options, {"apps": apps}, table(("APP", "VERSION", "VERSIONS", "OWNER", "UPLOADED"), rows))
+    say(options, {"apps": apps}, table(("APP", "VERSION", "VERSIONS", "OWNER", "UPLOADED"), rows))
     return OK
 
 
 def run(options: argparse.Namespace) -> int:
     app, _, version = options.app.partition("@")
-    client = _client()
-    fields = {"app": app, "parameters": json.dumps(_parameters(options.parameter))}
+    client = signed_in()
+    fields = {"app": app, "parameters": json.dumps(pairs_of(options.parameter))}
     if version:
         fields["version"] = version
     with contextlib.ExitStack() as stack:
@@ -78,26 +78,26 @@ def run(options: argparse.Namespace) -> int:
         if options.input is not None:
             files["input"] = (options.input.name, stack.enter_context(options.input.open("rb")))
         job = client.call("POST", "jobs", files=files)["job"]
-    _tell(f"job {job['id']} accepted")
+    tell(f"job {job['id']} accepted")
     if options.wait or options.follow or options.download is not None:
         job = wait(
-            client, job["id"], log_to=_log_stream(options) if options.follow else None, tell=_tell, sleep=time.sleep
+            client, job["id"], log_to=_log_stream(options) if options.follow else None, tell=tell, sleep=time.sleep
         )
     fetched = _fetch(client, job, options.download) if options.download is not None else []
     shown = {"job": job} | ({"files": [str(file) for file in fetched]} if options.download is not None else {})
-    _say(options, shown, "\n".join(map(str, fetched)) if options.download is not None else job["id"])
+    say(options, shown, "\n".join(map(str, fetched)) if options.download is not None else job["id"])
     return FAILED if job["state"] in (JobState.FAILED, JobState.CANCELLED) else OK
 
 
 def jobs_list(options: argparse.Namespace) -> int:
-    jobs = _client().get("jobs", state=options.state, app=options.app, limit=options.limit)["jobs"]
+    jobs = signed_in().get("jobs", state=options.state, app=options.app, limit=options.limit)["jobs"]
     rows = [(job["id"], job["app"], job["state"], job["user"], moment(job["submitted_at"])) for job in jobs]
-    _say(options, {"jobs": jobs}, table(("JOB", "APP", "STATE", "USER", "SUBMITTED"), rows))
+    say(options, {"jobs": jobs}, table(("JOB", "APP", "STATE", "USER", "SUBMITTED"), rows))
     return OK
 
 
 def jobs_show(options: argparse.Namespace) -> int:
-    job = _client().get(f"jobs/{options.job}")["job"]
+    job = signed_in().get(f"jobs/{options.job}")["job"]
     lines = [
         f"job        {job['id']}",
         f"app        {job['app']}@{job['version'][:12]}",
@@ -114,15 +114,15 @@ def jobs_show(options: argparse.Namespace) -> int:
         outcome = f"{attempt['state']}" + (f", {attempt['cause']}" if attempt["cause"] else "")
         lines.append(f"attempt {attempt['number']}  on {attempt['node']}: {outcome} {attempt['message']}".rstrip())
     lines += [f"output     {output['name']} ({size(output['size'])})" for output in job["outputs"]]
-    _say(options, {"job": job}, "\n".join(lines))
+    say(options, {"job": job}, "\n".join(lines))
     return OK
 
 
 def jobs_log(options: argparse.Namespace) -> int:
-    client = _client()
+    client = signed_in()
     if options.follow:
-        job = wait(client, options.job, log_to=_log_stream(options), tell=_tell, sleep=time.sleep)
-        _say(options, {"job": job}, "")
+        job = wait(client, options.job, log_to=_log_stream(options), tell=tell, sleep=time.sleep)
+        say(options, {"job": job}, "")
         return OK if job["state"] == JobState.SUCCEEDED else FAILED
     after, pages = 0, []
     while True:
@@ -130,7 +130,7 @@ def jobs_log(options: argparse.Namespace) -> int:
         if options.json:
             pages.append(page)
         else:
-            print_page(page, sys.stdout, _tell)
+            print_page(page, sys.stdout, tell)
         if page["complete"] or page["next"] <= after:
             break
         after = page["next"]
@@ -142,24 +142,24 @@ def jobs_log(options: argparse.Namespace) -> int:
 
 
 def jobs_cancel(options: argparse.Namespace) -> int:
-    job = _client().call("POST", f"jobs/{options.job}/cancel")["job"]
+    job = signed_in().call("POST", f"jobs/{options.job}/cancel")["job"]
     words = "is cancelled" if job["state"] == JobState.CANCELLED else "ends as soon as its node has stopped it"
-    _say(options, {"job": job}, f"{job['id']} {words}.")
+    say(options, {"job": job}, f"{job['id']} {words}.")
     return OK
 
 
 def jobs_download(options: argparse.Namespace) -> int:
-    client = _client()
+    client = signed_in()
     job = client.get(f"jobs/{options.job}")["job"]
     fetched = _fetch(client, job, options.to)
-    _say(options, {"files": [str(file) for file in fetched]}, "\n".join(map(str, fetched)))
+    say(options, {"files": [str(file) for file in fetched]}, "\n".join(map(str, fetched)))
     if not fetched:
         raise CliError(f"The job has no results: it is {job['state']}.", FAILED)
     return OK
 
 
 def nodes_list(options: argparse.Namespace) -> int:
-    nodes = _client().get("nodes")["nodes"]
+    nodes = signed_in().get("nodes")["nodes"]
     rows = []
     for node in nodes:
         metrics, score = node["metrics"] or {}, node["score"] or {}
@@ -176,11 +176,11 @@ def nodes_list(options: argparse.Namespace) -> int:
             )
         )
     heads = ("NODE", "STATE", "BUSY", "FREE CPU", "FREE MEMORY", "SCORE", "LABELS", "")
-    _say(options, {"nodes": nodes}, table(heads, rows))
+    say(options, {"nodes": nodes}, table(heads, rows))
     return OK
 
 
-def _client() -> Client:
+def signed_in() -> Client:
     return Client.of(credentials.load())
 
 
@@ -188,7 +188,7 @@ def _fetch(client: Client, job: dict[str, Any], folder: Path) -> list[Path]:
     return [client.download(job["id"], output, folder) for output in job["outputs"]]
 
 
-def _parameters(given: list[str]) -> dict[str, str]:
+def pairs_of(given: list[str]) -> dict[str, str]:
     pairs = [text.partition("=") for text in given]
     for name, sign, _ in pairs:
         if not sign or not name:
@@ -216,7 +216,7 @@ def _log_stream(options: argparse.Namespace) -> Any:
     return sys.stderr if options.json else sys.stdout
 
 
-def _say(options: argparse.Namespace, answer: dict[str, Any], words: str) -> None:
+def say(options: argparse.Namespace, answer: dict[str, Any], words: str) -> None:
     if options.json:
         _print_json(answer)
     elif words:
@@ -227,5 +227,5 @@ def _print_json(answer: dict[str, Any]) -> None:
     print(json.dumps(answer, indent=2))
 
 
-def _tell(words: str) -> None:
+def tell(words: str) -> None:
     print(words, file=sys.stderr, flush=True)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from webfront.cli import commands
+from webfront.cli import commands, schedules
 from webfront.cli.errors import INTERRUPTED, UNREACHABLE, CliError
 from wire import VERSION
 
@@ -83,9 +83,38 @@ def parser() -> argparse.ArgumentParser:
     download.add_argument("job", metavar="JOB")
     download.add_argument("--to", type=Path, default=Path(), metavar="DIR", help="default: here")
 
+    _schedules(_group(verbs, "schedules", "run apps at times to come"))
     nodes = _group(verbs, "nodes", "look at nodes")
     _verb(nodes, "list", commands.nodes_list, "list the nodes with their load and score")
     return top
+
+
+def _schedules(verbs: Any) -> None:
+    _verb(verbs, "list", schedules.schedules_list, "list your schedules with their next times")
+    create = _verb(verbs, "create", schedules.schedules_create, "make a schedule")
+    create.add_argument("name", metavar="NAME")
+    create.add_argument("app", metavar="APP", help="NAME for its newest version at each time, or NAME@VERSION")
+    change = _verb(verbs, "change", schedules.schedules_change, "change a schedule: what is not given stays")
+    change.add_argument("schedule", metavar="SCHEDULE")
+    change.add_argument("--app", metavar="APP", help="NAME for its newest version at each time, or NAME@VERSION")
+    change.add_argument("--rename", metavar="NAME")
+    preview = _verb(verbs, "preview", schedules.schedules_preview, "show when that would be")
+    for one in (create, change, preview):
+        one.add_argument("--cron", metavar="EXPRESSION", help="five fields in quotes, or @daily and the like")
+        one.add_argument("--at", metavar="TIME", help="once, for example 2026-12-24T18:30")
+        one.add_argument("--zone", default=None if one is change else "UTC", help="for example Europe/Berlin")
+    for one in (create, change):
+        one.add_argument("--input", type=Path, metavar="FILE", help="kept for all its jobs")
+        one.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE", help="may be repeated")
+        one.add_argument("--when-running", choices=("skip", "queue"), help="while its last job still runs")
+    for name, run, text in (
+        ("show", schedules.schedules_show, "show a schedule and what came of its times"),
+        ("pause", schedules.schedules_pause, "have it make no jobs for now"),
+        ("resume", schedules.schedules_resume, "have it make jobs again, from its next time on"),
+        ("run", schedules.schedules_run, "make a job of it now"),
+        ("delete", schedules.schedules_delete, "delete it; the jobs it has made stay"),
+    ):
+        _verb(verbs, name, run, text).add_argument("schedule", metavar="SCHEDULE", help="your name for it, or its id")
 
 
 def _group(verbs: Any, name: str, text: str) -> Any:

@@ -8,6 +8,7 @@ stands: no thread of its own, and no waiting where nobody else is.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 import msgspec
@@ -22,7 +23,8 @@ from webfront.jobs.states import JobState
 _MOST: Final = 200
 _INSERT: Final = (
     "INSERT INTO job (id, app_version_id, user_id, state, priority, input, parameters, attempts, message, "
-    "cancel_requested, excluded_nodes, waiting_reason, submitted_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "cancel_requested, excluded_nodes, waiting_reason, submitted_at, schedule) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 
@@ -41,6 +43,8 @@ class NewJob(NamedTuple):
     app: str
     controller: str = ""
     """Where the deed came in: another thread may commit it."""
+    schedule: str | None = None
+    """The id of the schedule that makes it."""
 
 
 class _Ticket:
@@ -96,10 +100,16 @@ def _insert_apart(batch: list[_Ticket]) -> None:
             ticket.error = error
 
 
+def insert_jobs(jobs: Iterable[NewJob]) -> None:
+    """Write the jobs' rows and facts within the caller's transaction."""
+    batch = list(jobs)
+    many(_INSERT, [_row(job) for job in batch])
+    record_many(_fact(job) for job in batch)
+
+
 def _insert(batch: list[_Ticket]) -> None:
     with transaction():
-        many(_INSERT, [_row(ticket.job) for ticket in batch])
-        record_many(_fact(ticket.job) for ticket in batch)
+        insert_jobs(ticket.job for ticket in batch)
 
 
 def _fact(job: NewJob) -> NewFact:
@@ -121,4 +131,5 @@ def _row(job: NewJob) -> tuple[object, ...]:
         "[]",
         "",
         job.submitted_at,
+        job.schedule,
     )

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+import peewee
 
 from webfront.accounts.policy import Act, may
 from webfront.accounts.views import Account
-from webfront.database.models import App, AppVersion, Attempt, Job, User
+from webfront.database.models import App, AppVersion, Attempt, Job, Schedule, User
 from webfront.errors import InvalidInput, NotFound
 from webfront.jobs.identifiers import PATTERN
 from webfront.jobs.states import ENDED_JOBS, AttemptState, JobState
@@ -24,6 +25,7 @@ def list_jobs(
     *,
     state: str | None = None,
     app: str | None = None,
+    schedule: str | None = None,
     limit: int = 50,
     before: str | None = None,
 ) -> tuple[JobView, ...]:
@@ -37,6 +39,8 @@ def list_jobs(
         query = query.where(Job.state == state)
     if app:
         query = query.where(App.name == app)
+    if schedule:
+        query = query.where(Job.schedule == schedule)
     if before:
         query = query.where(Job.id < before)
     return tuple(_view(job, (), ()) for job in query)
@@ -69,10 +73,11 @@ def outputs_of(job: Job, attempts: Sequence[Attempt]) -> tuple[OutputView, ...]:
 
 
 def _jobs() -> Any:
-    return Job.select(Job, AppVersion, App, User).join(AppVersion).join(App).switch(Job).join(User)
+    jobs = Job.select(Job, AppVersion, App, User, Schedule.name).join(AppVersion).join(App).switch(Job).join(User)
+    return jobs.switch(Job).join(Schedule, peewee.JOIN.LEFT_OUTER, on=(Job.schedule == Schedule.id), attr="made_by")
 
 
-def _view(job: Job, attempts: tuple[AttemptView, ...], outputs: tuple[OutputView, ...]) -> JobView:
+def _view(job: Any, attempts: tuple[AttemptView, ...], outputs: tuple[OutputView, ...]) -> JobView:
     return JobView(
         id=job.id,
         app=job.app_version.app.name,
@@ -90,6 +95,8 @@ def _view(job: Job, attempts: tuple[AttemptView, ...], outputs: tuple[OutputView
         outputs=outputs,
         attempts=attempts,
         priority=job.priority,
+        schedule=job.schedule,
+        schedule_name=job.made_by.name if job.made_by is not None else None,
     )
 
 

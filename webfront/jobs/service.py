@@ -9,6 +9,7 @@ from webfront.accounts.views import Account
 from webfront.clock import Clock, system_clock
 from webfront.database.models import Attempt
 from webfront.errors import Conflict, NotFound
+from webfront.jobs.inputs import SharedInput
 from webfront.jobs.lifecycle import request_cancel
 from webfront.jobs.logs import read_log
 from webfront.jobs.queries import find_job, get_job, list_jobs, outputs_of
@@ -20,6 +21,7 @@ from webfront.share import open_inside
 class JobService:
     def __init__(self, share_dir: Path, hint: Callable[[str], None], clock: Clock = system_clock) -> None:
         """`hint` tells the scheduler of a job; it neither waits nor fails."""
+        self._share = share_dir
         self._results = share_dir / "results"
         self._hint = hint
         self._clock = clock
@@ -27,6 +29,13 @@ class JobService:
 
     list = staticmethod(list_jobs)
     get = staticmethod(get_job)
+
+    def input_of(self, account: Account, job_id: str) -> SharedInput:
+        """A job's input, for another job or a schedule to use. NotFound, also when the job has none."""
+        job = find_job(account, job_id)
+        if job.input is None:
+            raise NotFound("That job has no input.")
+        return SharedInput(self._share, job.input)
 
     def cancel(self, account: Account, job_id: str) -> JobView:
         """Ask for its end. Conflict when it is over."""

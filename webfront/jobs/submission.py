@@ -8,11 +8,10 @@ that nobody asked for, and `sweep_inputs` removes it; a row without a hint is fo
 from __future__ import annotations
 
 import contextlib
-import re
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from webfront.accounts.policy import Act, may
 from webfront.accounts.views import Account
@@ -23,10 +22,10 @@ from webfront.clock import Clock, system_clock
 from webfront.database.models import Job
 from webfront.errors import InvalidInput
 from webfront.jobs.identifiers import PATTERN, Ulids
+from webfront.jobs.inputs import Input, check_input, put_input
 from webfront.jobs.intake import Intake, NewJob
 from webfront.jobs.states import JobState
-from webfront.jobs.views import InputFile, JobView
-from webfront.share import chunks_of, settle, share_errors, sync_folder, write_file
+from webfront.jobs.views import JobView
 
 MOST_PARAMETERS: Final = 50
 LONGEST_VALUE: Final = 4000
@@ -44,7 +43,7 @@ class Submission:
         ulids: Ulids | None = None,
     ) -> None:
         """`hint` tells the scheduler of a job; it neither waits nor fails."""
-        self._inputs = share_dir / "inputs"
+        self._share = share_dir
         self._hint = hint
         self._clock = clock
         self._ulids = ulids or Ulids(clock)
@@ -57,49 +56,71 @@ class Submission:
         app: str,
         version: str | None = None,
         parameters: Mapping[str, str] | None = None,
-        input_file: InputFile | None = None,
+        input_file: Input | None = None,
         priority: int = 0,
     ) -> JobView:
         """Accept a job: once this returns it is in the database and will end in one outcome. InvalidInput, NotFound."""
-        row = find_version(app, version)
-        manifest = row.manifest
-        given = check_parameters(manifest, parameters or {})
         if priority not in PRIORITIES:
             raise InvalidInput(f"The priority is a whole number from {PRIORITIES[0]} to {PRIORITIES[-1]}.")
         if priority > 0 and not may(account, Act.PUT_JOB_FIRST):
             raise InvalidInput("Only an administrator may put a job before the others. Give a priority of 0 or less.")
-        job_id = self._ulids.next()
-        input_path = self._take_input(job_id, manifest, input_file)
-        now = self._clock()
-        new = NewJob(
-            *(job_id, row.id, account.id, priority, input_path, given, now),
-            user=account.name,
-            app=row.app,
-            controller=deeds.controller(),
+        prepared = prepare_job(
+            self._share,
+            self._ulids.next(),
+            account,
+            app=app,
+            version=version,
+            parameters=parameters or {},
+            given=input_file,
+            clock=self._clock,
+            priority=priority,
         )
-        self._intake.accept(new)
-        self._hint(job_id)
-        return _accepted(job_id, account, row, given, input_path, priority, now)
+        self._intake.accept(prepared.row)
+        self._hint(prepared.row.id)
+        return _accepted(prepared, account)
 
-    def _take_input(self, job_id: str, manifest: Manifest, input_file: InputFile | None) -> str | None:
-        if input_file is None:
-            if manifest.inputs.required:
-                raise InvalidInput(f"{manifest.name} needs an input file{_endings(manifest)}.")
-            return None
-        name = clean_file_name(input_file.name)
-        if manifest.inputs.accept and not name.lower().endswith(manifest.inputs.accept):
-            raise InvalidInput(f"{manifest.name} does not accept {name}; it takes a file{_endings(manifest)}.")
-        beside, final = self._inputs / f".{job_id}", self._inputs / job_id
-        with share_errors():
-            self._inputs.mkdir(mode=0o700, parents=True, exist_ok=True)
-            beside.mkdir(mode=0o700)
-            try:
-                write_file(beside / name, chunks_of(input_file.stream))
-                sync_folder(beside)
-                settle(beside, final)
-            finally:
-                shutil.rmtree(beside, ignore_errors=True)
-        return f"inputs/{job_id}/{name}"
+
+class Prepared(NamedTuple):
+    """A job that lacks nothing but its row."""
+
+    row: NewJob
+    version: FoundVersion
+
+
+def prepare_job(
+    share_dir: Path,
+    job_id: str,
+    account: Account,
+    *,
+    app: str,
+    version: str | None,
+    parameters: Mapping[str, str],
+    given: Input | None,
+    clock: Clock,
+    priority: int = 0,
+    schedule: str | None = None,
+) -> Prepared:
+    """Check what the account asks a job to be, and put its input in place. InvalidInput, NotFound."""
+    found = find_version(app, version)
+    merged = check_parameters(found.manifest, parameters)
+    name = check_input(found.manifest, given)
+    path = None
+    if given is not None and name is not None:
+        put_input(share_dir / "inputs" / job_id, name, given)
+        path = f"inputs/{job_id}/{name}"
+    row = NewJob(
+        *(job_id, found.id, account.id, priority, path, merged, clock()),
+        user=account.name,
+        app=found.app,
+        controller=deeds.controller(),
+        schedule=schedule,
+    )
+    return Prepared(row, found)
+
+
+def discard(share_dir: Path, job_id: str) -> None:
+    """Take back what `prepare_job` put in place, where no row follows."""
+    shutil.rmtree(share_dir / "inputs" / job_id, ignore_errors=True)
 
 
 def sweep_inputs(share_dir: Path, now: float) -> int:
@@ -136,32 +157,11 @@ def check_parameters(manifest: Manifest, given: Mapping[str, str]) -> dict[str, 
     return {name: merged[name] for name in [*order, *(name for name in merged if name not in order)]}
 
 
-def clean_file_name(name: str) -> str:
-    """A file name for the share made of what a user's machine called it: harmless, its ending kept."""
-    base = name.replace("\\", "/").rpartition("/")[2]
-    base = re.sub(r"[^A-Za-z0-9._-]+", "_", base).lstrip(".-")
-    if len(base) > 100:
-        stem, dot, ending = base.rpartition(".")
-        base = f"{stem[: 99 - len(ending)]}{dot}{ending}" if dot and len(ending) < 50 else base[:100]
-    return base or "input"
-
-
-def _endings(manifest: Manifest) -> str:
-    return f" ending in {' or '.join(manifest.inputs.accept)}" if manifest.inputs.accept else ""
-
-
-def _accepted(
-    job_id: str,
-    account: Account,
-    version: FoundVersion,
-    parameters: dict[str, str],
-    input_path: str | None,
-    priority: int,
-    now: float,
-) -> JobView:
+def _accepted(prepared: Prepared, account: Account) -> JobView:
     """The job as it stands in the database, without asking it again."""
+    row, version = prepared
     return JobView(
-        id=job_id,
+        id=row.id,
         app=version.app,
         version=version.hash,
         user=account.name,
@@ -170,9 +170,9 @@ def _accepted(
         message="",
         waiting_reason="",
         cancel_requested=False,
-        submitted_at=now,
+        submitted_at=row.submitted_at,
         finished_at=None,
-        parameters=parameters,
-        input=input_path.rpartition("/")[2] if input_path else None,
-        priority=priority,
+        parameters=row.parameters,
+        input=row.input.rpartition("/")[2] if row.input else None,
+        priority=row.priority,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
@@ -57,6 +56,10 @@ class JobView(msgspec.Struct, frozen=True):
     attempts: tuple[AttemptView, ...] = ()
     """Oldest first; empty in lists."""
     priority: int = 0
+    schedule: str | None = None
+    """The id of the schedule that made it,"""
+    schedule_name: str | None = None
+    """and its name, as long as there is one."""
 
     @property
     def is_over(self) -> bool:
@@ -89,17 +92,3 @@ class Download(NamedTuple):
     size: int
     sha256: str
     file: BinaryIO
-
-
-class InputFile(NamedTuple):
-    """An input on its way in: the name the user gave it, and its bytes as a stream."""
-
-    name: str
-    stream: BinaryIO
-
-
-class ShareFile(NamedTuple):
-    """A file on the share, by the path a Job row keeps and by where it is."""
-
-    relative: str
-    path: Path

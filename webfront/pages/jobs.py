@@ -10,7 +10,8 @@ import bottle
 from webfront.accounts.views import Account
 from webfront.apps.views import VersionView
 from webfront.errors import InvalidInput, SkerryError
-from webfront.jobs.views import InputFile, JobView
+from webfront.jobs.inputs import InputFile
+from webfront.jobs.views import JobView
 from webfront.pages import jobwords
 from webfront.pages.apps import version_of
 from webfront.pages.logpage import log_page, whole_log
@@ -30,12 +31,13 @@ def register(app: bottle.Bottle, services: Services) -> None:
 
     @app.get("/jobs", nav=Nav(40, "Jobs"))
     def listing() -> str:
-        query = {key: bottle.request.query.getunicode(key) or "" for key in ("state", "app", "before")}
+        query = {key: bottle.request.query.getunicode(key) or "" for key in ("state", "app", "schedule", "before")}
         state = query["state"] if query["state"] in jobwords.FILTERS else ""
         found = jobs.list(
             guard.identity().account,
             state=state or None,
             app=query["app"] or None,
+            schedule=query["schedule"] or None,
             limit=_PAGE + 1,
             before=query["before"] or None,
         )
@@ -174,10 +176,11 @@ def _navigation(query: dict[str, str], shown: tuple[JobView, ...], *, more: bool
         wanted = {key: value for key, value in (query | changes).items() if value}
         return "/jobs?" + urlencode(wanted) if wanted else "/jobs"
 
-    polled = urlencode({key: query[key] for key in ("state", "app") if query[key]} | {"limit": str(_PAGE)})
+    polled = urlencode({key: query[key] for key in ("state", "app", "schedule") if query[key]} | {"limit": str(_PAGE)})
     return {
         "state": query["state"],
         "app": query["app"],
+        "schedule": query["schedule"],
         "filters": [
             ("all", link(state="", before="")),
             *((word, link(state=word, before="")) for word in jobwords.FILTERS),

@@ -19,6 +19,7 @@ from webfront.errors import SkerryError
 from webfront.fleet.states import NodeState
 from webfront.jobs.states import AttemptState, JobState
 from webfront.plays.states import StepState
+from webfront.schedules.states import ScheduleState, TickOutcome
 from webfront.web import actions, guard
 from wire.messages import Cause
 
@@ -38,6 +39,12 @@ TONES: Final[dict[str, str]] = {
     JobState.FAILED: "bad",
     JobState.CANCELLED: "idle",
     AttemptState.CLAIMED: "busy",
+    ScheduleState.PAUSED: "wait",
+    ScheduleState.FINISHED: "idle",
+    TickOutcome.SUBMITTED: "good",
+    TickOutcome.SKIPPED: "idle",
+    TickOutcome.REFUSED: "bad",
+    TickOutcome.MISSED: "bad",
     Cause.OK: "good",
     Cause.APP_ERROR: "bad",
     Cause.TIMEOUT: "bad",

@@ -33,6 +33,9 @@ _ALIASES: Final = {
     "@monthly": "0 0 1 * *",
     "@yearly": "0 0 1 1 *",
 }
+_AREAS: Final = {
+    "Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific",
+}  # fmt: skip
 _ANY_DAY: Final = datetime(2026, 1, 1)
 _DAY: Final = timedelta(days=1)
 _MINUTE: Final = timedelta(minutes=1)
@@ -62,6 +65,11 @@ def read_zone(name: str) -> ZoneInfo:
             detail={"field": "zone"},
         )
     return ZoneInfo(name)
+
+
+def zone_names() -> tuple[str, ...]:
+    """The names to choose from: `UTC` and those of places."""
+    return tuple(sorted(name for name in _zones() if name == "UTC" or name.partition("/")[0] in _AREAS))
 
 
 def read_cron(text: str) -> str:

@@ -45,6 +45,12 @@ def moment_in_words(moment: float, zone: str, now: float) -> str:
     return f"{day} {local:%H:%M}{' again' if local.fold else ''}"
 
 
+def date_in_words(moment: float, zone: str) -> str:
+    """`24 December 2026 07:30`, whenever it is read."""
+    local = datetime.fromtimestamp(moment, read_zone(zone))
+    return f"{_date(local)} {local:%H:%M}"
+
+
 def _date(day: datetime) -> str:
     return f"{day.day} {day:%B %Y}"
 

@@ -13,6 +13,8 @@ from webfront.activity.retention import forget_old_facts
 from webfront.activity.term import Term
 from webfront.apps.upload import sweep_uploads
 from webfront.jobs.submission import sweep_inputs
+from webfront.schedules.kept import sweep_kept
+from webfront.schedules.ticking import Ticker
 from webfront.scheduling.consumers import all_consumers
 from webfront.settings import Settings
 
@@ -28,6 +30,10 @@ def all_chores(settings: Settings) -> tuple[Chore, ...]:
         Chore("old facts", _HOUR, partial(forget_old_facts, keep_s=keep_facts_s, consumers=consumers)),
         Chore("abandoned inputs", 6 * _HOUR, partial(_swept, sweep_inputs, settings.share_dir, "inputs of no job")),
         Chore("abandoned uploads", _HOUR, partial(_swept, sweep_uploads, settings.share_dir / "apps", "half uploads")),
+        Chore(
+            "abandoned schedules' inputs", 6 * _HOUR, partial(_swept, sweep_kept, settings.share_dir, "unused inputs")
+        ),
+        Chore("schedules", 1.0, Ticker(settings.share_dir).run),
     )
 
 

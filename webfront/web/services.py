@@ -13,6 +13,7 @@ from webfront.apps.service import AppService
 from webfront.fleet.service import FleetService
 from webfront.jobs.service import JobService
 from webfront.plays.service import PlayService
+from webfront.schedules.service import ScheduleService
 from webfront.settings import Settings
 from webfront.web.health import HealthService
 
@@ -23,6 +24,7 @@ class Services:
     accounts: AccountService
     apps: AppService
     jobs: JobService
+    schedules: ScheduleService
     fleet: FleetService
     plays: PlayService
     activity: ActivityService

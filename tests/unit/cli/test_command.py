@@ -66,7 +66,7 @@ class Server:
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     made = Server("queued", "running", "succeeded", outputs=[output("predictions.csv")])
-    monkeypatch.setattr(commands, "_client", lambda: client_of(made))
+    monkeypatch.setattr(commands, "signed_in", lambda: client_of(made))
     monkeypatch.setattr(commands.time, "sleep", lambda seconds: None)
     return made
 

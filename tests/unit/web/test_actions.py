@@ -45,6 +45,12 @@ DEEDS = {
     "node.remove": {"POST /nodes/<name>/remove", "DELETE /api/v1/nodes/<name>"},
     "node.activate": {"POST /nodes/<name>/activate", "POST /api/v1/nodes/<name>/activate"},
     "node.benchmark": {"POST /nodes/<name>/benchmark", "POST /api/v1/nodes/<name>/benchmark"},
+    "schedule.create": {"POST /api/v1/schedules", "POST /schedules/new"},
+    "schedule.change": {"PATCH /api/v1/schedules/<key>", "POST /schedules/<key>/edit"},
+    "schedule.delete": {"DELETE /api/v1/schedules/<key>", "POST /schedules/<key>/delete"},
+    "schedule.pause": {"POST /api/v1/schedules/<key>/pause", "POST /schedules/<key>/pause"},
+    "schedule.resume": {"POST /api/v1/schedules/<key>/resume", "POST /schedules/<key>/resume"},
+    "schedule.run": {"POST /api/v1/schedules/<key>/run", "POST /schedules/<key>/run"},
 }
 """Every deed with the routes that do it. A new route that changes something is written down here."""
 

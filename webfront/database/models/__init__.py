@@ -15,6 +15,7 @@ from webfront.database.models.base import JsonField, Model, database
 from webfront.database.models.fleet import Node
 from webfront.database.models.jobs import Attempt, Job, LogChunk
 from webfront.database.models.plays import Play, PlayEvent
+from webfront.database.models.schedules import Schedule, ScheduleTick
 from webfront.database.models.scheduling import Leadership
 from webfront.database.models.schema import SchemaStep, SchemaVersion
 
@@ -35,6 +36,8 @@ __all__ = [
     "Node",
     "Play",
     "PlayEvent",
+    "Schedule",
+    "ScheduleTick",
     "SchemaStep",
     "SchemaVersion",
     "Session",

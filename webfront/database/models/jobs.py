@@ -33,9 +33,11 @@ class Job(Model):
     """Why a queued job is not placed yet, in words ("no node has the label gpu")."""
     submitted_at = peewee.DoubleField()
     finished_at = peewee.DoubleField(null=True)
+    schedule = peewee.CharField(26, null=True)
+    """The id of the schedule that made it, which may be gone."""
 
     class Meta:
-        indexes = ((("state", "priority", "id"), False), (("user", "id"), False))
+        indexes = ((("state", "priority", "id"), False), (("user", "id"), False), (("schedule", "id"), False))
 
     @property
     def owned_by(self) -> int:
