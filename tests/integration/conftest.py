@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from support.front import PASSWORD, Front
 from support.rabbitmq import PrivateRabbit
+from support.stores import Store
 
 from webfront.accounts.users import create_user
-from webfront.database.schema import migrate_database, open_database
 
 
 @pytest.fixture(scope="session")
@@ -24,16 +24,12 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateRabbit]:
 
 
 @pytest.fixture
-def front(tmp_path: Path, broker: PrivateRabbit) -> Iterator[Front]:
-    """A web front with SQLite and one user, ada."""
+def front(tmp_path: Path, broker: PrivateRabbit, store: Store, database: object) -> Iterator[Front]:
+    """A web front with one user, ada."""
     (tmp_path / "state").mkdir()
-    url = f"sqlite:///{tmp_path}/state/skerry.sqlite"
-    migrate_database(url)
-    database = open_database(url)
     create_user("ada", PASSWORD, is_admin=True)
-    made = Front(tmp_path, broker)
+    made = Front(tmp_path, broker, store)
     made.start()
     yield made
     if made.process is not None and made.process.poll() is None:
         made.end(signal.SIGTERM)
-    database.close()

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from support.rabbitmq import PrivateRabbit
+from support.stores import SQLITE, Store
 
 from webfront.accounts.passwords import verify
 from webfront.broker.management import Management
@@ -25,15 +26,16 @@ PASSWORD = secrets.token_urlsafe(30)
 
 
 class Admin:
-    def __init__(self, folder: Path, rabbit: PrivateRabbit) -> None:
+    def __init__(self, folder: Path, rabbit: PrivateRabbit, store: Store) -> None:
         self.folder = folder
-        self.url = f"sqlite:///{folder}/skerry.sqlite"
+        self.store = store
         self.api = Management(rabbit.admin_url, rabbit.user, rabbit.password, "/")
         self.env_file = folder / "webfront.env"
         self.env_file.write_text(
             f"# The controller's settings\nSKERRY_STATE_DIR={folder}\nSKERRY_SHARE_DIR='{folder}'\n"
             f'export SKERRY_BROKER_URL="{rabbit.url}"\nSKERRY_BROKER_PASSWORD_FILE={rabbit.password_file}\n'
             f"SKERRY_BROKER_ADMIN_URL={rabbit.admin_url}\n"
+            + "".join(f"{name}={value}\n" for name, value in store.environment.items())
         )
 
     def __call__(self, *arguments: str, stdin: str = "", expect: int = 0) -> dict[str, Any]:
@@ -52,11 +54,11 @@ class Admin:
 
 
 @pytest.fixture
-def admin(tmp_path: Path, broker: PrivateRabbit) -> Admin:
-    call = Admin(tmp_path, broker)
+def admin(tmp_path: Path, broker: PrivateRabbit, bare_store: Store) -> Admin:
+    call = Admin(tmp_path, broker, bare_store)
     (tmp_path / "first").write_text("correct horse battery\n")
     assert call("init", "--admin", "ann", "--password-file", str(tmp_path / "first"))["changed"] is True
-    open_database(call.url)
+    open_database(bare_store.url, bare_store.password_file)
     return call
 
 
@@ -67,7 +69,8 @@ def test_init_makes_what_is_missing_and_keeps_what_is_there(admin: Admin) -> Non
     user = User.get(User.name == "ann")
     assert user.is_admin
     assert verify(user.password_hash, "correct horse battery")
-    assert (admin.folder / "skerry.sqlite").stat().st_mode & 0o777 == 0o600
+    if admin.store.kind == SQLITE:
+        assert Path(admin.store.url.removeprefix("sqlite:///")).stat().st_mode & 0o777 == 0o600
 
 
 def test_a_node_is_admitted_drained_and_dismissed(admin: Admin) -> None:

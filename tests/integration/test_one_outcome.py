@@ -23,6 +23,7 @@ from pathlib import Path
 import httpx
 import pytest
 from support.rabbitmq import PrivateRabbit, free_ports
+from support.stores import Store
 
 from webfront.broker.admission import admit, dismiss
 from webfront.broker.management import Management
@@ -133,7 +134,7 @@ def directory(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def processes(broker: PrivateRabbit, directory: Path) -> Iterator[Processes]:
+def processes(broker: PrivateRabbit, bare_store: Store, directory: Path) -> Iterator[Processes]:
     for folder in ("apps", "inputs", "results"):
         (directory / "share" / folder).mkdir(parents=True)
     shared = {
@@ -148,6 +149,7 @@ def processes(broker: PrivateRabbit, directory: Path) -> Iterator[Processes]:
         "SKERRY_BROKER_URL": broker.url,
         "SKERRY_BROKER_ADMIN_URL": broker.admin_url,
         "SKERRY_WEB_PORT": str(free_ports(1)[0]),
+        **bare_store.environment,
     }
     commands = {"web": (["webfront", "web"], controller), "scheduler": (["webfront", "scheduler"], controller)}
     api = Management(broker.admin_url, broker.user, broker.password, "/")
@@ -185,9 +187,9 @@ def processes(broker: PrivateRabbit, directory: Path) -> Iterator[Processes]:
 
 
 def test_each_job_has_one_outcome_whatever_is_killed(
-    broker: PrivateRabbit, processes: Processes, directory: Path
+    broker: PrivateRabbit, bare_store: Store, processes: Processes, directory: Path
 ) -> None:
-    opened = open_database(f"sqlite:///{directory}/skerry.sqlite")
+    opened = open_database(bare_store.url, bare_store.password_file)
     for name in NODES:
         Node.create(name=name, state="registering", connection="local", address="", slots=2, created_at=time.time())
     for name in ("web", "scheduler", *NODES):

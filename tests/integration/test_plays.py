@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from support.rabbitmq import free_ports
 from support.sshd import PrivateSshd
+from support.stores import Store
 
 from webfront.database import models
 from webfront.database.models import Node, Play, PlayEvent
@@ -25,6 +26,9 @@ from webfront.plays.private import plays_base
 from webfront.plays.process import PlaysProcess
 from webfront.plays.secrets import hand_over
 from webfront.settings import Settings
+
+# What a play writes is tested on both in tests/unit/plays; a whole play takes too long to run twice.
+pytestmark = pytest.mark.stores("sqlite")
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -86,7 +90,7 @@ def sshd() -> Iterator[PrivateSshd]:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, database: object) -> Iterator[Settings]:
+def settings(tmp_path: Path, store: Store, database: object) -> Iterator[Settings]:
     project = tmp_path / "project"
     (project / "playbooks").mkdir(parents=True)
     for verb, content in {"register": REGISTER, "drain": DRAIN, "remove": REMOVE}.items():
@@ -110,6 +114,7 @@ def settings(tmp_path: Path, database: object) -> Iterator[Settings]:
             "SKERRY_BROKER_ADMIN_URL": f"http://127.0.0.1:{port}",
             "SKERRY_PROJECT_DIR": str(project),
             "SKERRY_INVENTORY": str(inventory),
+            **store.environment,
         }
     )
     plays_base(tmp_path).rmdir()
@@ -314,8 +319,10 @@ def start_process(settings: Settings) -> subprocess.Popen[bytes]:
         "broker_admin_url",
         "project_dir",
         "inventory",
+        "database_url",
+        "database_password_file",
     )
-    environment = {f"SKERRY_{name.upper()}": str(getattr(settings, name)) for name in names}
+    environment = {f"SKERRY_{name.upper()}": str(found) for name in names if (found := getattr(settings, name))}
     return subprocess.Popen(
         [sys.executable, "-m", "webfront", "plays"],
         cwd=PROJECT,

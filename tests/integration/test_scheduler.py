@@ -1,4 +1,4 @@
-"""The real scheduler process on a real RabbitMQ and SQLite; nodes that follow the test's script."""
+"""The real scheduler process on a real RabbitMQ and database; nodes that follow the test's script."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import collections
 import contextlib
 import functools
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,8 @@ import msgspec
 import pytest
 from support.platform import Platform, ScriptedNode, until
 from support.rabbitmq import PrivateRabbit
+from support.stores import Store
 
-from webfront.database import models
 from webfront.database.models import Attempt, Job, Leadership, LogChunk, Node
 from webfront.fleet.states import NodeState, change_node
 from webfront.jobs.lifecycle import request_cancel
@@ -24,8 +26,8 @@ from wire.messages import Cancel, Cause, Claimed, Finished, HeldAttempt, LogLine
 
 
 @pytest.fixture
-def platform(broker: PrivateRabbit, database: object, tmp_path: Path) -> Platform:
-    return Platform(broker, tmp_path)
+def platform(broker: PrivateRabbit, store: Store, database: object, tmp_path: Path) -> Platform:
+    return Platform(broker, store, tmp_path)
 
 
 def causes(job: str) -> list[tuple[str, str | None]]:
@@ -324,18 +326,17 @@ def test_the_one_on_standby_takes_over_and_finishes_what_a_death_left(platform: 
     asyncio.run(scenario())
 
 
-def test_a_broken_database_only_delays(platform: Platform) -> None:
+def test_a_broken_database_only_delays(platform: Platform, outage: Callable[[], AbstractContextManager[None]]) -> None:
     async def scenario() -> None:
         platform.node("alpha", slots=8)
         version = platform.app()
         async with platform.working(), ScriptedNode(platform, "alpha", answers=False).working() as alpha:
             jobs = platform.submit(version, 8)
             await until(lambda: len(alpha.orders) == 8)
-            models.database.execute_sql("ALTER TABLE attempt RENAME TO attempt_away")
-            for order in alpha.orders:
-                alpha.say(*alpha.claimed(order), *alpha.run(order))
-            await until(lambda: "the database cannot be used" in platform.log())
-            models.database.execute_sql("ALTER TABLE attempt_away RENAME TO attempt")
+            with outage():
+                for order in alpha.orders:
+                    alpha.say(*alpha.claimed(order), *alpha.run(order))
+                await until(lambda: "the database cannot be used" in platform.log())
             await until(lambda: platform.states(jobs) == {"succeeded": 8})
 
     asyncio.run(scenario())

@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 from support.rabbitmq import PrivateRabbit, free_ports
+from support.stores import Store
 
 PASSWORD = "correct horse battery"
 """Ada's."""
@@ -22,7 +23,7 @@ PASSWORD = "correct horse battery"
 class Front:
     """A web front in a process of its own."""
 
-    def __init__(self, folder: Path, broker: PrivateRabbit) -> None:
+    def __init__(self, folder: Path, broker: PrivateRabbit, store: Store) -> None:
         (self.port,) = free_ports(1)
         self.url = f"http://127.0.0.1:{self.port}"
         self.api = f"{self.url}/api/v1"
@@ -36,6 +37,7 @@ class Front:
             "SKERRY_BROKER_ADMIN_URL": broker.admin_url,
             "SKERRY_WEB_PORT": str(self.port),
             "SKERRY_MAX_UPLOAD_MB": "8",
+            **store.environment,
         }
         self.process: subprocess.Popen[bytes] | None = None
 

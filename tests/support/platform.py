@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from support.rabbitmq import PrivateRabbit
+from support.stores import Store
 
 from webfront.broker.admission import admit, dismiss
 from webfront.broker.management import Management
@@ -56,8 +57,9 @@ IDLE = Metrics(
 class Platform:
     """A scheduler process on a database and a broker of its own, and the web front's side of both."""
 
-    def __init__(self, rabbit: PrivateRabbit, directory: Path) -> None:
+    def __init__(self, rabbit: PrivateRabbit, store: Store, directory: Path) -> None:
         self.rabbit = rabbit
+        self.store = store
         self.directory = directory
         self.schedulers: list[subprocess.Popen[bytes]] = []
         self.api = Management(rabbit.admin_url, rabbit.user, rabbit.password, "/")
@@ -81,6 +83,7 @@ class Platform:
             "SKERRY_BROKER_ADMIN_URL": self.rabbit.admin_url,
             "SKERRY_HEARTBEAT_SUSPECT_S": "2",
             "SKERRY_HEARTBEAT_DEAD_S": "4",
+            **self.store.environment,
             **more,
         }
 

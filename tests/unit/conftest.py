@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from support.stores import Store
 
 from webfront.accounts.users import create_user
 from webfront.application import WebFront, create_app, create_services
@@ -19,14 +20,15 @@ PASSWORD = "correct horse"
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(tmp_path: Path, store: Store) -> Settings:
     return Settings(
         state_dir=tmp_path / "state",
         share_dir=tmp_path / "share",
         broker_url="amqp://skerry@127.0.0.1:1/",
         broker_password_file=tmp_path / "none",
         broker_admin_url="http://127.0.0.1:1",
-        database_url=f"sqlite:///{tmp_path}/skerry.sqlite",
+        database_url=store.url,
+        database_password_file=store.password_file,
         plays_socket=tmp_path / "plays.sock",
         max_upload_mb=2,
     )

@@ -62,10 +62,9 @@ class Change:
         if not any(one.name == name for one in self._database.get_columns(table)):
             self._migrator.alter_add_column(table, name, field, allow_not_null=True).run()
         # SQLite's column brings its foreign key along.
-        if self.on_mysql and isinstance(field, peewee.ForeignKeyField) and not self._refers(table, name):
+        if self.on_mysql and isinstance(field, peewee.ForeignKeyField):
             to = field.rel_model._meta.table_name
-            key = field.rel_field.column_name
-            self._migrator.add_foreign_key_constraint(table, name, to, key, field.on_delete, field.on_update).run()
+            self.add_foreign_key(table, name, to, field.rel_field.column_name, on_delete=field.on_delete)
         if field.index or field.unique:
             self.add_index(table, [name], unique=field.unique)
 
@@ -83,8 +82,20 @@ class Change:
         if self._has_index(table, name):
             self._migrator.drop_index(table, name).run()
 
-    def _refers(self, table: str, column: str) -> bool:
-        return any(one.column == column for one in self._database.get_foreign_keys(table))
+    def add_foreign_key(
+        self, table: str, column: str, to: str, key: str, *, on_delete: str | None = None, name: str | None = None
+    ) -> None:
+        """Have the column refer to another table's. On MySQL alone: SQLite's foreign keys come with their columns."""
+        if not self._foreign_keys(table, column):
+            self._migrator.add_foreign_key_constraint(table, column, to, key, on_delete, constraint_name=name).run()
+
+    def drop_foreign_key(self, table: str, column: str) -> None:
+        """Let the column refer to nothing. On MySQL alone."""
+        if self._foreign_keys(table, column):
+            self._migrator.drop_foreign_key_constraint(table, column).run()
+
+    def _foreign_keys(self, table: str, column: str) -> list[peewee.ForeignKeyMetadata]:
+        return [one for one in self._database.get_foreign_keys(table) if one.column == column]
 
     def _has_index(self, table: str, name: str) -> bool:
         return any(one.name == name for one in self._database.get_indexes(table))

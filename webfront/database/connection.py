@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import peewee
+from pymysql.constants import CLIENT
 
 from webfront.database import models
 from webfront.errors import Unavailable
@@ -105,16 +106,29 @@ def _database(url: str, password_file: Path | None) -> peewee.Database:
         pragmas = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1, "busy_timeout": _BUSY_TIMEOUT_MS}
         return peewee.SqliteDatabase(path, pragmas=pragmas)
     if parts.scheme == "mysql":
-        password = password_file.read_text(encoding="utf-8").strip() if password_file else None
         return peewee.MySQLDatabase(
             parts.path.lstrip("/"),
             host=parts.hostname or "localhost",
             port=parts.port or 3306,
             user=urllib.parse.unquote(parts.username or ""),
-            password=password,
+            password=_read_password(password_file),
             charset="utf8mb4",
+            # As SQLite does: what is too long is an error and never cut, a text may be of any length, and an update
+            # counts the rows it finds, not those that were different before.
+            sql_mode="STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION",
+            field_types={"TEXT": "LONGTEXT"},
+            client_flag=CLIENT.FOUND_ROWS,
             # As SQLite does it here: a reader that locks rows does not lock the gaps between them, which under MySQL's
             # default would hold up or deadlock those who insert.
             init_command="SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
         )
     raise Unavailable(f"SKERRY_DATABASE_URL must begin with sqlite:// or mysql://, not {parts.scheme}://")
+
+
+def _read_password(file: Path | None) -> str | None:
+    if file is None:
+        return None
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Unavailable(f"the database's password file {file} cannot be read: {error}") from error

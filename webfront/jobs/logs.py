@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from webfront.database.models import Attempt, Job, LogChunk
+from webfront.database.models import LARGEST_NUMBER, Attempt, Job, LogChunk
 from webfront.errors import NotFound
 from webfront.jobs.states import OPEN_JOBS, AttemptState
 from webfront.jobs.views import LogLine, LogView
@@ -18,7 +18,8 @@ SETTLES_S: Final = 10.0
 def read_log(job: Job, *, after: int, attempt: int | None, limit: int, now: float) -> LogView:
     """Up to `limit` lines numbered above `after`. NotFound when the job has no attempt of that number."""
     number = job.attempts if attempt is None else attempt
-    row = Attempt.get_or_none((Attempt.job == job) & (Attempt.number == number))
+    known = number <= LARGEST_NUMBER
+    row = Attempt.get_or_none((Attempt.job == job) & (Attempt.number == number)) if known else None
     if row is None:
         if attempt is None:
             return LogView(0, (), 0, (), complete=job.state not in OPEN_JOBS)

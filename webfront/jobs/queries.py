@@ -1,4 +1,4 @@
-"""What pages and the API show of jobs. A user sees their own, an administrator all."""
+"""One job, as pages and the API show it. A user sees their own, an administrator all."""
 
 from __future__ import annotations
 
@@ -11,39 +11,11 @@ import peewee
 from webfront.accounts.policy import Act, may
 from webfront.accounts.views import Account
 from webfront.database.models import App, AppVersion, Attempt, Job, Schedule, User
-from webfront.errors import InvalidInput, NotFound
+from webfront.errors import NotFound
 from webfront.jobs.identifiers import PATTERN
 from webfront.jobs.states import ENDED_JOBS, AttemptState, JobState
 from webfront.jobs.views import AttemptView, JobView, OutputView
 from wire.messages import Cause
-
-MOST_JOBS = 200
-
-
-def list_jobs(
-    account: Account,
-    *,
-    state: str | None = None,
-    app: str | None = None,
-    schedule: str | None = None,
-    limit: int = 50,
-    before: str | None = None,
-) -> tuple[JobView, ...]:
-    """Jobs, newest first: one's own, an administrator's all. `before` is the id of the last one of a page."""
-    query = _jobs().order_by(Job.id.desc()).limit(max(1, min(limit, MOST_JOBS)))
-    if not may(account, Act.SEE_EVERY_JOB):
-        query = query.where(Job.user == account.id)
-    if state:
-        if state not in set(JobState):
-            raise InvalidInput(f"There is no job state {state}; there are: {', '.join(JobState)}.")
-        query = query.where(Job.state == state)
-    if app:
-        query = query.where(App.name == app)
-    if schedule:
-        query = query.where(Job.schedule == schedule)
-    if before:
-        query = query.where(Job.id < before)
-    return tuple(_view(job, (), ()) for job in query)
 
 
 def get_job(account: Account, job_id: str) -> JobView:

@@ -11,8 +11,9 @@ from webfront.database.models import Attempt
 from webfront.errors import Conflict, NotFound
 from webfront.jobs.inputs import SharedInput
 from webfront.jobs.lifecycle import request_cancel
+from webfront.jobs.listing import list_jobs
 from webfront.jobs.logs import read_log
-from webfront.jobs.queries import find_job, get_job, list_jobs, outputs_of
+from webfront.jobs.queries import find_job, get_job, outputs_of
 from webfront.jobs.submission import Submission
 from webfront.jobs.views import Download, JobView, LogView
 from webfront.share import open_inside

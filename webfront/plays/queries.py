@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from webfront.database.models import Play, PlayEvent
+from webfront.database.models import LARGEST_NUMBER, Play, PlayEvent
 from webfront.errors import NotFound
 from webfront.plays.states import PlayState, StepState
 from webfront.plays.views import PlayEventView, PlayProgress, PlayView
@@ -18,7 +18,7 @@ def list_plays(node: str, *, limit: int = 10) -> tuple[PlayView, ...]:
 
 def get_play(play_id: int, *, after: int = 0) -> PlayProgress:
     """A play and its steps numbered above `after`. NotFound."""
-    row = Play.get_or_none(Play.id == play_id)
+    row = Play.get_or_none(Play.id == play_id) if play_id <= LARGEST_NUMBER else None
     if row is None:
         raise NotFound(f"There is no play {play_id}.")
     # The play before its events: one that is over here has all of them below.

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from webfront.database.models import LARGEST_NUMBER
 from webfront.jobs import lifecycle
 from webfront.jobs.endings import Ending
 from webfront.jobs.lifecycle import AttemptRecord, JobRecord
@@ -129,7 +130,7 @@ class EventBook:
     ) -> None:
         match event:
             case LogLines():
-                if event.first >= 1 and event.lines and attempt.pk is not None:
+                if 1 <= event.first <= LARGEST_NUMBER and event.lines and attempt.pk is not None:
                     ledger.add_lines(attempt.pk, event.first, event.lines, min(event.at, now), self._coverage)
             case Claimed():
                 lifecycle.claim(job, attempt, node, event.at, now)

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from webfront.database.models import LARGEST_NUMBER
 from webfront.database.rows import locked, many, rows
 from webfront.jobs.end_facts import AttemptEnd, JobEnd, record_ends
 from webfront.jobs.lifecycle import AttemptRecord, JobRecord
@@ -233,6 +234,11 @@ def _job_values(job: JobRecord) -> tuple[Any, ...]:
     )
 
 
+def _whole(number: int | None) -> int | None:
+    """A node's number as the database can hold it: an outcome must not be lost for one that is absurd."""
+    return None if number is None else max(-LARGEST_NUMBER, min(number, LARGEST_NUMBER))
+
+
 def _end_values(attempt: AttemptRecord) -> tuple[Any, ...]:
     return (
         attempt.state.value,
@@ -242,9 +248,9 @@ def _end_values(attempt: AttemptRecord) -> tuple[Any, ...]:
         attempt.ended_at,
         attempt.cause,
         attempt.message,
-        attempt.exit_code,
+        _whole(attempt.exit_code),
         _json.encode(attempt.outputs).decode() if attempt.outputs else "[]",
-        attempt.log_lines,
+        _whole(attempt.log_lines),
         None if attempt.usage is None else _json.encode(attempt.usage).decode(),
         attempt.job_id,
         attempt.number,

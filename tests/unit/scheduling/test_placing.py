@@ -23,13 +23,14 @@ NOW = 1000.0
 
 @pytest.fixture(autouse=True)
 def tables(database: object) -> None:
-    user = User.create(name="ada", password_hash="-", created_at=0)
+    user = User.create(id=1, force_insert=True, name="ada", password_hash="-", created_at=0)
     for number, name in enumerate(("plain", "gpu"), 1):
-        app = App.create(name=name, owner=user, created_at=0)
+        app = App.create(id=number, force_insert=True, name=name, owner=user, created_at=0)
         needs = {"labels": ["gpu"]} if name == "gpu" else {}
         AppVersion.create(
-            app=app, hash=str(number) * 64, manifest={"name": name, "needs": needs}, size=1, uploaded_at=0
-        )
+            id=number, force_insert=True, app=app, hash=str(number) * 64,
+            manifest={"name": name, "needs": needs}, size=1, uploaded_at=0,
+        )  # fmt: skip
 
 
 def node(name: str, slots: int = 1, **fields: object) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 from webfront.database.models.accounts import ApiToken, Session, SignInFailure, User
 from webfront.database.models.activity import Chore, Consumer, Fact
 from webfront.database.models.apps import App, AppVersion
-from webfront.database.models.base import JsonField, Model, database
+from webfront.database.models.base import LARGEST_NUMBER, JsonField, Model, database
 from webfront.database.models.fleet import Node
 from webfront.database.models.jobs import Attempt, Job, LogChunk
 from webfront.database.models.plays import Play, PlayEvent
@@ -20,6 +20,7 @@ from webfront.database.models.scheduling import Leadership
 from webfront.database.models.schema import SchemaStep, SchemaVersion
 
 __all__ = [
+    "LARGEST_NUMBER",
     "TABLES",
     "ApiToken",
     "App",

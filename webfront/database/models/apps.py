@@ -22,7 +22,7 @@ class App(Model):
 class AppVersion(Model):
     """An immutable version of an app, named by the SHA-256 of its content. Files: `apps/<hash>/` on the share."""
 
-    app = peewee.ForeignKeyField(App, backref="versions", on_delete="CASCADE")
+    app = peewee.ForeignKeyField(App, backref="versions", on_delete="CASCADE", index=False)
     app_id: int
     hash = peewee.CharField(64)
     manifest = JsonField()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import peewee
 
 database = peewee.DatabaseProxy()
 """Set once at start by `webfront.database.connection.open_database`."""
+
+
+LARGEST_NUMBER: Final = 2**31 - 1
+"""The largest an integer column holds. SQLite's hold more, and not without an end either."""
 
 
 class JsonField(peewee.TextField):

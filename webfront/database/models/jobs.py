@@ -12,9 +12,9 @@ from webfront.database.models.base import JsonField, LongTextField, Model
 class Job(Model):
     id = peewee.CharField(26, primary_key=True)
     """A ULID: sortable by time."""
-    app_version = peewee.ForeignKeyField(AppVersion, backref="jobs")
+    app_version = peewee.ForeignKeyField(AppVersion, backref="jobs", index=False)
     app_version_id: int
-    user = peewee.ForeignKeyField(User, backref="jobs")
+    user = peewee.ForeignKeyField(User, backref="jobs", index=False)
     user_id: int
     state = peewee.CharField(16)
     priority = peewee.IntegerField(default=0)
@@ -37,7 +37,15 @@ class Job(Model):
     """The id of the schedule that made it, which may be gone."""
 
     class Meta:
-        indexes = ((("state", "priority", "id"), False), (("user", "id"), False), (("schedule", "id"), False))
+        indexes = (
+            (("state", "priority", "id"), False),
+            (("user", "id"), False),
+            (("state", "id"), False),
+            (("user", "state", "id"), False),
+            (("user", "app_version", "id"), False),
+            (("app_version", "id"), False),
+            (("schedule", "id"), False),
+        )
 
     @property
     def owned_by(self) -> int:
@@ -47,7 +55,7 @@ class Job(Model):
 class Attempt(Model):
     """One try of a job on one node."""
 
-    job = peewee.ForeignKeyField(Job, backref="attempt_rows", on_delete="CASCADE")
+    job = peewee.ForeignKeyField(Job, backref="attempt_rows", on_delete="CASCADE", index=False)
     number = peewee.IntegerField()
     node = peewee.CharField(32, index=True)
     """The node's name; it stays readable after the node is removed."""
@@ -77,7 +85,7 @@ class Attempt(Model):
 class LogChunk(Model):
     """Consecutive lines of an attempt's log, as one event carried them. A second copy of a line changes nothing."""
 
-    attempt = peewee.ForeignKeyField(Attempt, backref="log_chunks", on_delete="CASCADE")
+    attempt = peewee.ForeignKeyField(Attempt, backref="log_chunks", on_delete="CASCADE", index=False)
     first = peewee.IntegerField()
     """The number of the first line, from 1."""
     count = peewee.IntegerField()

@@ -30,7 +30,7 @@ class Play(Model):
 class PlayEvent(Model):
     """One step of a play as it ran, in words."""
 
-    play = peewee.ForeignKeyField(Play, backref="events", on_delete="CASCADE")
+    play = peewee.ForeignKeyField(Play, backref="events", on_delete="CASCADE", index=False)
     number = peewee.IntegerField()
     at = peewee.DoubleField()
     step = peewee.CharField(300)
