@@ -61,9 +61,10 @@ def place(now: float = NOW, *, backlog: int = 0) -> list[tuple[str, str]]:
 
 def test_an_accelerator_in_the_manifest_is_a_node_that_has_it() -> None:
     manifest = read_manifest(b"name: tensors\nresources: {accelerator: tpu}\n")
-    AppVersion.create(app=1, hash="3" * 64, manifest=msgspec.to_builtins(manifest), size=1, uploaded_at=0)
+    fields = {"hash": "3" * 64, "manifest": msgspec.to_builtins(manifest), "size": 1, "uploaded_at": 0}
+    version = AppVersion.create(app=App.get(App.name == "plain"), **fields).id
     node("alpha", labels=["gpu"])
-    job("0A", version=3)
+    job("0A", version=version)
     assert place() == []
     assert Job.get_by_id("0A").waiting_reason == "no node can take it now: alpha has no tpu"
     node("beta", labels=["tpu"])
