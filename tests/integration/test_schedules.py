@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from support.platform import Platform, ScriptedNode, until
 from support.rabbitmq import PrivateRabbit
+from support.stores import Store
 
 from webfront.database.models import AppVersion, Fact, Job, Schedule, ScheduleTick
 from webfront.jobs.identifiers import Ulids
@@ -19,8 +20,8 @@ HOUR = 3600
 
 
 @pytest.fixture
-def platform(broker: PrivateRabbit, database: object, tmp_path: Path) -> Platform:
-    return Platform(broker, tmp_path)
+def platform(broker: PrivateRabbit, store: Store, database: object, tmp_path: Path) -> Platform:
+    return Platform(broker, store, tmp_path)
 
 
 def due_since(platform: Platform, moment: float, *, count: int = 1, **fields: object) -> list[str]:
