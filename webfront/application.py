@@ -26,6 +26,7 @@ from webfront.jobs.service import JobService
 from webfront.pages import errors as error_page
 from webfront.plays.service import PlayService
 from webfront.schedules.service import ScheduleService
+from webfront.secretbox import SecretBox
 from webfront.settings import Settings
 from webfront.web import bodies
 from webfront.web.actions import KEY as ACTION_KEY
@@ -35,6 +36,7 @@ from webfront.web.guard import Guard
 from webfront.web.health import HealthService
 from webfront.web.navigation import Place, places
 from webfront.web.services import Services
+from webfront.webhooks.service import WebhookService
 
 _log = logging.getLogger(__name__)
 
@@ -99,6 +101,7 @@ def create_services(settings: Settings, publisher: Publisher, clock: Clock = sys
         schedules=ScheduleService(settings.share_dir, publisher.hint, clock),
         fleet=FleetService(publisher.benchmark),
         plays=PlayService(settings.plays_socket, clock),
+        webhooks=WebhookService(SecretBox(settings.secrets_key_file), settings.webhook_networks, clock),
         activity=ActivityService(),
         health=HealthService(lambda: publisher.connected),
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated
 
 from wire.broker import BrokerAddress
-from wire.settings import LogLevel, SettingsError, Variable, read
+from wire.settings import LogLevel, Networks, SettingsError, Variable, read
 
 _Weight = Annotated[float, Variable(least=0.0, most=1e9)]
 _Divisor = Annotated[float, Variable(least=1e-6, most=1e9)]
@@ -60,6 +60,8 @@ class Settings:
     node_backlog: Annotated[int, Variable(least=0, most=10_000)] = 1
     max_upload_mb: Annotated[int, Variable(least=1, most=1_000_000)] = 512
     facts_keep_days: Annotated[int, Variable(least=1, most=36_500)] = 90
+    webhook_networks: Networks = ()
+    """Networks beside the public ones to which webhooks' deliveries may go."""
     log_level: LogLevel = "INFO"
     score: ScoreSettings = ScoreSettings()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import ipaddress
 import math
 import re
 import types
@@ -30,7 +31,7 @@ _SETTINGS: Final = """
     NODE_CACHE_MB NODE_ID NODE_PYTHON NODE_SLOTS NODE_STATE_DIR NODE_UID_BASE PLAYS_SOCKET PROJECT_DIR
     SCORE_CPU_WEIGHT SCORE_EVENTS_SCALE SCORE_MEMORY_CAP_GB SCORE_MEMORY_SCALE SCORE_MEMORY_WEIGHT
     SCORE_TEMPERATURE_CRITICAL_C SCORE_TEMPERATURE_WARNING_C SECRETS_KEY_FILE SECURE_COOKIES SHARE_DIR STATE_DIR
-    WEB_HOST WEB_PORT WEB_THREADS
+    WEBHOOK_NETWORKS WEB_HOST WEB_PORT WEB_THREADS
 """
 _OTHERS: Final = """
     ADMIN_PASSWORD_FILE ADMIN_USER APP ARTIFACTS ATTEMPT BROKER_HOST BROKER_LISTEN BROWSER_PORT_BASE CACHE CHROMIUM
@@ -42,6 +43,8 @@ KNOWN: Final = frozenset(PREFIX + name for name in (_SETTINGS + _OTHERS).split()
 the quickstart, the `skerry` command, the roles and the tests read or set. A test holds the list to the code."""
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+Networks = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
+"""Written with commas or spaces between; an address alone is a network of one."""
 
 _BOOLEANS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
@@ -140,9 +143,18 @@ def _convert(text: str, kind: Any, rule: Variable) -> object:
         return _BOOLEANS[text.lower()]
     if kind in (int, float):
         return _number(text, kind, rule)
+    if kind == Networks:
+        return _networks(text)
     if rule.pattern and not re.fullmatch(rule.pattern, text):
         raise ValueError(rule.form)
     return text
+
+
+def _networks(text: str) -> Networks:
+    try:
+        return tuple(ipaddress.ip_network(part) for part in text.replace(",", " ").split())
+    except ValueError:
+        raise ValueError("networks such as 10.20.0.0/16, 127.0.0.1") from None
 
 
 def _number(text: str, kind: type[int | float], rule: Variable) -> int | float:

@@ -30,6 +30,7 @@ def settings(tmp_path: Path, store: Store) -> Settings:
         database_url=store.url,
         database_password_file=store.password_file,
         plays_socket=tmp_path / "plays.sock",
+        secrets_key_file=tmp_path / "secrets.key",
         max_upload_mb=2,
     )
 

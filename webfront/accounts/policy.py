@@ -29,11 +29,13 @@ class Act(enum.Enum):
     SEE_EVERY_SCHEDULE = enum.auto()
     ADD_VERSION = enum.auto()
     CHANGE_NODE = enum.auto()
+    USE_WEBHOOK = enum.auto()
+    SEE_EVERY_WEBHOOK = enum.auto()
     REGISTER_CONTROLLER = enum.auto()
     ADMINISTER = enum.auto()
 
 
-_OWNERS: Final = frozenset({Act.SEE_JOB, Act.SEE_SCHEDULE, Act.ADD_VERSION, Act.CHANGE_NODE})
+_OWNERS: Final = frozenset({Act.SEE_JOB, Act.SEE_SCHEDULE, Act.ADD_VERSION, Act.CHANGE_NODE, Act.USE_WEBHOOK})
 """The owner of the thing may, besides administrators; the others are for administrators alone."""
 
 _REFUSALS: Final[Mapping[Act, str]] = {
@@ -44,6 +46,8 @@ _REFUSALS: Final[Mapping[Act, str]] = {
     Act.SEE_EVERY_SCHEDULE: "Only an administrator sees everybody's schedules.",
     Act.ADD_VERSION: "This app is somebody else's. Give yours another name.",
     Act.CHANGE_NODE: "This node was registered by somebody else.",
+    Act.USE_WEBHOOK: "This webhook is somebody else's.",
+    Act.SEE_EVERY_WEBHOOK: "Only an administrator sees everybody's webhooks.",
     Act.REGISTER_CONTROLLER: "Only an administrator may register the controller itself as a node.",
     Act.ADMINISTER: "Only an administrator may do this.",
 }

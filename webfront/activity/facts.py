@@ -52,6 +52,13 @@ class Kind(enum.StrEnum):
     NODE_REMOVE = "node.remove"
     NODE_ACTIVATE = "node.activate"
     NODE_BENCHMARK = "node.benchmark"
+    WEBHOOK_CREATE = "webhook.create"
+    """`data` of the webhooks' kinds: `webhook`, its number; never its address, which may hold a secret."""
+    WEBHOOK_DELETE = "webhook.delete"
+    WEBHOOK_REKEY = "webhook.rekey"
+    WEBHOOK_TEST = "webhook.test"
+    WEBHOOK_AGAIN = "webhook.again"
+    DELIVERY_AGAIN = "delivery.again"
     # What the platform itself brought about.
     ATTEMPT_END = "attempt.end"
     """`data`: `cause`."""

@@ -19,7 +19,7 @@ from typing import NoReturn
 import peewee
 
 from webfront.activity import deeds
-from webfront.admin import nodes, setup
+from webfront.admin import nodes, secrets, setup
 from webfront.admin.setup import Answer
 from webfront.errors import SkerryError
 from webfront.plays.outcome import PlayFailed
@@ -99,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
         summary = (command.__doc__ or "").splitlines()[0]
         one = commands.add_parser(name, help=summary, description=summary)
         one.set_defaults(command=command)
-        if name not in ("init", "migrate"):
+        if name not in ("init", "migrate", "reseal"):
             one.add_argument("name", metavar="NAME", help="the node")
         return one
 
@@ -120,6 +120,7 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("--timeout", type=float, default=timeout, metavar="S", help="seconds to wait at most")
     add("node-dismiss", nodes.node_dismiss)
     add("node-pin", nodes.node_pin)
+    add("reseal", secrets.reseal)
     return parser
 
 

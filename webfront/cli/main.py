@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from webfront.cli import commands, schedules
+from webfront.cli import commands, schedules, webhooks
 from webfront.cli.errors import INTERRUPTED, UNREACHABLE, CliError
 from wire import VERSION
 
@@ -86,6 +86,8 @@ def parser() -> argparse.ArgumentParser:
     _schedules(_group(verbs, "schedules", "run apps at times to come"))
     nodes = _group(verbs, "nodes", "look at nodes")
     _verb(nodes, "list", commands.nodes_list, "list the nodes with their load and score")
+
+    _webhooks(_group(verbs, "webhooks", "have an address told of your jobs' ends"))
     return top
 
 
@@ -115,6 +117,28 @@ def _schedules(verbs: Any) -> None:
         ("delete", schedules.schedules_delete, "delete it; the jobs it has made stay"),
     ):
         _verb(verbs, name, run, text).add_argument("schedule", metavar="SCHEDULE", help="your name for it, or its id")
+
+
+def _webhooks(hooks: Any) -> None:
+    _verb(hooks, "list", webhooks.listing, "list the webhooks")
+    create = _verb(hooks, "create", webhooks.create, "make a webhook, and print its key, which is shown this once")
+    create.add_argument("url", metavar="URL")
+    create.add_argument("--app", default="", help="only for jobs of this app")
+    for name, run, text in (
+        ("show", webhooks.show, "show a webhook"),
+        ("delete", webhooks.delete, "delete a webhook with its deliveries"),
+        ("rekey", webhooks.rekey, "give a webhook a new key, and print it"),
+        ("test", webhooks.test, "send a delivery that tells of nothing"),
+    ):
+        _verb(hooks, name, run, text).add_argument("webhook", metavar="WEBHOOK", type=int)
+    deliveries = _verb(hooks, "deliveries", webhooks.deliveries, "list a webhook's deliveries, newest first")
+    deliveries.add_argument("webhook", metavar="WEBHOOK", type=int)
+    deliveries.add_argument("--state", help="pending, delivered or failed")
+    deliveries.add_argument("--limit", type=int, default=20)
+    again = _verb(hooks, "again", webhooks.again, "send a delivery again, whether or not it arrived")
+    what = again.add_mutually_exclusive_group(required=True)
+    what.add_argument("delivery", metavar="DELIVERY", nargs="?")
+    what.add_argument("--failed-of", metavar="WEBHOOK", type=int, help="every failed one of this webhook")
 
 
 def _group(verbs: Any, name: str, text: str) -> Any:

@@ -16,8 +16,12 @@ from webfront.jobs.submission import sweep_inputs
 from webfront.schedules.kept import sweep_kept
 from webfront.schedules.ticking import Ticker
 from webfront.scheduling.consumers import all_consumers
+from webfront.secretbox import SecretBox
 from webfront.settings import Settings
+from webfront.webhooks.delivering import Delivering
+from webfront.webhooks.retention import forget_old_deliveries
 
+_SECOND: Final = 1.0
 _HOUR: Final = 3600.0
 _DAY: Final = 24 * _HOUR
 
@@ -33,7 +37,9 @@ def all_chores(settings: Settings) -> tuple[Chore, ...]:
         Chore(
             "abandoned schedules' inputs", 6 * _HOUR, partial(_swept, sweep_kept, settings.share_dir, "unused inputs")
         ),
-        Chore("schedules", 1.0, Ticker(settings.share_dir).run),
+        Chore("schedules", _SECOND, Ticker(settings.share_dir).run),
+        Chore("deliveries", _SECOND, Delivering(SecretBox(settings.secrets_key_file), settings.webhook_networks)),
+        Chore("old deliveries", _HOUR, forget_old_deliveries),
     )
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from webfront.activity.consumers import Consumer
+from webfront.activity.facts import Kind
 from webfront.settings import Settings
+from webfront.webhooks.enqueuing import Enqueuing
 
 
 def all_consumers(settings: Settings) -> tuple[Consumer, ...]:
-    return ()
+    # From the beginning: a webhook may be older than this consumer's row, and is told of no job that ended before it.
+    return (Consumer("webhooks", Enqueuing(), frozenset({Kind.JOB_END}), from_the_beginning=True),)

@@ -16,6 +16,7 @@ from webfront.plays.service import PlayService
 from webfront.schedules.service import ScheduleService
 from webfront.settings import Settings
 from webfront.web.health import HealthService
+from webfront.webhooks.service import WebhookService
 
 
 @dataclass(frozen=True)
@@ -27,5 +28,6 @@ class Services:
     schedules: ScheduleService
     fleet: FleetService
     plays: PlayService
+    webhooks: WebhookService
     activity: ActivityService
     health: HealthService

@@ -51,6 +51,12 @@ DEEDS = {
     "schedule.pause": {"POST /api/v1/schedules/<key>/pause", "POST /schedules/<key>/pause"},
     "schedule.resume": {"POST /api/v1/schedules/<key>/resume", "POST /schedules/<key>/resume"},
     "schedule.run": {"POST /api/v1/schedules/<key>/run", "POST /schedules/<key>/run"},
+    "webhook.create": {"POST /webhooks/new", "POST /api/v1/webhooks"},
+    "webhook.delete": {"POST /webhooks/<webhook_id:int>/delete", "DELETE /api/v1/webhooks/<webhook_id:int>"},
+    "webhook.rekey": {"POST /webhooks/<webhook_id:int>/key", "POST /api/v1/webhooks/<webhook_id:int>/key"},
+    "webhook.test": {"POST /webhooks/<webhook_id:int>/test", "POST /api/v1/webhooks/<webhook_id:int>/test"},
+    "webhook.again": {"POST /webhooks/<webhook_id:int>/again", "POST /api/v1/webhooks/<webhook_id:int>/again"},
+    "delivery.again": {"POST /deliveries/<delivery_id>/again", "POST /api/v1/deliveries/<delivery_id>/again"},
 }
 """Every deed with the routes that do it. A new route that changes something is written down here."""
 

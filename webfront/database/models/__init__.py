@@ -18,6 +18,7 @@ from webfront.database.models.plays import Play, PlayEvent
 from webfront.database.models.schedules import Schedule, ScheduleTick
 from webfront.database.models.scheduling import Leadership
 from webfront.database.models.schema import SchemaStep, SchemaVersion
+from webfront.database.models.webhooks import Delivery, Webhook
 
 __all__ = [
     "LARGEST_NUMBER",
@@ -28,6 +29,7 @@ __all__ = [
     "Attempt",
     "Chore",
     "Consumer",
+    "Delivery",
     "Fact",
     "Job",
     "JsonField",
@@ -44,6 +46,7 @@ __all__ = [
     "Session",
     "SignInFailure",
     "User",
+    "Webhook",
     "database",
 ]
 
