@@ -7,7 +7,17 @@ from collections.abc import Callable
 import pytest
 from support.scratch import PASSWORD
 
-ALWAYS = ("/", "/nodes", "/nodes/register", "/apps", "/apps/upload", "/jobs", "/jobs/new")
+ALWAYS = (
+    "/",
+    "/nodes",
+    "/nodes/register",
+    "/apps",
+    "/apps/upload",
+    "/jobs",
+    "/jobs/new",
+    "/schedules",
+    "/schedules/new",
+)
 FILLED = (
     "/nodes/beta",
     "/nodes/harbour",
@@ -18,6 +28,7 @@ FILLED = (
     "/jobs/new?app=digits",
     "/jobs/new?app=wordcount",
     "/jobs?state=failed",
+    "/schedules/new?app=digits&cron=30+7+*+*+1-5&zone=UTC",
     *(
         f"/jobs/{{job[{state}]}}"
         for state in ("running", "preparing", "queued", "succeeded", "failed", "memory", "retried", "cancelled")
