@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.admin import Admin
 from support.front import PASSWORD, Front
 from support.rabbitmq import PrivateRabbit
 from support.stores import Store
 
 from webfront.accounts.users import create_user
+from webfront.database.schema import open_database
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +35,13 @@ def front(tmp_path: Path, broker: PrivateRabbit, store: Store, database: object)
     yield made
     if made.process is not None and made.process.poll() is None:
         made.end(signal.SIGTERM)
+
+
+@pytest.fixture
+def admin(tmp_path: Path, broker: PrivateRabbit, bare_store: Store) -> Admin:
+    """`skerry-admin` of a platform that has its schema and its first user, ann."""
+    call = Admin(tmp_path, broker, bare_store)
+    (tmp_path / "first").write_text("correct horse battery\n")
+    assert call("init", "--admin", "ann", "--password-file", str(tmp_path / "first"))["changed"] is True
+    open_database(bare_store.url, bare_store.password_file)
+    return call

@@ -2,64 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import os
 import secrets
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
+from support.admin import Admin, beating
 from support.rabbitmq import PrivateRabbit
-from support.stores import SQLITE, Store
+from support.stores import SQLITE
 
 from webfront.accounts.passwords import verify
-from webfront.broker.management import Management
 from webfront.database.models import App, AppVersion, Attempt, Job, Node, User
-from webfront.database.schema import open_database
 
-PROJECT = Path(__file__).resolve().parents[2]
 PASSWORD = secrets.token_urlsafe(30)
-
-
-class Admin:
-    def __init__(self, folder: Path, rabbit: PrivateRabbit, store: Store) -> None:
-        self.folder = folder
-        self.store = store
-        self.api = Management(rabbit.admin_url, rabbit.user, rabbit.password, "/")
-        self.env_file = folder / "webfront.env"
-        self.env_file.write_text(
-            f"# The controller's settings\nSKERRY_STATE_DIR={folder}\nSKERRY_SHARE_DIR='{folder}'\n"
-            f'export SKERRY_BROKER_URL="{rabbit.url}"\nSKERRY_BROKER_PASSWORD_FILE={rabbit.password_file}\n'
-            f"SKERRY_BROKER_ADMIN_URL={rabbit.admin_url}\n"
-            + "".join(f"{name}={value}\n" for name, value in store.environment.items())
-        )
-
-    def __call__(self, *arguments: str, stdin: str = "", expect: int = 0) -> dict[str, Any]:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("SKERRY_")}
-        done = subprocess.run(
-            [sys.executable, "-m", "webfront.admin", "--env-file", str(self.env_file), *arguments],
-            input=stdin, capture_output=True, text=True, env=environment, cwd=PROJECT, timeout=60, check=False,
-        )  # fmt: skip
-        assert done.returncode == expect, done.stdout + done.stderr
-        assert "Traceback" not in done.stderr
-        answer = json.loads(done.stdout)
-        if expect:
-            assert answer["changed"] is False
-            assert answer["error"]["message"] in done.stderr
-        return answer
-
-
-@pytest.fixture
-def admin(tmp_path: Path, broker: PrivateRabbit, bare_store: Store) -> Admin:
-    call = Admin(tmp_path, broker, bare_store)
-    (tmp_path / "first").write_text("correct horse battery\n")
-    assert call("init", "--admin", "ann", "--password-file", str(tmp_path / "first"))["changed"] is True
-    open_database(bare_store.url, bare_store.password_file)
-    return call
 
 
 def test_init_makes_what_is_missing_and_keeps_what_is_there(admin: Admin) -> None:
@@ -111,10 +67,8 @@ def test_only_a_heartbeat_after_now_counts(admin: Admin) -> None:
                 last_heartbeat_at=time.time())  # fmt: skip
     late = admin("node-wait", "alpha", "--timeout", "0.5", expect=1)
     assert "no heartbeat came" in late["error"]["message"]
-    beat = threading.Timer(1.5, lambda: Node.update(last_heartbeat_at=time.time()).execute())
-    beat.start()
-    assert admin("node-wait", "alpha", "--timeout", "20")["state"] == "registering"
-    beat.join()
+    with beating("alpha"):
+        assert admin("node-wait", "alpha", "--timeout", "20")["state"] == "registering"
 
 
 @pytest.mark.parametrize(
@@ -147,3 +101,46 @@ def test_a_broker_that_is_away_is_said_so(admin: Admin) -> None:
     assert answer["error"]["code"] == "broker_unavailable"
     assert "http://127.0.0.1:9" in answer["error"]["message"]
     assert PASSWORD not in str(answer)
+
+
+def test_check_says_what_would_change_and_changes_nothing(admin: Admin) -> None:
+    name = f"n{secrets.token_hex(4)}"
+    would = admin("node-admit", name, "--check", stdin=PASSWORD)
+    assert would == {"changed": True, "row_created": True, "broker_changed": True}
+    assert Node.get_or_none(Node.name == name) is None
+    assert admin.api.get("users", f"node-{name}") is None
+    assert admin.api.get("queues", "/", f"jobs.{name}") is None
+
+    admin("node-admit", name, stdin=PASSWORD)
+    assert admin("node-admit", name, "--check", stdin=PASSWORD)["changed"] is False
+    another = secrets.token_urlsafe(30)
+    assert admin("node-admit", name, "--check", stdin=another) == {
+        "changed": True,
+        "row_created": False,
+        "broker_changed": True,
+    }
+    assert admin("node-admit", name, "--check", stdin=PASSWORD)["changed"] is False
+
+    assert admin("node-drain", name, "--check") == {"changed": True, "state": "drained"}
+    assert admin("node-show", name) == {"changed": False, "state": "registering"}
+    assert admin("node-dismiss", name, "--check") == {"changed": True, "broker_changed": True, "state_changed": True}
+    assert Node.get(Node.name == name).state == "registering"
+    assert admin.api.get("users", f"node-{name}") is not None
+    assert admin.api.get("queues", "/", f"jobs.{name}") is not None
+
+    admin("node-dismiss", name)
+    assert admin("node-dismiss", name, "--check")["changed"] is False
+    assert "cannot be drained" in admin("node-drain", name, "--check", expect=1)["error"]["message"]
+    assert admin("node-show", "nobody") == {"changed": False, "state": None}
+
+
+def test_check_of_a_database_that_is_not_there_makes_none(tmp_path: Path, broker: PrivateRabbit) -> None:
+    call = Admin(tmp_path, broker)
+    assert call("migrate", "--check")["changed"] is True
+    assert call("init", "--check", "--admin", "ann", "--password-file", "/nowhere")["changed"] is True
+    assert not (tmp_path / "skerry.sqlite").exists()
+    applied = call("migrate")["applied"]
+    assert call("migrate", "--check") == {"changed": False, "applied": [], "schema": call("migrate")["schema"]}
+    assert applied
+    missing = call("init", "--check", "--admin", "ann", "--password-file", "/nowhere")
+    assert missing == {"changed": True, "schema_created": False, "user_created": True}

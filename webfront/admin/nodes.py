@@ -1,4 +1,7 @@
-"""Commands about one node: admit it, wait for it, drain it, dismiss it, pin its host key."""
+"""Commands about one node: show it, admit it, wait for it, drain it, dismiss it, pin its host key.
+
+With `--check` a command says what it would change, asks the broker and the database as ever, and changes neither.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,12 @@ from typing import Final, TypeVar
 
 from webfront.admin.setup import Answer, open_platform
 from webfront.broker.admission import admit, check_name, dismiss
-from webfront.broker.management import Management
+from webfront.broker.management import Management, ReadOnlyManagement
 from webfront.database.connection import transaction
 from webfront.database.models import Attempt, Node
 from webfront.errors import Conflict, Unavailable
 from webfront.fleet import rows
-from webfront.fleet.states import NodeState, change_node
+from webfront.fleet.states import NODE_TRANSITIONS, NodeState, change_node
 from webfront.fleet.validation import check_machine
 from webfront.fleet.views import NewNode
 from webfront.jobs.states import LIVE_ATTEMPTS
@@ -27,6 +30,13 @@ _LOOK_EVERY_S: Final = 0.2
 T = TypeVar("T")
 
 
+def node_show(settings: Settings, options: argparse.Namespace) -> Answer:
+    """The node's state in the fleet; null where it has no row."""
+    open_platform(settings)
+    node = Node.get_or_none(Node.name == options.name)
+    return {"changed": False, "state": node and node.state}
+
+
 def node_admit(settings: Settings, options: argparse.Namespace) -> Answer:
     """The node's broker user, rights and queues, its password from stdin; its row, if a play by hand registers it."""
     check_name(options.name)
@@ -34,7 +44,7 @@ def node_admit(settings: Settings, options: argparse.Namespace) -> Answer:
     open_platform(settings)
     # The row first: a heartbeat of a node that has no row would be a stranger's.
     row = _ensure_row(options)
-    broker = admit(Management.of(settings), options.name, password)
+    broker = admit(_broker(settings, options), options.name, password)
     return {"changed": row or broker, "row_created": row, "broker_changed": broker}
 
 
@@ -64,10 +74,15 @@ def node_drain(settings: Settings, options: argparse.Namespace) -> Answer:
     node = rows.find(options.name)
     if node.state == NodeState.DRAINED:
         return {"changed": False, "state": node.state}
+    refused = Conflict(f"{node.name} is {node.state} and cannot be drained.")
+    if options.check:
+        if NodeState.DRAINING not in NODE_TRANSITIONS[NodeState(node.state)] and node.state != NodeState.DRAINING:
+            raise refused
+        return {"changed": True, "state": NodeState.DRAINED.value}
     if node.state != NodeState.DRAINING and not change_node(
         node.name, NodeState.DRAINING, "waiting for its jobs to end"
     ):
-        raise Conflict(f"{node.name} is {node.state} and cannot be drained.")
+        raise refused
 
     def live() -> int:
         states = [state.value for state in LIVE_ATTEMPTS]
@@ -86,9 +101,11 @@ def node_drain(settings: Settings, options: argparse.Namespace) -> Answer:
 def node_dismiss(settings: Settings, options: argparse.Namespace) -> Answer:
     """The node's broker user and queues away, its state `removed`."""
     open_platform(settings)
-    broker = dismiss(Management.of(settings), options.name)
+    broker = dismiss(_broker(settings, options), options.name)
     node = Node.get_or_none(Node.name == options.name)
-    row = node is not None and node.state != NodeState.REMOVED and change_node(options.name, NodeState.REMOVED)
+    row = node is not None and node.state != NodeState.REMOVED
+    if row and not options.check:
+        row = change_node(options.name, NodeState.REMOVED)
     return {"changed": broker or row, "broker_changed": broker, "state_changed": row}
 
 
@@ -100,9 +117,13 @@ def node_pin(settings: Settings, options: argparse.Namespace) -> Answer:
         return {"changed": False, "host_keys": []}
     kept = hostkeys.check(node.host_key, hostkeys.read_host_keys(node.address, node.ssh_port), node.name)
     changed = kept != node.host_key
-    if changed:
+    if changed and not options.check:
         Node.update(host_key=kept).where(Node.name == node.name).execute()
     return {"changed": changed, "host_keys": [hostkeys.fingerprint(key) for key in kept.splitlines()]}
+
+
+def _broker(settings: Settings, options: argparse.Namespace) -> Management:
+    return (ReadOnlyManagement if options.check else Management).of(settings)
 
 
 def _ensure_row(options: argparse.Namespace) -> bool:
@@ -119,6 +140,9 @@ def _ensure_row(options: argparse.Namespace) -> bool:
             slots=options.slots,
         )
     )
+    if options.check:
+        node = Node.get_or_none(Node.name == new.name)
+        return node is None or node.state == NodeState.REMOVED
     with transaction():
         return rows.begin(new, "", time.time()) is not None
 

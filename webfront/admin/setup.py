@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from webfront.accounts.users import create_user, find_user
-from webfront.database.schema import migrate_database, open_database
+from webfront.database.schema import migrate_database, open_database, pending_steps
 from webfront.database.steps import CODE
 from webfront.errors import InvalidInput
 from webfront.settings import Settings
@@ -23,17 +23,21 @@ def open_platform(settings: Settings) -> None:
 
 def init(settings: Settings, options: argparse.Namespace) -> Answer:
     """The schema, as `migrate` leaves it, and the first user if missing; an existing user keeps its password."""
-    schema = bool(migrate_database(settings.database_url, settings.database_password_file))
+    schema = migrate(settings, options)["changed"]
+    if schema and options.check:
+        # Whether the user is there cannot be asked of a database with another schema.
+        return {"changed": True, "schema_created": True, "user_created": None}
     open_platform(settings)
     user = find_user(options.admin) is None
-    if user:
+    if user and not options.check:
         create_user(options.admin, _read_password(options.password_file), is_admin=True)
     return {"changed": schema or user, "schema_created": schema, "user_created": user}
 
 
 def migrate(settings: Settings, options: argparse.Namespace) -> Answer:
     """Apply the steps of this release that the database lacks."""
-    applied = migrate_database(settings.database_url, settings.database_password_file)
+    apply = pending_steps if options.check else migrate_database
+    applied = apply(settings.database_url, settings.database_password_file)
     return {"changed": bool(applied), "applied": applied, "schema": CODE}
 
 

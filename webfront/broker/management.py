@@ -8,7 +8,7 @@ import json
 import urllib.error
 import urllib.parse
 import urllib.request
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from webfront.errors import BrokerUnavailable, Conflict
 from webfront.settings import Settings
@@ -28,7 +28,7 @@ class Management:
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     @classmethod
-    def of(cls, settings: Settings) -> Management:
+    def of(cls, settings: Settings) -> Self:
         """The API of the platform's broker."""
         address = settings.broker_address()
         return cls(settings.broker_admin_url, address.user, address.password, address.vhost)
@@ -89,3 +89,16 @@ class Management:
         if error.code < 500:
             return Conflict(f"The broker refuses {what}: {reason or error.reason}.")
         return BrokerUnavailable(f"The broker failed at {what}: {reason or error.reason}.")
+
+
+class ReadOnlyManagement(Management):
+    """Asks the broker and changes nothing: whoever looks before each change learns what would have to change."""
+
+    def put(self, *path: str, body: dict[str, Any]) -> None:
+        return
+
+    def post(self, *path: str, body: dict[str, Any]) -> None:
+        return
+
+    def delete(self, *path: str) -> bool:
+        return self.get(*path) is not None

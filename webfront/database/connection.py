@@ -40,6 +40,12 @@ def bind_database(url: str, password_file: Path | None = None) -> peewee.Databas
     return connection
 
 
+def sqlite_file(url: str) -> Path | None:
+    """The file of a SQLite database at `url`; None for another database."""
+    parts = urllib.parse.urlsplit(url)
+    return Path(urllib.parse.unquote(parts.path)) if parts.scheme == "sqlite" else None
+
+
 @contextlib.contextmanager
 def transaction() -> Iterator[None]:
     """All or nothing. On SQLite the write lock is taken at once, so that a read in it cannot be overtaken."""

@@ -20,7 +20,7 @@ from typing import Final
 import peewee
 
 from webfront.database.change import Change
-from webfront.database.connection import bind_database, transaction
+from webfront.database.connection import bind_database, sqlite_file, transaction
 from webfront.database.models import SchemaStep, SchemaVersion
 from webfront.database.steps import CODE, STEPS, Step
 from webfront.errors import Unavailable
@@ -45,6 +45,18 @@ def migrate_database(url: str, password_file: Path | None = None) -> list[str]:
     database = bind_database(url, password_file)
     with _our_errors(), contextlib.closing(database):
         return migrate(database)
+
+
+def pending_steps(url: str, password_file: Path | None = None) -> list[str]:
+    """The names of the steps that `migrate_database` would apply to the database at `url`. Nothing is changed."""
+    path = sqlite_file(url)
+    if path is not None and not path.exists():
+        # Connecting would make the file.
+        return [step.name for step in STEPS]
+    database = bind_database(url, password_file)
+    with _our_errors(), contextlib.closing(database):
+        known = _applied(database)
+        return [step.name for step in STEPS if step.number not in known]
 
 
 def check(database: peewee.Database) -> None:
