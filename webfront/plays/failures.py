@@ -39,8 +39,9 @@ def explain(result: Mapping[str, Any], action: str, target: Target, *, unreachab
     if action.rpartition(".")[2] in {"assert", "fail"} and message:
         # The playbooks' own words say what is wrong and what to change.
         return Failure(message[:_LONGEST])
-    if (own := _from_skerry_admin(result)) is not None:
-        return own
+    if message and "advice" in result:
+        # So do the platform's own modules.
+        return Failure(message[:_LONGEST], _text(result["advice"]))
     everything = "\n".join(
         _text(result.get(part)) for part in ("msg", "stderr", "module_stderr", "module_stdout", "stdout")
     )
@@ -75,15 +76,6 @@ def explain_output(output: str, target: Target) -> Failure:
         "ansible-playbook could not run the playbook: " + (_short(" ".join(telling)) or "it said nothing"),
         "This is about Skerry's own installation (playbooks, inventory, Python environment), not about the machine.",
     )
-
-
-def _from_skerry_admin(result: Mapping[str, Any]) -> Failure | None:
-    """`skerry-admin` says what went wrong as JSON: those are the words to show."""
-    try:
-        error = json.loads(_text(result.get("stdout")))["error"]
-        return Failure(str(error["message"]), str(error.get("advice", "")))
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return None
 
 
 def _text(value: Any) -> str:

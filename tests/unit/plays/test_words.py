@@ -117,8 +117,7 @@ def test_the_playbooks_own_words_stay(action: str) -> None:
 
 
 def test_what_skerry_admin_says_is_shown() -> None:
-    stdout = '{"changed": false, "error": {"code": "x", "message": "no heartbeat came", "advice": "Look at its log."}}'
-    failure = explain({"msg": "non-zero return code", "rc": 1, "stdout": stdout}, "command", TARGET)
+    failure = explain({"msg": "no heartbeat came", "advice": "Look at its log."}, "skerry_node", TARGET)
     assert failure == Failure("no heartbeat came", "Look at its log.")
 
 
