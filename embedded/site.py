@@ -18,8 +18,20 @@ from embedded.home import PROJECT, Home, write_whole
 from embedded.problems import Problem, recognise
 
 _RUN_MARK: Final = "SKERRY_EMBEDDED_RUN"
-_PARTS: Final = ("ansible.cfg", "inventories/embedded", "playbooks", "requirements", "roles", "webfront", "wire")
-_AGENT_PARTS: Final = ("inventories/embedded", "node_scripts", "playbooks", "requirements", "roles/node_agent", "wire")
+_PARTS: Final = (
+    "ansible.cfg",
+    "inventories/embedded",
+    "library",
+    "playbooks",
+    "requirements",
+    "roles",
+    "webfront",
+    "wire",
+)
+_AGENT_PARTS: Final = (
+    *("inventories/embedded", "library", "node_scripts", "playbooks", "requirements", "wire"),
+    *("roles/node_agent", "roles/process_manager", "roles/skerry_code"),
+)
 _SHOWN_LINES: Final = 20
 _PLAY: Final = re.compile(r"PLAY \[(.*)\]")
 _TASK: Final = re.compile(r"(?:TASK|RUNNING HANDLER) \[(?:[a-z_]+ : )?(.*)\]")

@@ -22,7 +22,7 @@ def load(path: str) -> ModuleType:
     return module
 
 
-pack = load("roles/node_agent/files/pack.py")
+pack = load("roles/skerry_code/files/pack.py")
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_the_archive_is_written_once(project: Path, tmp_path: Path) -> None:
 
 
 def test_a_missing_part_is_told(project: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="node_agent_source_dir"):
+    with pytest.raises(FileNotFoundError, match="skerry_code_source_dir"):
         pack.pack(project, ["wire", "node_scripts"])
 
 

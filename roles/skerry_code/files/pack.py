@@ -32,7 +32,7 @@ def files_of(project: Path, parts: list[str]) -> list[Path]:
             found.add(top.relative_to(project))
             continue
         if not top.is_dir():
-            raise FileNotFoundError(f"{top} is not there: node_agent_source_dir must name the whole project")
+            raise FileNotFoundError(f"{top} is not there: skerry_code_source_dir must name the whole project")
         for folder, names, files in os.walk(top):
             names[:] = [name for name in names if name not in _LEFT_OUT_FOLDERS]
             found.update(
