@@ -1,0 +1,36 @@
+"""Runs a molecule scenario's playbook again from its tests: in check mode, or with other variables."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Run:
+    output: str
+    changed: list[str]
+    """The names of the tasks that changed something, or would."""
+
+
+class Converge:
+    """`ansible-playbook converge.yml` against the scenario's machines."""
+
+    RESTART = "Start the programs, and restart those with outdated settings"
+
+    def __call__(self, *options: str) -> Run:
+        playbook = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"]) / "converge.yml"
+        command = ["ansible-playbook", "--inventory", os.environ["MOLECULE_INVENTORY_FILE"], str(playbook), *options]
+        environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=600)
+        assert done.returncode == 0, done.stdout + done.stderr
+        changed: list[str] = []
+        for line in done.stdout.splitlines():
+            if found := re.match(r"TASK \[(?:[a-z_]+ : )?(.*)\]", line):
+                task = found[1]
+            elif line.startswith("changed: ") and task not in changed:
+                changed.append(task)
+        return Run(done.stdout, changed)
