@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.admin import Admin, beating
 from support.rabbitmq import PrivateRabbit
-from support.stores import SQLITE
+from support.stores import SQLITE, Store
 
 from webfront.accounts.passwords import verify
 from webfront.database.models import App, AppVersion, Attempt, Job, Node, User
@@ -135,7 +135,7 @@ def test_check_says_what_would_change_and_changes_nothing(admin: Admin) -> None:
 
 
 def test_check_of_a_database_that_is_not_there_makes_none(tmp_path: Path, broker: PrivateRabbit) -> None:
-    call = Admin(tmp_path, broker)
+    call = Admin(tmp_path, broker, Store(SQLITE, f"sqlite:///{tmp_path}/skerry.sqlite"))
     assert call("migrate", "--check")["changed"] is True
     assert call("init", "--check", "--admin", "ann", "--password-file", "/nowhere")["changed"] is True
     assert not (tmp_path / "skerry.sqlite").exists()

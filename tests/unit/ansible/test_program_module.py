@@ -69,14 +69,22 @@ class Supervisor:
         return actions
 
     def command_line(self) -> str | None:
-        """What the program's process was started as; None where there is none."""
+        """What the program's process was started as; None where there is none. One just forked is waited for."""
+        until = time.monotonic() + WITHIN_S
+        while (found := self._child()) is not None and " sleep" not in found and time.monotonic() < until:
+            time.sleep(0.02)
+        return found
+
+    def _child(self) -> str | None:
+        written = self.folder / "pid"
+        keeper = written.read_text().strip() if written.exists() else ""
         for folder in Path("/proc").iterdir():
             try:
                 words = (folder / "cmdline").read_text().split("\0") if folder.name.isdigit() else []
-                parent = (folder / "stat").read_text().rpartition(")")[2].split()[1] if words[:1] == ["sleep"] else ""
+                parent = (folder / "stat").read_text().rpartition(")")[2].split()[1] if words else ""
             except OSError:
                 continue
-            if parent == (self.folder / "pid").read_text().strip():
+            if keeper and parent == keeper:
                 return f"{folder.name} {' '.join(words).strip()}"
         return None
 
@@ -90,6 +98,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def supervisor(folder: Path) -> Iterator[Supervisor]:
     one = Supervisor(folder)
     running = one.start()
+    until = time.monotonic() + WITHIN_S
+    while one.command_line() is None:
+        assert time.monotonic() < until, "supervisord did not start the program"
+        time.sleep(0.05)
     yield one
     running.terminate()
     running.wait(WITHIN_S)
