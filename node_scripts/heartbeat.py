@@ -14,7 +14,7 @@ import msgspec
 
 from node_scripts import benchmark
 from node_scripts.collectors import Collection
-from node_scripts.thrift import give_back_memory
+from node_scripts.memory import give_back_memory
 from wire import VERSION, topology
 from wire.broker import Broker
 from wire.messages import Heartbeat, HeldAttempt, Metrics, encode
