@@ -1,4 +1,4 @@
-"""`python -m benchmarks jobs|latency`: one measurement, every lane in the same run, interleaved."""
+"""`python -m benchmarks jobs|latency|pages`: one measurement; jobs and latency of every lane in the same run."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks import pages
 from benchmarks.lanes.ceiling import CeilingLane
 from benchmarks.lanes.celery import CeleryLane
 from benchmarks.lanes.dramatiq import DramatiqLane
 from benchmarks.lanes.lane import Lane, wait_until
 from benchmarks.lanes.skerry import SkerryLane, SkerryProcessLane
 from tests.support.rabbitmq import PrivateRabbit
+from tests.support.stores import KINDS
 
 PEERS = ("Celery", "Dramatiq")
 PROCESS_SHARE = 10
@@ -123,22 +125,36 @@ def print_table(rows: list[dict[str, object]]) -> None:
 def main() -> int:
     """Measure, print the table, write the JSON file."""
     parser = argparse.ArgumentParser(prog="./bench", description=__doc__)
-    parser.add_argument("name", choices=["jobs", "latency"])
-    parser.add_argument("--count", type=int, help="jobs per lane and round (default 1000; latency: 100)")
+    parser.add_argument("name", choices=["jobs", "latency", "pages"])
+    parser.add_argument(
+        "--count", type=int, help="jobs per lane and round (default 1000; latency: 100); pages: requests each (200)"
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure here")
+    parser.add_argument("--jobs", type=int, default=1_000_000, help="pages: how many finished jobs there are")
+    parser.add_argument("--store", choices=KINDS, help="pages: this database alone")
     options = parser.parse_args()
+    if options.name == "pages":
+        rows = pages.run([options.store] if options.store else list(KINDS), options.jobs, options.count or 200)
+        print_table(rows)
+        write_report(options.json, options.name, rows, {})
+        return 0
     measure, table, count = (
         (measure_jobs, jobs_table, 1000) if options.name == "jobs" else (measure_latency, latency_table, 100)
     )
     figures = run(measure, options.count or count, options.rounds)
     rows = table(figures)
     print_table(rows)
-    if options.json:
-        machine = {"processors": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
-        report = {"benchmark": options.name, "machine": machine, "table": rows, "figures": figures}
-        options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    write_report(options.json, options.name, rows, figures)
     return 0
+
+
+def write_report(file: Path | None, name: str, rows: list[dict[str, object]], figures: dict[str, list[float]]) -> None:
+    if file is None:
+        return
+    machine = {"processors": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
+    report = {"benchmark": name, "machine": machine, "table": rows, "figures": figures}
+    file.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

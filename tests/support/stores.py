@@ -12,7 +12,7 @@ import subprocess
 import urllib.parse
 from pathlib import Path
 
-from support.mariadb import PrivateMariadb
+from .mariadb import PrivateMariadb
 
 SQLITE = "sqlite"
 MARIADB = "mariadb"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import peewee
+from playhouse.pool import PooledMySQLDatabase
 from pymysql.constants import CLIENT
 
 from webfront.database import models
@@ -112,8 +113,11 @@ def _database(url: str, password_file: Path | None) -> peewee.Database:
         pragmas = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1, "busy_timeout": _BUSY_TIMEOUT_MS}
         return peewee.SqliteDatabase(path, pragmas=pragmas)
     if parts.scheme == "mysql":
-        return peewee.MySQLDatabase(
+        # A connection that is given back stays open for the next to ask: to open one costs 50 ms, most of it PyMySQL's
+        # reading of the system's certificates. One that the server has closed meanwhile is noticed and replaced.
+        server: peewee.Database = PooledMySQLDatabase(
             parts.path.lstrip("/"),
+            max_connections=None,
             host=parts.hostname or "localhost",
             port=parts.port or 3306,
             user=urllib.parse.unquote(parts.username or ""),
@@ -128,6 +132,7 @@ def _database(url: str, password_file: Path | None) -> peewee.Database:
             # default would hold up or deadlock those who insert.
             init_command="SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
         )
+        return server
     raise Unavailable(f"SKERRY_DATABASE_URL must begin with sqlite:// or mysql://, not {parts.scheme}://")
 
 

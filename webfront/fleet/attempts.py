@@ -27,14 +27,15 @@ class NodeAttempt(msgspec.Struct, frozen=True):
 
 def recent_attempts(account: Account, node: str, *, limit: int = 10) -> tuple[NodeAttempt, ...]:
     """The newest attempts on this node, newest first. Other users' show that there were some, not what they were."""
+    # First which, then what they are: asked for both at once, MariaDB may begin with all jobs there are.
+    newest = Attempt.select(Attempt.id).where(Attempt.node == node).order_by(Attempt.id.desc()).limit(limit)
     query = (
         Attempt.select(Attempt, Job, AppVersion, App)
         .join(Job)
         .join(AppVersion)
         .join(App)
-        .where(Attempt.node == node)
+        .where(Attempt.id.in_([row.id for row in newest]))
         .order_by(Attempt.id.desc())
-        .limit(limit)
     )
     return tuple(_told(row, yours=may(account, Act.SEE_JOB, row.job)) for row in query)
 

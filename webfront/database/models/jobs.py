@@ -59,7 +59,7 @@ class Attempt(Model):
     number = peewee.IntegerField()
     node = peewee.CharField(32, index=True)
     """The node's name; it stays readable after the node is removed."""
-    state = peewee.CharField(16, index=True)
+    state = peewee.CharField(16)
     """`placed`, `claimed`, `running` or `ended`."""
     placement = JsonField()
     """The decision: `webfront.scheduling.placement.Placement` as a dict."""
@@ -79,7 +79,7 @@ class Attempt(Model):
     usage = JsonField(null=True)
 
     class Meta:
-        indexes = ((("job", "number"), True),)
+        indexes = ((("job", "number"), True), (("state", "node"), False))
 
 
 class LogChunk(Model):

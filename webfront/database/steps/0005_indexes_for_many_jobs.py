@@ -17,11 +17,13 @@ def apply(change: Change) -> None:
     change.add_index("job", ["user_id", "state", "id"])
     change.add_index("job", ["user_id", "app_version_id", "id"])
     change.add_index("job", ["app_version_id", "id"])
+    change.add_index("attempt", ["state", "node"])
     for table, column in (
         ("job", "user_id"),
         ("job", "app_version_id"),
         ("app_version", "app_id"),
         ("attempt", "job_id"),
+        ("attempt", "state"),
         ("log_chunk", "attempt_id"),
         ("play_event", "play_id"),
     ):
