@@ -42,8 +42,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("store") is not None:
+    if (only := config.getoption("store")) is not None:
         others = [one for one in items if "store_kind" not in getattr(one, "fixturenames", ())]
+        marked = ((one, one.get_closest_marker("stores")) for one in items)
+        others += [one for one, marker in marked if marker is not None and only not in marker.args]
         config.hook.pytest_deselected(items=others)
         items[:] = [one for one in items if one not in others]
 

@@ -6,7 +6,6 @@ rows are read. One query for both would leave it to the database where to begin,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -71,45 +70,67 @@ def list_jobs(
 ) -> tuple[JobView, ...]:
     """Jobs, newest first: one's own, an administrator's all. `before` is the id of the last one of a page."""
     limit = max(1, min(limit, MOST_JOBS))
-    conditions: list[tuple[str, Any]] = []
-    if not may(account, Act.SEE_EVERY_JOB):
-        conditions.append(("user_id = ?", account.id))
-    if state:
-        if state not in set(JobState):
-            raise InvalidInput(f"There is no job state {state}; there are: {', '.join(JobState)}.")
-        conditions.append(("state = ?", state))
-    if schedule:
-        conditions.append(("schedule = ?", schedule))
-    if before:
-        conditions.append(("id < ?", before))
-    ids = _of_app(app, conditions, limit) if app else _newest(conditions, limit)
+    if state and state not in set(JobState):
+        raise InvalidInput(f"There is no job state {state}; there are: {', '.join(JobState)}.")
+    user = None if may(account, Act.SEE_EVERY_JOB) else account.id
+    wanted = _Wanted(user, state or None, before or None, limit)
+    ids = _of_app(app, wanted) if app else _newest(wanted)
     return tuple(_view(row) for row in rows(_JobRow, _ROWS, ids)) if ids else ()
 
 
-def _newest(conditions: Sequence[tuple[str, Any]], limit: int) -> list[str]:
-    sql, values = _pick(conditions, limit)
+class _Wanted(NamedTuple):
+    user: int | None
+    state: str | None
+    before: str | None
+    limit: int
+
+
+def _newest(wanted: _Wanted) -> list[str]:
+    sql, values = _pick(wanted)
     return [row.id for row in rows(_IdRow, sql, *values)]
 
 
-def _of_app(app: str, conditions: Sequence[tuple[str, Any]], limit: int) -> list[str]:
+def _of_app(app: str, wanted: _Wanted) -> list[str]:
     """The newest of each version, and of those the newest: an index has the order for one version at a time."""
     versions = [row.id for row in rows(_VersionRow, _VERSIONS, app)]
     found: list[str] = []
     for begin in range(0, len(versions), _VERSIONS_AT_ONCE):
         parts, values = [], []
         for number, version in enumerate(versions[begin : begin + _VERSIONS_AT_ONCE]):
-            sql, its_values = _pick([("app_version_id = ?", version), *conditions], limit)
+            sql, its_values = _pick(wanted, version)
             parts.append(f"SELECT id FROM ({sql}) of_{number}")  # noqa: S608  constant names, values as parameters
             values += its_values
         union = f"{' UNION ALL '.join(parts)} ORDER BY id DESC LIMIT ?"
-        found += [row.id for row in rows(_IdRow, union, *values, limit)]
-    return sorted(found, reverse=True)[:limit]
+        found += [row.id for row in rows(_IdRow, union, *values, wanted.limit)]
+    return sorted(found, reverse=True)[: wanted.limit]
 
 
-def _pick(conditions: Sequence[tuple[str, Any]], limit: int) -> tuple[str, list[Any]]:
-    where = f" WHERE {' AND '.join(sql for sql, _ in conditions)}" if conditions else ""
-    sql = f"SELECT id FROM job{where} ORDER BY id DESC LIMIT ?"  # noqa: S608  constant conditions, values as parameters
-    return sql, [*(value for _, value in conditions), limit]
+def _pick(wanted: _Wanted, version: int | None = None) -> tuple[str, list[Any]]:
+    """The query of one index's entries, in its order, and its values.
+
+    `IN (?, 0)` is `= ?`: nothing has 0. Written so, MariaDB has to begin where the page begins. With `=` it may hold it
+    for as good to read the entries from the newest on, and to pass over all those that come before the page.
+    """
+    conditions, order, values = [], [], []
+    for column, value, nothing in (
+        ("user_id", wanted.user, "0"),
+        ("app_version_id", version, "0"),
+        ("state", wanted.state if version is None else None, "''"),
+    ):
+        if value is not None:
+            conditions.append(f"{column} IN (?, {nothing})")
+            order.append(f"{column} DESC")
+            values.append(value)
+    if version is not None and wanted.state is not None:
+        # No index has both: each job of the version is looked at, newest first, rather than all of the state sorted.
+        conditions.append("COALESCE(state, '') = ?")
+        values.append(wanted.state)
+    if wanted.before is not None:
+        conditions.append("id < ?")
+        values.append(wanted.before)
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    sql = f"SELECT id FROM job{where} ORDER BY {', '.join([*order, 'id DESC'])} LIMIT ?"  # noqa: S608  constant names
+    return sql, [*values, wanted.limit]
 
 
 def _view(row: _JobRow) -> JobView:
