@@ -35,6 +35,7 @@ _PREFETCH: Final = 64
 """Orders under way to the journal at once, beyond the slots: enough that one fsync serves many."""
 _CONTROL_PREFETCH: Final = 100
 _JOB_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_MOST_ATTEMPTS: Final = 2**31
 _UNJOURNALLED_PAUSE_S: Final = 2.0
 _DRAIN_S: Final = 1.0
 
@@ -100,6 +101,7 @@ class Agent:
                 ("outbox", self._outbox.run()),
                 ("logs", self._attempts.follow_logs()),
                 ("heartbeats", self._heartbeats.run()),
+                ("tidying", self._attempts.tidy()),
             )
         ]
         for task in parts:
@@ -232,7 +234,7 @@ def _read_order(body: bytes) -> Order:
     if not isinstance(message, Order):
         raise MessageError(f"expected an order, got {type(message).__name__}")
     # Folders are named by these two.
-    if not _JOB_ID.fullmatch(message.job) or message.attempt < 1:
+    if not _JOB_ID.fullmatch(message.job) or not 1 <= message.attempt <= _MOST_ATTEMPTS:
         raise MessageError("the order's job or attempt cannot be used as a name")
     return message
 

@@ -1,10 +1,11 @@
 """Every attempt this node holds, from its claim to the confirm of its end.
 
 An attempt is claimed (in the journal, on disk), waits for a slot, is prepared, launched, followed while it runs, and
-finished; its slot is free then. Its end is journalled before anybody is told, and it is held until the broker has
-confirmed that. Whatever dies on the way, the journal and the attempt's folder say where to go on.
+finished (`node_scripts.execution`); its slot is free then. Its end is journalled before anybody is told, and it is held
+until the broker has confirmed that. Whatever dies on the way, the journal and the attempt's folder say where to go on.
 
-An error that nothing expects, in the work for one attempt, ends that attempt; the agent and the others go on.
+An error that nobody expected in the work for one attempt ends that attempt. Only where not even its end can be told is
+the agent itself in trouble.
 """
 
 from __future__ import annotations
@@ -13,28 +14,26 @@ import asyncio
 import collections
 import functools
 import logging
-import threading
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 
 from node_scripts.discarding import Discarding
+from node_scripts.execution import CANCELLED, Execution
 from node_scripts.held import Held
 from node_scripts.journal import Journal, JournalError, JournalledAttempt, Key
-from node_scripts.logtail import LogFollower, LogTail
+from node_scripts.logtail import LogFollower
 from node_scripts.outbox import Outbox
 from node_scripts.recovery import find_all
-from node_scripts.running.interface import AttemptEnded, Ended, Recovered, Runner, RunningAttempt
+from node_scripts.running.interface import Ended, Recovered, Runner, RunningAttempt
 from node_scripts.slots import Slots
-from wire.messages import Cause, Claimed, Finished, HeldAttempt, Order, Preparing, Started
+from wire.messages import Cause, Claimed, Finished, HeldAttempt, Order
 
 _log = logging.getLogger(__name__)
 
 _CANCELS_REMEMBERED: Final = 1000
-_FINISH_PAUSES_S: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 _JOURNAL_PAUSE_S: Final = 1.0
 _STOP_S: Final = 3.0
-
-_CANCELLED: Final = Ended(Cause.CANCELLED, "cancelled before it was started")
+_TIDY_EVERY_S: Final = 3600.0
 
 
 class Attempts:
@@ -62,7 +61,7 @@ class Attempts:
         self._early_cancels: collections.OrderedDict[Key, None] = collections.OrderedDict()
         self._discarding = Discarding(runner, journal, on_failure)
         self._follower = LogFollower()
-        self._stopping = False
+        self._execution = Execution(runner, journal, outbox, self._follower, now)
 
     def held(self) -> tuple[HeldAttempt, ...]:
         """What a heartbeat lists: every attempt whose end the broker has not confirmed."""
@@ -72,6 +71,7 @@ class Attempts:
         """Go on with what an earlier process held. Called once, before any `claim`."""
         for record, found in find_all(self._runner, journalled):
             self._resume(record, found)
+        self._runner.clear([record.order for record in journalled])
         self._fill_slots()
 
     def _resume(self, record: JournalledAttempt, found: RunningAttempt | Recovered) -> None:
@@ -82,7 +82,7 @@ class Attempts:
         self._outbox.put(Claimed(*held.key, record.claimed_at))
         if not isinstance(found, Recovered):
             started_at = self._now() if record.started_at is None else record.started_at
-            self._launched(held, found, started_at, record.lines_confirmed)
+            self._execution.adopt(held, found, started_at, record.lines_confirmed)
         if record.finished is not None:
             held.finished = record.finished
             self._begin(held, self._hand_over(held))
@@ -124,7 +124,7 @@ class Attempts:
             if slot is not None:
                 self._begin(held, self._live(held))
             elif held.cancel_wanted:
-                self._begin(held, self._conclude(held, _CANCELLED))
+                self._begin(held, self._conclude(held, CANCELLED))
             else:
                 self._waiting.append(held)
         self._fill_slots()
@@ -144,7 +144,7 @@ class Attempts:
         if held.running is not None:
             held.running.cancel()
         elif held.task is None:
-            self._begin(held, self._conclude(held, _CANCELLED))
+            self._begin(held, self._conclude(held, CANCELLED))
         elif held.preparing:
             held.task.cancel()
         # Otherwise its task is between two steps, and looks at `cancel_wanted` before the next.
@@ -153,9 +153,18 @@ class Attempts:
         """Send log lines as they are written, until cancelled."""
         await self._follower.run()
 
+    async def tidy(self) -> None:
+        """Remove what was set aside, at the start and then every hour, until cancelled."""
+        while True:
+            try:
+                await asyncio.to_thread(self._runner.tidy)
+            except Exception:
+                _log.exception("what was set aside cannot be tidied now")
+            await asyncio.sleep(_TIDY_EVERY_S)
+
     async def stop(self) -> None:
         """Let go of everything without ending it; the next start goes on with it."""
-        self._stopping = True
+        self._execution.stopping = True
         tasks = [held.task for held in self._held.values() if held.task is not None]
         for held in self._held.values():
             # A launch is a matter of milliseconds; half of one might leave an app that nobody watches.
@@ -169,26 +178,32 @@ class Attempts:
         await self._discarding.done()
 
     def _begin(self, held: Held, steps: Coroutine[Any, Any, None]) -> None:
-        held.task = asyncio.create_task(self._survive(held, steps))
+        held.task = asyncio.create_task(self._guard(held, steps))
         held.task.add_done_callback(self._stepped)
 
-    async def _survive(self, held: Held, steps: Coroutine[Any, Any, None]) -> None:
+    async def _guard(self, held: Held, steps: Coroutine[Any, Any, None]) -> None:
+        """See the steps through; an error that they do not expect is the attempt's end, not the agent's."""
         try:
             await steps
         except Exception as error:
-            _log.exception("the work for an attempt failed", extra=held.fields())
+            _log.exception("an unexpected error ends an attempt", extra=held.fields())
+            lines = 0
+            if held.tail is not None:
+                # What of the log was not sent is a gap: the end says how many lines there are.
+                self._follower.remove(held.tail)
+                lines, held.tail = held.tail.last_line, None
             if held.finished is None:
-                await self._conclude(held, Ended(Cause.REJECTED, f"the node failed while it worked on it: {error}"))
+                text = f"an unexpected error on the node: {type(error).__name__}; the agent's log there says more"
+                await self._conclude(held, Ended(Cause.REJECTED, text, log_lines=lines))
             else:
-                # Its end may or may not be in the journal: told it is in any case, and told twice it changes nothing.
-                self._tell_end(held, held.finished)
+                await self._hand_over(held)
 
     def _stepped(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._on_failure(error)
 
     def _fill_slots(self) -> None:
-        while self._waiting and not self._stopping:
+        while self._waiting and not self._execution.stopping:
             if self._waiting[0].task is not None:  # it was cancelled while it waited
                 self._waiting.popleft()
                 continue
@@ -202,98 +217,26 @@ class Attempts:
 
     async def _live(self, held: Held) -> None:
         """From its slot, or its adoption, to the end."""
-        await self._conclude(held, await self._run(held))
-
-    async def _run(self, held: Held) -> Ended:
-        try:
-            running = held.running or await self._launch(held)
-            await running.wait()
-            if held.tail is not None:
-                self._follower.remove(held.tail)
-            return await self._finish(held, running)
-        except AttemptEnded as end:
-            return end.ended
-        except asyncio.CancelledError:
-            if not held.cancel_wanted or held.running is not None or self._stopping:
-                raise
-            if held.task is not None:
-                held.task.uncancel()
-            return _CANCELLED
-        except Exception as error:
-            _log.exception("an attempt could not be run", extra=held.fields())
-            return Ended(Cause.REJECTED, f"the node could not run it: {error}")
-
-    async def _launch(self, held: Held) -> RunningAttempt:
-        if held.cancel_wanted:
-            raise AttemptEnded(_CANCELLED)
-        held.preparing = True
-        try:
-            tell = functools.partial(self._preparing, held, asyncio.get_running_loop(), threading.get_ident())
-            prepared = await self._runner.prepare(held.order, held.slot or 0, tell)
-            if held.slot_noted is not None:
-                await held.slot_noted
-        finally:
-            held.preparing = False
-        # No waiting between here and the launch, so neither of these can change meanwhile.
-        if held.cancel_wanted:
-            raise AttemptEnded(_CANCELLED)
-        held.launching = True
-        try:
-            running = await self._runner.launch(prepared)
-        finally:
-            held.launching = False
-        at = self._now()
-        self._journal.note_started(held.key, at)
-        self._launched(held, running, at, 0)
-        if self._stopping:
-            raise asyncio.CancelledError
-        if held.cancel_wanted:
-            running.cancel()
-        return running
-
-    def _launched(self, held: Held, running: RunningAttempt, at: float, lines_confirmed: int) -> None:
-        held.running = running
-        held.tail = LogTail(running, self._outbox, self._journal, self._now, lines_confirmed)
-        self._outbox.put(Started(*held.key, at))
-        self._follower.add(held.tail)
-
-    def _preparing(self, held: Held, loop: asyncio.AbstractEventLoop, thread: int, what: str) -> None:
-        event = Preparing(*held.key, self._now(), what)
-        if threading.get_ident() == thread:
-            self._outbox.put(event)
-        else:
-            loop.call_soon_threadsafe(self._outbox.put, event)
-
-    async def _finish(self, held: Held, running: RunningAttempt) -> Ended:
-        """The results onto the share. A share that is away for a minute is no reason to throw them away."""
-        for pause in (*_FINISH_PAUSES_S, None):
-            try:
-                return await running.finish()
-            except OSError as error:
-                if held.cancel_wanted:
-                    return Ended(Cause.CANCELLED, "cancelled while its results could not be stored")
-                if pause is None:
-                    return Ended(Cause.REJECTED, f"its results could not be stored: {error}")
-                _log.warning("results cannot be stored, trying again: %s", error, extra=held.fields())
-                await asyncio.sleep(pause)
-        raise AssertionError("unreachable")
+        await self._conclude(held, await self._execution.run(held))
 
     async def _conclude(self, held: Held, ended: Ended) -> None:
         """Write down how it ended, give its slot to the next, then tell."""
         if held.tail is not None:
             held.tail.send_new()
-        held.finished = Finished(
+        finished = Finished(
             *held.key,
             at=self._now(),
             cause=ended.cause,
-            message=ended.message,
+            # A file's name that is no text may be in it.
+            message=ended.message.encode("utf-8", "backslashreplace").decode(),
             exit_code=ended.exit_code,
             outputs=ended.outputs,
             # An end made up here, not by the runner, has counted nothing.
             log_lines=max(ended.log_lines, held.tail.last_line if held.tail is not None else 0),
             usage=ended.usage,
         )
-        written = self._journal.finish(held.finished)
+        written = self._journal.finish(finished)
+        held.finished = finished
         # The journal writes in this order: the end is there no later than that the next attempt has the slot.
         self._slots.give_back(held.slot)
         held.slot = None
@@ -304,7 +247,7 @@ class Attempts:
                 break
             except JournalError:
                 await asyncio.sleep(_JOURNAL_PAUSE_S)
-                written = self._journal.finish(held.finished)
+                written = self._journal.finish(finished)
         await self._hand_over(held)
 
     async def _hand_over(self, held: Held) -> None:
@@ -321,5 +264,5 @@ class Attempts:
             self._outbox.put(finished, functools.partial(self._on_confirmed, held))
 
     def _on_confirmed(self, held: Held) -> None:
-        del self._held[held.key]
+        self._held.pop(held.key, None)
         self._discarding.add(held)

@@ -235,7 +235,7 @@ class Journal:
             execute("BEGIN IMMEDIATE")
             answers = [[execute(*statement).rowcount for statement in request.statements] for request in requests]
             execute("COMMIT")
-        except sqlite3.Error as error:
+        except Exception as error:  # this thread has nobody above it, and everybody waits for its answers
             if self._connection.in_transaction:
                 self._connection.rollback()
             _log.error("the journal cannot be written: %s", error)
@@ -286,6 +286,9 @@ def _connect(path: Path) -> sqlite3.Connection:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version not in (0, _SCHEMA_VERSION):
             raise sqlite3.OperationalError(f"it is of version {version}, written by a newer agent")
+        (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise sqlite3.DatabaseError(found)
         connection.executescript(_SCHEMA)
         connection.execute(f"PRAGMA user_version={_SCHEMA_VERSION}")
     except BaseException:

@@ -34,6 +34,7 @@ class LogTail:
         self._now = now
         self._put = after
         self._under_way = 0
+        self._told = False
 
     @property
     def last_line(self) -> int:
@@ -55,9 +56,11 @@ class LogTail:
     def _read(self) -> list[str]:
         try:
             return self._running.read_log(self._put, _LINES)
-        except Exception as error:
+        except Exception:
             # The end says how many lines there are, so the user sees a gap rather than a log that seems whole.
-            _log.warning("a log cannot be read: %s", error, extra={"skerry.job": self._running.job})
+            if not self._told:  # once, not at each look
+                _log.exception("a log cannot be read", extra={"skerry.job": self._running.job})
+                self._told = True
             return []
 
     def _send(self, lines: list[str]) -> asyncio.Future[None]:

@@ -27,9 +27,12 @@ def _find(runner: Runner, record: JournalledAttempt) -> RunningAttempt | Recover
         # The journal has the slot before anything is launched in it.
         return Recovered.NOT_LAUNCHED
     try:
-        return runner.recover(record.order, record.slot)
+        found = runner.recover(record.order, record.slot)
     except Exception:
         # One folder that cannot be read must not keep the node from starting. Should the app still run, its results
         # are those of a superseded attempt, and never served.
         _log.exception("an attempt cannot be recovered", extra={"skerry.job": record.order.job})
         return Recovered.LOST
+    if found is Recovered.NOT_LAUNCHED and record.started_at is not None and record.finished is None:
+        return Recovered.LOST  # it ran, and its folder is gone: to run it again is the scheduler's to decide
+    return found

@@ -72,6 +72,9 @@ class SandboxAttempt:
             if owner is not None:
                 kill_user(owner)
             end_strays(job_variables(self._order))
+        # The slot's user may be the next job's soon, also when what follows fails: nothing in here is for it.
+        with suppress(FileNotFoundError):
+            self._room.box.chmod(0o700)
         cause, message = end.cause, end.message
         outputs: tuple[OutputFile, ...] = ()
         if cause is Cause.OK:
@@ -87,11 +90,10 @@ class SandboxAttempt:
             except results.ResultsRefused as refused:
                 cause, message = Cause.APP_ERROR, str(refused)
         ended = Ended(cause, message, end.exit_code, outputs, count_lines(self._room.log), end.usage)
-        # From here on the slot's user may be the next job's: nothing in here is for it.
-        with suppress(FileNotFoundError):
-            self._room.box.chmod(0o700)
-        # Not synced: a record lost with the power is made again from the exit record and what stands on the share.
-        write_record(self._room.ended, ended, sync=False)
+        # Neither synced nor insisted upon (the app may have filled the disk): where it is missing, all this is made
+        # again from the exit record and what stands on the share.
+        with suppress(OSError):
+            write_record(self._room.ended, ended, sync=False)
         return ended
 
 

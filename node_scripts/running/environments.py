@@ -16,7 +16,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import os
+import stat
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -28,10 +30,13 @@ import msgspec
 from node_scripts.running import files, installer, trees
 from node_scripts.running.interpreter import Interpreter
 from node_scripts.running.limits import MB
-from node_scripts.running.processes import disk_bytes
-from node_scripts.running.rooms import ASIDE, FolderLock, Room, make_folder, plain_name, write_record
+from node_scripts.running.removal import Remover
+from node_scripts.running.rooms import FolderLock, Room, make_folder, plain_name, write_record
+from node_scripts.running.threads import to_its_end
 from node_scripts.running.users import User
 from wire.messages import AppRef
+
+_log = logging.getLogger(__name__)
 
 _LOOK_AGAIN_S: Final = 0.02
 _GROUPS: Final = 384
@@ -83,6 +88,7 @@ class Environments:
         `overlays` says that apps are shown their files by overlays, and never the files themselves.
         """
         self._folder = folder
+        self._remover = Remover(folder)
         self._apps = apps
         self._interpreter = interpreter
         self._groups = uid_base + _GROUPS_ABOVE
@@ -90,7 +96,6 @@ class Environments:
         self._most_bytes = most_mb * MB
         self._covered = covered
         self._overlays = overlays
-        self._aside = folder.parent / ASIDE
         make_folder(folder, 0o711)
         self._tools = folder / "tools"
         make_folder(self._tools, 0o755)
@@ -135,10 +140,10 @@ class Environments:
         entry = self._folder / app.version
         began = time.monotonic()
         try:
-            await asyncio.to_thread(self._make_room, entry)
-            await copied(self._apps / app.version, entry / "app")
+            await to_its_end(self._make_room, entry)
+            await to_its_end(files.copy_tree, self._apps / app.version, entry / "app")
             gid = self._free_group(app.version) if user is not None else None
-            await asyncio.to_thread(_seal, entry, gid, group_may_write=self._overlays)
+            await to_its_end(_seal, entry, gid, group_may_write=self._overlays)
             if app.requirements is not None:
                 preparing("installing requirements")
                 requirements = entry / "app" / files.inside(app.requirements)
@@ -156,21 +161,32 @@ class Environments:
                     disk_mb=self._most_bytes // MB,
                     slot=slot,
                 )
-                await asyncio.to_thread(trees.remove, entry / "build")
-                await asyncio.to_thread(_seal, entry, gid, group_may_write=self._overlays)
+                await to_its_end(trees.remove, entry / "build")
+                await to_its_end(_seal, entry, gid, group_may_write=self._overlays)
                 room.log.write_text(f"[skerry] installed the requirements in {time.monotonic() - began:.1f} s\n")
-            size = await asyncio.to_thread(disk_bytes, [entry])
+            size = await asyncio.to_thread(trees.disk_bytes, [entry])
             record = Entry(self._interpreter.identity, size, gid, app.requirements is not None, self._overlays)
             await asyncio.to_thread(write_record, entry / "entry.json", record)
         except BaseException:
             # A failed or cancelled build leaves nothing behind; one that died is found without its record.
-            await asyncio.shield(asyncio.to_thread(trees.tidy, entry, self._aside))
+            await asyncio.shield(asyncio.to_thread(self._remove, entry))
             raise
         await asyncio.to_thread(self._trim, app.version)
 
+    def tidy(self) -> None:
+        """Try again to remove what could not be removed. Slow; may run in any thread."""
+        self._remover.try_again()
+
+    def _remove(self, entry: Path) -> None:
+        try:
+            self._remover.remove(entry)
+        except OSError as error:
+            # Without its record it is a ruin: whoever needs this version next tries again to remove it.
+            _log.warning("a cached app version cannot be removed: %s", error)
+
     def _make_room(self, entry: Path) -> None:
         (entry / "entry.json").unlink(missing_ok=True)
-        trees.tidy(entry, self._aside)
+        self._remover.remove(entry)
         make_folder(entry, 0o711)
 
     def _make_bare(self) -> None:
@@ -180,9 +196,9 @@ class Environments:
         trees.remove(beside)
         self._interpreter.make_environment(beside)
         beside.chmod(0o755)
-        for path, one in trees.walk(beside):
-            if not one.is_symlink():
-                Path(path).chmod(0o755 if one.is_dir() else 0o644)
+        for found in trees.walk(beside):
+            if not found.is_symlink():
+                Path(found.path).chmod(0o755 if found.is_dir() else 0o644)
         try:
             beside.rename(self._bare)
         except OSError:  # another agent with the same cache was first
@@ -240,21 +256,10 @@ class Environments:
             if lock is None:
                 continue
             (self._folder / version / "entry.json").unlink(missing_ok=True)
-            trees.tidy(self._folder / version, self._aside)
+            self._remove(self._folder / version)
             (self._folder / f"{version}.lock").unlink(missing_ok=True)
             lock.close()
             count, total = count - 1, total - size
-
-
-async def copied(source: Path, target: Path, owner: User | None = None) -> None:
-    """Copy a folder off the event loop; when cancelled, the thread is through before the cancellation goes on."""
-    copying = asyncio.ensure_future(asyncio.to_thread(files.copy_tree, source, target, owner))
-    try:
-        await asyncio.shield(copying)
-    except asyncio.CancelledError:
-        with suppress(Exception):
-            await copying
-        raise
 
 
 def _seal(entry: Path, gid: int | None, *, group_may_write: bool) -> None:
@@ -271,10 +276,9 @@ def _seal(entry: Path, gid: int | None, *, group_may_write: bool) -> None:
         extra = 0o020 if writable else 0
         os.chown(top, 0, gid)
         top.chmod(0o750 | extra)
-        for path, one in trees.walk(top):
-            os.lchown(path, 0, gid)
-            if one.is_dir(follow_symlinks=False):
-                os.chmod(path, 0o750 | extra)  # noqa: PTH101, S103  pathlib is too dear for many thousands of files
-            elif not one.is_symlink():
-                mode = one.stat(follow_symlinks=False).st_mode
-                os.chmod(path, (0o750 if mode & 0o100 else 0o640) | extra)  # noqa: PTH101
+        for found in trees.walk(top):
+            mode = found.stat(follow_symlinks=False).st_mode
+            os.lchown(found.path, 0, gid)
+            if not stat.S_ISLNK(mode):
+                sealed = (0o750 if stat.S_ISDIR(mode) or mode & 0o100 else 0o640) | extra
+                os.chmod(found.path, sealed)  # noqa: PTH101  pathlib is too dear for many thousands of files

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from node_scripts.running import trees
 from node_scripts.running.users import User
 
 _CHUNK: Final = 2**20
@@ -80,16 +79,21 @@ def copy_tree(source: Path, target: Path, owner: User | None = None) -> int:
     Nobody but the owner may do anything with the copy yet, save that a file that was executable stays it. Links and
     everything else are refused: an uploaded app has none.
     """
-    target.mkdir(mode=0o700, exist_ok=True)
     total = 0
-    for path, entry in trees.walk(source):
-        copied = target / os.path.relpath(path, source)
-        if entry.is_dir(follow_symlinks=False):
-            copied.mkdir(mode=0o700)
-        else:
-            with opened(Path(path).parent, entry.name) as fd:
-                mode = 0o700 if os.fstat(fd).st_mode & 0o100 else 0o600
-                total += copy(fd, copied, mode=mode)[0]
+    waiting = [(source, target)]
+    while waiting:
+        folder, copied = waiting.pop()
+        copied.mkdir(mode=0o700, exist_ok=copied == target)
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append((folder / entry.name, copied / entry.name))
+                    continue
+                with opened(folder, entry.name) as fd:
+                    mode = 0o700 if os.fstat(fd).st_mode & 0o100 else 0o600
+                    total += copy(fd, copied / entry.name, mode=mode)[0]
+                if owner is not None:
+                    os.chown(copied / entry.name, owner.uid, owner.gid)
         if owner is not None:
             os.chown(copied, owner.uid, owner.gid)
     return total

@@ -65,8 +65,8 @@ def place_pip(tools: Path) -> Path:
             trees.remove(beside)
             shutil.copytree(source, beside / "pip")
             beside.chmod(0o755)
-            for path, one in trees.walk(beside):
-                Path(path).chmod(0o755 if one.is_dir() else 0o644)
+            for found in trees.walk(beside):
+                Path(found.path).chmod(0o755 if found.is_dir() else 0o644)
             try:
                 beside.rename(final)
             except OSError:  # another agent with the same cache was first
@@ -109,8 +109,8 @@ async def install(
     for folder in (environment, scratch):
         _give(folder, user)
     # `environment` was made by `make_environment` just now: a handful of files, links among them.
-    for path, _ in trees.walk(environment):
-        _give(Path(path), user)
+    for found in trees.walk(environment):
+        _give(Path(found.path), user)
     variables = clean_environment(environment, home=scratch, temporary=scratch)
     for name, value in os.environ.items():
         if name.startswith("PIP_") or name.lower() in _PASSED_ON:

@@ -7,7 +7,7 @@ Neither looks into the other.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 import msgspec
@@ -83,7 +83,10 @@ class RunningAttempt(Protocol):
         """
 
     def discard(self) -> None:
-        """Remove the attempt's folder. Called once the `Finished` event is confirmed; nothing if it is gone already."""
+        """Remove the attempt's folder; nothing if it is gone already. Called once the `Finished` event is confirmed.
+
+        What cannot be removed is set aside. Raises OSError if not even that can be done.
+        """
 
 
 class Runner(Protocol):
@@ -101,6 +104,15 @@ class Runner(Protocol):
 
     def recover(self, order: Order, slot: int) -> RunningAttempt | Recovered:
         """After the agent's restart: the attempt if it was launched and its keeper lives or its end is written down."""
+
+    def clear(self, held: Iterable[Order]) -> None:
+        """After a start, before anything is prepared: move away what stands of attempts that are not `held`.
+
+        What a keeper still holds stays. Never slow, and never raises for what cannot be moved.
+        """
+
+    def tidy(self) -> None:
+        """Remove what was moved away, and try again what could not be removed. Slow; may run in any thread."""
 
     def forget(self, order: Order) -> None:
         """Remove what stands of an attempt that will not be launched (again): it ended before its launch, or is lost.

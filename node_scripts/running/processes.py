@@ -48,26 +48,6 @@ def proportional_bytes(pids: Iterable[int]) -> int:
     return total
 
 
-def disk_bytes(folders: Iterable[Path]) -> int:
-    """The disk blocks of what lies in these folders, a file with several names counted once."""
-    total = 0
-    linked: set[tuple[int, int]] = set()
-    waiting = [os.fspath(folder) for folder in folders]
-    while waiting:
-        with suppress(OSError), os.scandir(waiting.pop()) as entries:
-            for entry in entries:
-                with suppress(OSError):
-                    if entry.is_dir(follow_symlinks=False):
-                        waiting.append(entry.path)
-                    status = entry.stat(follow_symlinks=False)
-                    if status.st_nlink > 1 and stat.S_ISREG(status.st_mode):
-                        if (status.st_dev, status.st_ino) in linked:
-                            continue
-                        linked.add((status.st_dev, status.st_ino))
-                    total += status.st_blocks * 512
-    return total
-
-
 def hidden_bytes(pids: Iterable[int]) -> int:
     """What these processes hold in files without a name: deleted while open, or made in memory (memfd)."""
     files: dict[tuple[int, int], int] = {}

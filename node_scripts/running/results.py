@@ -54,7 +54,7 @@ def _check(outputs: Path, names: tuple[str, ...], owner: int | None, limit_mb: i
             with files.opened(outputs, name) as fd:
                 status = os.fstat(fd)
         except FileNotFoundError:
-            found = sorted(entry.name for entry in outputs.iterdir())[:10]
+            found = [_shown(entry.name) for entry in sorted(outputs.iterdir())[:10]]
             there = f"it wrote {', '.join(found)}" if found else "it wrote nothing there"
             raise ResultsRefused(
                 f"the app ended well but did not write {name} into the folder given as --output ({there})"
@@ -68,6 +68,11 @@ def _check(outputs: Path, names: tuple[str, ...], owner: int | None, limit_mb: i
         raise ResultsRefused(
             f"the app's outputs have {total / MB:,.0f} MB, more than the {limit_mb:,} MB of disk it asked for"
         )
+
+
+def _shown(name: str) -> str:
+    """A name that is no text, as text."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _copied(outputs: Path, name: str, beside: Path) -> OutputFile:

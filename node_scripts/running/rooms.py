@@ -18,18 +18,16 @@ import fcntl
 import os
 import re
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self, TypeVar
 
 import msgspec
 
-from node_scripts.running import trees
 from node_scripts.running.interface import Ended
+from node_scripts.running.removal import Remover
 from node_scripts.running.users import User
 from wire.messages import Cause, Usage
-
-ASIDE: Final = "aside"
-"""The folder in the agent's state where what cannot be removed is kept until the next start tries again."""
 
 LOG_BYTES: Final = 16 * 2**20
 """An app's output past this is dropped; one line in the log says so."""
@@ -51,6 +49,7 @@ class Room:
     """The paths of one attempt's folder. Making the object touches nothing."""
 
     def __init__(self, attempts: Path, job: str, attempt: int) -> None:
+        self._remover = Remover(attempts)
         self.folder = attempts / f"{plain_name(job)}.{attempt}"
         self.keeper = self.folder / "keeper"
         self.log = self.folder / "log"
@@ -64,15 +63,13 @@ class Room:
         self.layers = self.folder / "layers"
         self.upper = self.layers / "upper"
         self.scratch = self.layers / "scratch"
-        self._aside = attempts.parent / ASIDE
 
     def make(self, user: User | None) -> None:
-        """A fresh, empty room; what an earlier preparation left behind is removed.
+        """A fresh, empty room. What an earlier preparation left behind was removed before.
 
         The app's user owns `work`, what is written there, `out` and `tmp` and nothing above them, so that it cannot put
         anything beside.
         """
-        self.remove()
         for folder in (self.folder, self.box):
             make_folder(folder, 0o711)
         self.layers.mkdir(mode=0o700)
@@ -88,12 +85,13 @@ class Room:
             record.touch(mode=0o600)
 
     def remove(self) -> None:
-        """Remove the folder and all in it, or set it aside; nothing if it is gone.
+        """Remove the folder and all in it, or set it aside; nothing if it is gone. Raises OSError if neither can be.
 
         The keeper's record goes first: a death in the middle of this then reads as "never launched", not as "lost".
         """
-        self.keeper.unlink(missing_ok=True)
-        trees.tidy(self.folder, self._aside)
+        with suppress(OSError):  # what is wrong with the folder, its removal says
+            self.keeper.unlink(missing_ok=True)
+        self._remover.remove(self.folder)
 
     def read_exit(self) -> Exit | None:
         """How the app ended, or None while that is not written down."""

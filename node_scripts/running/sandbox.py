@@ -8,11 +8,9 @@ is `work`, too.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
@@ -20,13 +18,15 @@ from typing import Protocol
 from node_scripts.running import files, keeper, limits, trees, view
 from node_scripts.running.app_process import Command
 from node_scripts.running.attempt import SandboxAttempt, job_variables
-from node_scripts.running.environments import Environments, Lease, copied
+from node_scripts.running.environments import Environments, Lease
 from node_scripts.running.installer import InstallFailed
 from node_scripts.running.interface import AttemptEnded, Ended, Prepared, Recovered, RunningAttempt
 from node_scripts.running.interpreter import Interpreter, clean_environment
 from node_scripts.running.keeper import KeeperHandle
-from node_scripts.running.processes import disk_bytes, end_strays
-from node_scripts.running.rooms import ASIDE, LOG_BYTES, Exit, FolderLock, Room, is_locked, make_folder, write_record
+from node_scripts.running.processes import end_strays
+from node_scripts.running.removal import Remover
+from node_scripts.running.rooms import LOG_BYTES, Exit, FolderLock, Room, is_locked, make_folder, write_record
+from node_scripts.running.threads import to_its_end
 from node_scripts.running.users import SlotUsers, User, kill_user, unreachable_part
 from wire.messages import Cause, Order
 
@@ -78,6 +78,7 @@ class SandboxRunner:
         self._share = settings.share_dir
         self._attempts = settings.state_dir / "attempts"
         make_folder(self._attempts, 0o711)
+        self._remover = Remover(self._attempts)
         self._users = SlotUsers(uid_base=settings.uid_base, slots=settings.slots, owner=settings.state_dir.resolve())
         self._swept: set[int] = set()
         self._interpreter = Interpreter.ask(settings.python)
@@ -97,9 +98,6 @@ class SandboxRunner:
             covered=self._covered,
             overlays=self._overlay is not None,
         )
-        # Off the event loop, and for as long as it takes: nothing waits for what could not be removed before.
-        aside = settings.state_dir / ASIDE
-        threading.Thread(target=trees.tidy_aside, args=(aside,), name="tidy-aside", daemon=True).start()
 
     async def prepare(self, order: Order, slot: int, preparing: Callable[[str], None]) -> Prepared:
         """See `Runner.prepare`."""
@@ -108,14 +106,16 @@ class SandboxRunner:
         try:
             user = self._users.take(slot)
             self._sweep(slot, user)
+            if room.folder.exists():
+                await to_its_end(room.remove)
             room.make(user)
             lease = await self._environments.acquire(order.app, user, room, slot, preparing)
             if order.input is not None:
-                await asyncio.to_thread(self._fetch_input, order.input, room, user)
+                await to_its_end(self._fetch_input, order.input, room, user)
             given_bytes = 0
             if self._overlay is None:
-                await copied(lease.app, room.work, user)
-                given_bytes = await asyncio.to_thread(disk_bytes, [room.work])
+                await to_its_end(files.copy_tree, lease.app, room.work, user)
+                given_bytes = await to_its_end(trees.disk_bytes, [room.work])
         except InstallFailed as failure:
             if failure.cause is not Cause.APP_ERROR:
                 raise AttemptEnded(Ended(failure.cause, failure.message)) from failure
@@ -164,6 +164,16 @@ class SandboxRunner:
 
     def recover(self, order: Order, slot: int) -> RunningAttempt | Recovered:
         """See `Runner.recover`."""
+        try:
+            return self._recover(order, slot)
+        except Exception:
+            # Given up, so it must not run on: its slot becomes another's. When the app goes, its keeper ends the rest.
+            fields = {"skerry.job": order.job, "skerry.attempt": order.attempt}
+            _log.exception("an attempt cannot be recovered; what still runs of it is ended", extra=fields)
+            end_strays(job_variables(order))
+            return Recovered.LOST
+
+    def _recover(self, order: Order, slot: int) -> RunningAttempt | Recovered:
         room = self._room(order)
         user = self._users.take(slot)
         with suppress(ProcessLookupError):
@@ -176,14 +186,34 @@ class SandboxRunner:
         self._sweep(slot, user)
         if room.exit.exists() or room.ended.exists():
             return SandboxAttempt(order, room, self._share, handle=None)
-        if room.keeper_pid() is None:
-            return Recovered.NOT_LAUNCHED
+        # Where the folder was taken away, its app may still run.
         end_strays(job_variables(order))
-        return Recovered.LOST
+        return Recovered.NOT_LAUNCHED if room.keeper_pid() is None else Recovered.LOST
 
     def forget(self, order: Order) -> None:
         """See `Runner.forget`."""
         self._room(order).remove()
+
+    def clear(self, held: Iterable[Order]) -> None:
+        """See `Runner.clear`."""
+        kept = set()
+        for order in held:
+            with suppress(ValueError):  # a name that cannot be a folder's
+                kept.add(self._room(order).folder.name)
+        for folder in list(self._attempts.iterdir()):
+            if folder.name in kept or folder.name.startswith("."):
+                continue
+            try:
+                if not is_locked(folder / "keeper"):
+                    aside = self._remover.set_aside(folder)
+                    _log.info("%s belongs to no attempt that is held; set aside as %s", folder, aside)
+            except OSError as error:
+                _log.warning("%s belongs to no attempt that is held, and cannot be set aside: %s", folder, error)
+
+    def tidy(self) -> None:
+        """See `Runner.tidy`."""
+        self._remover.try_again()
+        self._environments.tidy()
 
     def close(self) -> None:
         """Give back what is held machine-wide. Attempts run on."""

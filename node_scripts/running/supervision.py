@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from node_scripts.running import processes
+from node_scripts.running import processes, trees
 from node_scripts.running.app_process import Command
 from node_scripts.running.limits import MB
 from node_scripts.running.logfile import LogSink, last_line
@@ -208,7 +208,11 @@ class Supervision:
         """Judge the disk in use; returns the seconds until the next look."""
         began = time.monotonic()
         limit = self._resources.disk_mb * MB
-        used = max(0, processes.disk_bytes(self._command.measured) - self._command.given_bytes)
+        try:
+            used = max(0, trees.disk_bytes(self._command.measured) - self._command.given_bytes)
+        except OSError:
+            self._verdict = Cause.APP_ERROR, "its folders lie too deep in one another for what is in them to be counted"
+            return _DISK_LOOKS_S[1]
         used += processes.hidden_bytes(processes.descendants(os.getpid()))
         if used > limit + _DISK_SLACK:
             self._verdict = (

@@ -1,143 +1,171 @@
-"""Walking and removing folders that a stranger's code has left: of any depth, with any names and any modes.
+"""Folders that strangers filled: walked, measured and removed at any depth, with any modes and any names.
 
-Nothing here recurses, and nothing needs a path longer than the system takes: what is nested is moved up to the top
-before it is removed, a level at a time.
+A path has at most 4,096 bytes and a recursion some hundred levels; what an app leaves may lie deeper. So nothing here
+recurses, and no path grows with the depth: a walk goes on from an open folder once its path is long, and a removal
+moves what lies deep up to the top. Links are never followed.
 """
 
 from __future__ import annotations
 
 import errno
-import logging
 import os
 import secrets
 import stat
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-_log = logging.getLogger(__name__)
-
-_OPEN_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-
-
-class NotRemoved(OSError):
-    """Something in a folder cannot be removed. What could be is gone."""
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_LONG: Final = 900
+"""Characters of a path that is not made longer: with one more name, and four bytes a character, it still is a path."""
+_NO_DESCRIPTOR: Final = (errno.EMFILE, errno.ENFILE)
 
 
-def walk(top: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Every entry below `top` with its path, folders before what is in them. Links are not followed."""
-    waiting = [os.fspath(top)]
+class _Anchor:
+    """A folder kept open, and a short path that leads to it for as long as this lives."""
+
+    def __init__(self, path: str) -> None:
+        self._fd = -1
+        self._fd = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        self.path = f"/proc/self/fd/{self._fd}"
+
+    def __del__(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+
+
+def walk(top: Path, *, pass_over: bool = False) -> Iterator[os.DirEntry[str]]:
+    """All that lies below `top`, a folder before what is in it. An entry's path is good until the next one comes.
+
+    Raises OSError for a folder that cannot be read. With `pass_over` what cannot be read, or vanishes meanwhile, is
+    left out; then it raises only when folders lie too deep in one another for the descriptors this process may open.
+    """
+    waiting: list[tuple[str, _Anchor | None]] = [(os.fspath(top), None)]
     while waiting:
-        with os.scandir(waiting.pop()) as entries:
+        path, anchor = waiting.pop()
+        try:
+            if len(path) > _LONG:
+                anchor = _Anchor(path)
+                path = anchor.path
+            entries = os.scandir(path)
+        except OSError as error:
+            if pass_over and error.errno not in _NO_DESCRIPTOR:
+                continue
+            raise
+        with entries:
             for entry in entries:
+                yield entry
                 if entry.is_dir(follow_symlinks=False):
-                    waiting.append(entry.path)
-                yield entry.path, entry
+                    waiting.append((entry.path, anchor))
 
 
-def remove(folder: Path) -> None:
-    """Remove the folder and all in it; nothing if it is gone. Raises `NotRemoved`."""
+def disk_bytes(folders: Iterable[Path]) -> int:
+    """The disk blocks of what lies in these folders, a file with several names counted once.
+
+    What cannot be read is not counted. Raises OSError when folders lie too deep in one another, as `walk` says.
+    """
+    total = 0
+    linked: set[tuple[int, int]] = set()
+    for folder in folders:
+        for entry in walk(folder, pass_over=True):
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except OSError:  # gone meanwhile
+                continue
+            if status.st_nlink > 1 and stat.S_ISREG(status.st_mode):
+                if (status.st_dev, status.st_ino) in linked:
+                    continue
+                linked.add((status.st_dev, status.st_ino))
+            total += status.st_blocks * 512
+    return total
+
+
+def remove(top: Path) -> None:
+    """Remove this folder and all in it; nothing if it is gone.
+
+    Removes all that can be removed, and then raises OSError for the first thing that could not (a mount point, a file
+    that may not be changed). Nobody else may be at work in the folder.
+    """
+    if os.geteuid() != 0:
+        _make_passable(top)
     try:
-        top = os.open(folder, _OPEN_FOLDER)
+        fd = os.open(top, _FOLDER)
     except FileNotFoundError:
         return
-    except OSError as error:
-        raise NotRemoved(error.errno, error.strerror, os.fspath(folder)) from error
+    except NotADirectoryError:
+        top.unlink()
+        return
     try:
-        failure = _empty(top)
+        _Removal(fd).run()
     finally:
-        os.close(top)
-    if failure is None:
-        try:
-            folder.rmdir()
-        except FileNotFoundError:
-            pass
-        except OSError as error:
-            failure = error
-    if failure is not None:
-        raise NotRemoved(failure.errno, failure.strerror, os.fspath(folder)) from failure
+        os.close(fd)
+    top.rmdir()
 
 
-def tidy(folder: Path, aside: Path) -> None:
-    """Remove the folder; what cannot be removed is moved into `aside`, and the log says so once.
+class _Removal:
+    """Empties one folder.
 
-    `aside` is a folder of the same file system, which may not be there yet. Whoever starts next calls `tidy_aside`.
+    Each folder below is moved up into it, once, under a number of our own: the depth is never more than one, and of
+    each that waits only the number is kept. A mount point cannot be moved, so what is mounted there is never touched.
     """
-    try:
-        remove(folder)
-    except NotRemoved as error:
-        aside.mkdir(mode=0o700, parents=True, exist_ok=True)
-        kept = aside / f"{folder.name}.{secrets.token_hex(4)}"
-        try:
-            folder.rename(kept)
-        except OSError as refusal:
-            _log.error("%s can be neither removed (%s) nor set aside (%s)", folder, error.strerror, refusal.strerror)
-        else:
-            _log.warning("%s cannot be removed (%s); it is set aside as %s", folder, error.strerror, kept)
 
+    def __init__(self, top: int) -> None:
+        self._top = top
+        self._prefix = f".{secrets.token_hex(8)}."
+        self._moved = 0
+        self._waiting: list[int] = []
+        self._failure: OSError | None = None
 
-def tidy_aside(aside: Path) -> None:
-    """Try once more to remove what was set aside."""
-    if not aside.is_dir():
-        return
-    for folder in aside.iterdir():
-        with suppress(NotRemoved):
-            remove(folder)
-    with suppress(OSError):
-        aside.rmdir()
-
-
-def _empty(top: int) -> OSError | None:
-    """Remove everything below this folder. The first failure, None where all is gone."""
-    failure: OSError | None = None
-    stuck: set[str] = set()
-    while names := [name for name in os.listdir(top) if name not in stuck]:
-        for name in names:
+    def run(self) -> None:
+        self._empty(self._top)
+        while self._waiting:
+            name = f"{self._prefix}{self._waiting.pop()}"
             try:
-                _remove_one(top, name)
-            except FileNotFoundError:
-                pass
+                folder = os.open(name, _FOLDER, dir_fd=self._top)
+                try:
+                    self._empty(folder)
+                finally:
+                    os.close(folder)
+                os.rmdir(name, dir_fd=self._top)
             except OSError as error:
-                failure = failure or error
-                stuck.add(name)
-    return failure
+                self._failed(error)
+        if self._failure is not None:
+            raise self._failure
 
-
-def _remove_one(top: int, name: str) -> None:
-    """Remove this entry of `top`. A folder's own folders are moved up to `top`, where they are found next."""
-    status = os.lstat(name, dir_fd=top)
-    if not stat.S_ISDIR(status.st_mode):
-        os.unlink(name, dir_fd=top)
-        return
-    if status.st_dev != os.fstat(top).st_dev:
-        raise OSError(errno.EBUSY, "another file system is mounted there", name)
-    if status.st_mode & stat.S_IRWXU != stat.S_IRWXU:
-        os.chmod(name, stat.S_IRWXU, dir_fd=top)
-    folder = os.open(name, _OPEN_FOLDER, dir_fd=top)
-    failure: OSError | None = None
-    try:
+    def _empty(self, folder: int) -> None:
         with os.scandir(folder) as entries:
             for entry in entries:
                 try:
-                    _take_out(top, folder, entry)
+                    if not entry.is_dir(follow_symlinks=False):
+                        os.unlink(entry.name, dir_fd=folder)
+                    elif folder != self._top or not entry.name.startswith(self._prefix):
+                        self._move_up(folder, entry.name)
+                except FileNotFoundError:  # a scan may tell of what was removed during it
+                    pass
                 except OSError as error:
-                    failure = failure or error
-    finally:
-        os.close(folder)
-    if failure is not None:
-        raise failure
-    os.rmdir(name, dir_fd=top)
+                    self._failed(error)
+
+    def _move_up(self, folder: int, name: str) -> None:
+        if os.geteuid() != 0:
+            _make_passable(name, folder)
+        os.rename(name, f"{self._prefix}{self._moved}", src_dir_fd=folder, dst_dir_fd=self._top)
+        self._waiting.append(self._moved)
+        self._moved += 1
+
+    def _failed(self, error: OSError) -> None:
+        if self._failure is None:
+            self._failure = error
 
 
-def _take_out(top: int, folder: int, entry: os.DirEntry[str]) -> None:
-    if not entry.is_dir(follow_symlinks=False):
-        os.unlink(entry.name, dir_fd=folder)
-        return
-    beside = f".{secrets.token_hex(8)}"
+def _make_passable(path: Path | str, folder: int | None = None) -> None:
+    """Let the owner do everything with this folder, whatever mode it was left with. Nothing for what is no folder."""
     try:
-        os.rename(entry.name, beside, src_dir_fd=folder, dst_dir_fd=top)
+        fd = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    except OSError:
+        return  # what is to be done with it says what is wrong
+    try:
+        os.chmod(f"/proc/self/fd/{fd}", 0o700)  # noqa: PTH101
     except PermissionError:
-        # A folder that is moved must itself be writable, for any user but root.
-        os.chmod(entry.name, stat.S_IRWXU, dir_fd=folder)
-        os.rename(entry.name, beside, src_dir_fd=folder, dst_dir_fd=top)
+        pass
+    finally:
+        os.close(fd)

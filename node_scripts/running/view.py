@@ -161,7 +161,7 @@ def overlay_options(folder: Path) -> str | None:
                 return options
         return None
     finally:
-        with suppress(trees.NotRemoved):
+        with suppress(OSError):
             trees.remove(probe)
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.admin import Admin
+from support.agents import APP, AgentProcess
 from support.front import PASSWORD, Front
+from support.node import VERSION, Controller
 from support.rabbitmq import PrivateRabbit
 from support.stores import Store
 
@@ -45,3 +49,26 @@ def admin(tmp_path: Path, broker: PrivateRabbit, bare_store: Store) -> Admin:
     assert call("init", "--admin", "ann", "--password-file", str(tmp_path / "first"))["changed"] is True
     open_database(bare_store.url, bare_store.password_file)
     return call
+
+
+@pytest.fixture
+def controller(broker: PrivateRabbit, tmp_path_factory: pytest.TempPathFactory) -> Controller:
+    # Users that apps run as must be able to reach the folder, which pytest's own may not allow.
+    directory = tmp_path_factory.mktemp("node")
+    for folder in (directory, directory.parent):
+        folder.chmod(0o755)
+    controller = Controller(broker, directory)
+    app = directory / "share" / "apps" / VERSION
+    app.mkdir(parents=True)
+    (app / "main.py").write_text(APP)
+    return controller
+
+
+@pytest.fixture
+def agent(controller: Controller) -> Iterator[AgentProcess]:
+    agent = AgentProcess(controller.environment(SKERRY_NODE_SLOTS="3"), controller.directory / "agent.log")
+    yield agent
+    if agent.process is not None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            agent.signal(signal.SIGTERM)
+    print(agent.log.read_text()[-5000:])

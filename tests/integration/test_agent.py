@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from support.node import Controller, InProcessRunner, order, until
+from support.node import Controller, InProcessRunner, agent_running, order, until
 from support.rabbitmq import PrivateRabbit
 
-from node_scripts.agent import Agent
 from node_scripts.running.interface import Prepared, RunningAttempt
-from node_scripts.settings import NodeSettings
 from wire import topology
 from wire.messages import Cancel, Cause, Claimed, Finished, HeldAttempt, Order, Preparing, RunBenchmark, Started
-
-
-@contextlib.asynccontextmanager
-async def agent_running(settings: NodeSettings, runner: InProcessRunner) -> AsyncIterator[Agent]:
-    agent = Agent(settings, runner)
-    running = asyncio.create_task(agent.run())
-    try:
-        yield agent
-        agent.stop()
-        await asyncio.wait_for(running, 10)
-    finally:
-        running.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await running
 
 
 def test_each_order_is_told_once_in_order_and_whole(broker: PrivateRabbit, tmp_path: Path) -> None:
@@ -139,7 +122,7 @@ def test_what_cannot_be_prepared_or_read_ends_in_words(broker: PrivateRabbit, tm
 def test_a_share_that_is_away_for_a_moment_costs_no_results(
     broker: PrivateRabbit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("node_scripts.attempts._FINISH_PAUSES_S", (0.05, 0.05))
+    monkeypatch.setattr("node_scripts.execution._FINISH_PAUSES_S", (0.05, 0.05))
 
     async def scenario() -> None:
         async with (

@@ -3,83 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from pathlib import Path
 
-import psutil
-import pytest
-from support.node import VERSION, Controller, order, until
-from support.rabbitmq import PrivateRabbit
+from support.agents import PROJECT, AgentProcess, keepers
+from support.node import Controller, order, until
 
 from wire.messages import Cause, Order
-
-PROJECT = Path(__file__).resolve().parents[2]
-
-APP = """
-import argparse, pathlib, time
-parser = argparse.ArgumentParser()
-parser.add_argument("--output", type=pathlib.Path)
-parser.add_argument("--ticks", type=int)
-parser.add_argument("--pause", type=float)
-arguments = parser.parse_args()
-for tick in range(1, arguments.ticks + 1):
-    print("tick", tick, flush=True)
-    time.sleep(arguments.pause)
-(arguments.output / "predictions.csv").write_text(f"ticks\\n{arguments.ticks}\\n")
-"""
-
-
-class AgentProcess:
-    """`python -m node_scripts agent`, as the process manager starts it."""
-
-    def __init__(self, environment: dict[str, str], log: Path) -> None:
-        self.environment = {**os.environ, **environment, "PYTHONPATH": str(PROJECT)}
-        self.log = log
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> subprocess.Popen[bytes]:
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "node_scripts", "agent"], env=self.environment, cwd=PROJECT, stderr=log
-            )
-        return self.process
-
-    def signal(self, number: signal.Signals) -> float:
-        """Send a signal and wait for the end; the seconds that took."""
-        assert self.process is not None
-        begun = time.monotonic()
-        self.process.send_signal(number)
-        self.process.wait(10)
-        return time.monotonic() - begun
-
-
-@pytest.fixture
-def controller(broker: PrivateRabbit, tmp_path_factory: pytest.TempPathFactory) -> Controller:
-    # Users that apps run as must be able to reach the folder, which pytest's own may not allow.
-    directory = tmp_path_factory.mktemp("node")
-    for folder in (directory, directory.parent):
-        folder.chmod(0o755)
-    controller = Controller(broker, directory)
-    app = directory / "share" / "apps" / VERSION
-    app.mkdir(parents=True)
-    (app / "main.py").write_text(APP)
-    return controller
-
-
-@pytest.fixture
-def agent(controller: Controller) -> Iterator[AgentProcess]:
-    agent = AgentProcess(controller.environment(SKERRY_NODE_SLOTS="3"), controller.directory / "agent.log")
-    yield agent
-    if agent.process is not None:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            agent.signal(signal.SIGTERM)
-    print(agent.log.read_text()[-5000:])
 
 
 def ticking(ticks: int, pause: float) -> Order:
@@ -88,18 +19,6 @@ def ticking(ticks: int, pause: float) -> Order:
 
 def log_of(ticks: int) -> list[str]:
     return [f"tick {tick}" for tick in range(1, ticks + 1)]
-
-
-def keepers(controller: Controller) -> list[psutil.Process]:
-    """The keepers of this node, by the folder of an attempt that they hold open."""
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if process.name() == "skerry-keeper" and any(
-                file.path.startswith(str(controller.directory)) for file in process.open_files()
-            ):
-                found.append(process)
-    return found
 
 
 def test_killed_again_and_again_it_runs_and_tells_each_attempt_once(

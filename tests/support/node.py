@@ -7,11 +7,12 @@ import collections
 import contextlib
 import itertools
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 
 from support.rabbitmq import PrivateRabbit
 
+from node_scripts.agent import Agent
 from node_scripts.running.interface import AttemptEnded, Ended, Prepared, Recovered, RunningAttempt
 from node_scripts.settings import NodeSettings
 from webfront.broker.admission import admit, dismiss
@@ -171,6 +172,7 @@ class _PreparedOrder(Prepared):
 
 class _Running:
     def __init__(self, order: Order) -> None:
+        self.order = order
         self.job, self.attempt = order.job, order.attempt
         self.lines = [f"line {n}" for n in range(1, int(order.parameters.get("lines", "0")) + 1)]
         self.gone = asyncio.Event()
@@ -231,8 +233,28 @@ class InProcessRunner:
     def recover(self, order: Order, slot: int) -> RunningAttempt | Recovered:
         return self.launched.get((order.job, order.attempt), Recovered.NOT_LAUNCHED)
 
+    def clear(self, held: Iterable[Order]) -> None:
+        pass
+
+    def tidy(self) -> None:
+        pass
+
     def forget(self, order: Order) -> None:
         self.forgotten.append(order.job)
+
+
+@contextlib.asynccontextmanager
+async def agent_running(settings: NodeSettings, runner: InProcessRunner) -> AsyncIterator[Agent]:
+    agent = Agent(settings, runner)
+    running = asyncio.create_task(agent.run())
+    try:
+        yield agent
+        agent.stop()
+        await asyncio.wait_for(running, 10)
+    finally:
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
 
 
 async def until(condition: Callable[[], object], timeout: float = 30) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from node_scripts.journal import JournalledAttempt
 from node_scripts.recovery import find_all
@@ -26,6 +26,12 @@ class AskedRunner:
             raise PermissionError("no")
         return Recovered.NOT_LAUNCHED
 
+    def clear(self, held: Iterable[Order]) -> None:
+        raise NotImplementedError
+
+    def tidy(self) -> None:
+        raise NotImplementedError
+
     def forget(self, order: Order) -> None:
         raise NotImplementedError
 
@@ -33,6 +39,12 @@ class AskedRunner:
 def held(job: str, slot: int | None, *, ended: bool = False) -> JournalledAttempt:
     order = Order(job=job, attempt=1, app=AppRef(name="test", version="0" * 64))
     return JournalledAttempt(order, 1.0, slot, None, 0, Finished(job, 1, 2.0, Cause.OK) if ended else None)
+
+
+def test_what_had_started_and_left_nothing_is_lost() -> None:
+    record = JournalledAttempt(held("gone", 0).order, 1.0, 0, 1.5, 0, None)
+    ((_, found),) = find_all(AskedRunner(), [record])
+    assert found is Recovered.LOST
 
 
 def test_running_before_ended_and_newest_first() -> None:

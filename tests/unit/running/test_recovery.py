@@ -195,3 +195,61 @@ def strays(job: str) -> list[str]:
         except OSError:
             pass
     return found
+
+
+DEEP = """
+    import os, sys
+    open(sys.argv[2] + "/out", "w").write("result")
+    for _ in range(1100):
+        os.mkdir("d")
+        os.chdir("d")
+"""
+
+
+def test_folders_as_deep_as_an_app_likes_go_with_the_attempt(bench):
+    async def leave(job: str) -> None:
+        running = await bench.launch(bench.order(bench.app(DEEP, outputs=("out",)), job=job))
+        await asyncio.wait_for(running.wait(), 60)
+        assert (await running.finish()).cause is Cause.OK
+        if job == "discarded":
+            running.discard()
+
+    asyncio.run(leave("discarded"))
+    assert list((bench.settings.state_dir / "attempts").iterdir()) == []
+    asyncio.run(leave("forgotten"))
+    bench.runner.forget(bench.order(bench.app(DEEP), job="forgotten"))
+    assert list((bench.settings.state_dir / "attempts").iterdir()) == []
+    asyncio.run(leave("again"))
+    asyncio.run(leave("again"))  # prepared anew over what an earlier try left
+    bench.runner.clear([])
+    bench.runner.tidy()
+    assert list((bench.settings.state_dir / "attempts").iterdir()) == []
+
+
+def test_what_belongs_to_no_held_attempt_is_cleared_but_not_what_runs(bench):
+    order = bench.order(bench.app("import time; time.sleep(99)"), job="runs")
+    agent_that_dies(bench, order)
+    attempts = bench.settings.state_dir / "attempts"
+    (attempts / "unknown.1" / "box").mkdir(parents=True)
+    (attempts / "held.2").mkdir()
+    (attempts / "file").write_text("x")
+    bench.runner.clear([bench.order(bench.app("pass"), job="held", attempt=2)])
+    assert {path.name for path in attempts.iterdir()} == {"runs.1", "held.2", ".set-aside"}
+    bench.runner.tidy()
+    assert {path.name for path in attempts.iterdir()} == {"runs.1", "held.2"}
+    found = bench.runner.recover(order, 0)
+    assert not isinstance(found, Recovered)
+    found.cancel()
+    asyncio.run(asyncio.wait_for(found.wait(), 10))
+
+
+def test_an_attempt_that_cannot_be_recovered_does_not_run_on(bench):
+    order = bench.order(bench.app("import time; time.sleep(99)"))
+    agent_that_dies(bench, order)
+    room = bench.settings.state_dir / "attempts" / "job.1"
+    (room / "keeper").write_text("9" * 30)
+    assert bench.runner.recover(order, 0) is Recovered.LOST
+    deadline = time.monotonic() + 10
+    while not (room / "exit.json").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert (room / "exit.json").exists()

@@ -56,3 +56,10 @@ def test_a_file_of_somebody_else_is_no_result(tmp_path):
     (tmp_path / "out" / "a").write_text("root's")
     with pytest.raises(results.ResultsRefused, match="somebody else"):
         results.commit(tmp_path / "out", ["a"], tmp_path / "job", 1, owner=os.getuid() + 1, limit_mb=1)
+
+
+def test_a_name_that_is_no_text_is_told(bench):
+    script = "import os, sys; open(os.path.join(os.fsencode(sys.argv[2]), b'pr\\xe9dictions.csv'), 'w')"
+    ended, _ = asyncio.run(bench.run(bench.order(bench.app(script, outputs=("predictions.csv",)))))
+    assert ended.cause is Cause.APP_ERROR
+    assert "it wrote pr\\xe9dictions.csv" in ended.message

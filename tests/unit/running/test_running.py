@@ -249,3 +249,18 @@ def test_a_shutdown_of_the_machine_is_no_fault_of_the_app(bench):
         assert (await running.finish()).cause is Cause.NODE_LOST
 
     asyncio.run(shut_down())
+
+
+def test_what_lies_deeper_than_a_path_reaches_is_counted_as_the_apps_disk(bench):
+    script = """
+        import os, time
+        for _ in range(30):
+            os.mkdir("x" * 200)
+            os.chdir("x" * 200)
+        for number in range(6):
+            open(str(number), "wb").write(bytes(15_000_000))
+        time.sleep(60)
+    """
+    ended, _ = asyncio.run(bench.run(bench.order(bench.app(script))))
+    assert ended.cause is Cause.APP_ERROR
+    assert "to the disk; it asked for 50 MB" in ended.message

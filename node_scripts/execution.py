@@ -1,0 +1,119 @@
+"""One attempt from its slot to its end: prepared, launched, followed while it runs, its results stored."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+from node_scripts.held import Held
+from node_scripts.journal import Journal
+from node_scripts.logtail import LogFollower, LogTail
+from node_scripts.outbox import Outbox
+from node_scripts.running.interface import AttemptEnded, Ended, Runner, RunningAttempt
+from wire.messages import Cause, Preparing, Started
+
+_log = logging.getLogger(__name__)
+
+_FINISH_PAUSES_S: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+
+CANCELLED: Final = Ended(Cause.CANCELLED, "cancelled before it was started")
+
+
+class Execution:
+    """Sees attempts through, each in a task of its own, and tells what happens on the way."""
+
+    def __init__(
+        self, runner: Runner, journal: Journal, outbox: Outbox, follower: LogFollower, now: Callable[[], float]
+    ) -> None:
+        self._runner = runner
+        self._journal = journal
+        self._outbox = outbox
+        self._follower = follower
+        self._now = now
+        self.stopping = False
+        """The agent lets go of everything: what is cancelled now goes on at the next start."""
+
+    def adopt(self, held: Held, running: RunningAttempt, at: float, lines_confirmed: int) -> None:
+        """Tell that it was started, at `at`, and follow its log from the line after those confirmed."""
+        held.running = running
+        held.tail = LogTail(running, self._outbox, self._journal, self._now, lines_confirmed)
+        self._outbox.put(Started(*held.key, at))
+        self._follower.add(held.tail)
+
+    async def run(self, held: Held) -> Ended:
+        """From its slot, or its adoption, to how it ended. Nothing of it runs any more when this returns."""
+        try:
+            running = held.running or await self._launch(held)
+            await running.wait()
+            if held.tail is not None:
+                self._follower.remove(held.tail)
+            return await self._finish(held, running)
+        except AttemptEnded as end:
+            return end.ended
+        except asyncio.CancelledError:
+            if not held.cancel_wanted or held.running is not None or self.stopping:
+                raise
+            if held.task is not None:
+                held.task.uncancel()
+            return CANCELLED
+        except Exception as error:
+            _log.exception("an attempt could not be run", extra=held.fields())
+            if held.running is not None:
+                with suppress(Exception):
+                    held.running.cancel()
+                    await held.running.wait()
+            return Ended(Cause.REJECTED, f"the node could not run it: {error}")
+
+    async def _launch(self, held: Held) -> RunningAttempt:
+        if held.cancel_wanted:
+            raise AttemptEnded(CANCELLED)
+        held.preparing = True
+        try:
+            tell = functools.partial(self._preparing, held, asyncio.get_running_loop(), threading.get_ident())
+            prepared = await self._runner.prepare(held.order, held.slot or 0, tell)
+            if held.slot_noted is not None:
+                await held.slot_noted
+        finally:
+            held.preparing = False
+        # No waiting between here and the launch, so neither of these can change meanwhile.
+        if held.cancel_wanted:
+            raise AttemptEnded(CANCELLED)
+        held.launching = True
+        try:
+            running = await self._runner.launch(prepared)
+        finally:
+            held.launching = False
+        at = self._now()
+        self._journal.note_started(held.key, at)
+        self.adopt(held, running, at, 0)
+        if self.stopping:
+            raise asyncio.CancelledError
+        if held.cancel_wanted:
+            running.cancel()
+        return running
+
+    def _preparing(self, held: Held, loop: asyncio.AbstractEventLoop, thread: int, what: str) -> None:
+        event = Preparing(*held.key, self._now(), what)
+        if threading.get_ident() == thread:
+            self._outbox.put(event)
+        else:
+            loop.call_soon_threadsafe(self._outbox.put, event)
+
+    async def _finish(self, held: Held, running: RunningAttempt) -> Ended:
+        """The results onto the share. A share that is away for a minute is no reason to throw them away."""
+        for pause in (*_FINISH_PAUSES_S, None):
+            try:
+                return await running.finish()
+            except OSError as error:
+                if held.cancel_wanted:
+                    return Ended(Cause.CANCELLED, "cancelled while its results could not be stored")
+                if pause is None:
+                    return Ended(Cause.REJECTED, f"its results could not be stored: {error}")
+                _log.warning("results cannot be stored, trying again: %s", error, extra=held.fields())
+                await asyncio.sleep(pause)
+        raise AssertionError("unreachable")
