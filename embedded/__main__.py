@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from embedded.console import Console
 from embedded.home import ADMIN_USER, PROJECT, Home
 from embedded.lock import locked
 from embedded.problems import Problem
+from node_scripts.running import trees
 from wire.settings import misspelt
 
 _HEALTHY_S: Final = 90.0
@@ -137,10 +137,11 @@ def destroy(home: Home, options: argparse.Namespace) -> int:
         # The mark goes last: if this is cut off, the next destroy still knows the directory for its own.
         for entry in home.path.iterdir():
             if entry.is_dir() and not entry.is_symlink():
-                shutil.rmtree(entry)
+                trees.remove(entry)  # what apps left there may lie deeper than shutil reaches
             elif entry != home.identity:
                 entry.unlink()
-        shutil.rmtree(home.path)
+        home.identity.unlink(missing_ok=True)
+        home.path.rmdir()
         # Where the bootstrap put the directory elsewhere, this leads there.
         if (link := PROJECT / ".skerry").is_symlink() and not link.exists():
             link.unlink()

@@ -84,6 +84,15 @@ def test_no_network_is_told_and_nothing_half_made_counts(home: Path) -> None:
     assert not list((home / "venv").glob(".complete-*"))
 
 
+def test_folders_deeper_than_any_path_are_destroyed(home: Path) -> None:
+    deep = "import os\nfor _ in range(3000):\n    os.mkdir('d')\n    os.chdir('d')"
+    (home / "nodes").mkdir()
+    subprocess.run([sys.executable, "-c", deep], cwd=home / "nodes", check=True)
+    done = embedded(home, "destroy", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert not home.exists()
+
+
 def test_a_directory_of_someone_else_is_not_destroyed(tmp_path: Path) -> None:
     precious = tmp_path / "precious"
     precious.mkdir()
