@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn
 
-from node_scripts.running import limits, view
+from node_scripts.running import kernel, limits, view
 from node_scripts.running.processes import threads_of_user
 from node_scripts.running.users import User
 from wire.messages import Resources
@@ -78,9 +78,9 @@ def _become(command: Command, output: int, broken: int, keeper: int) -> NoReturn
             os.setgroups(command.user.groups)
             os.setresgid(command.user.gid, command.user.gid, command.user.gid)
             os.setresuid(command.user.uid, command.user.uid, command.user.uid)
-        view.forbid_new_rights()
+        kernel.forbid_new_rights()
         # After the change of user, which would clear it.
-        view.die_with_parent(signal.SIGKILL)
+        kernel.die_with_parent(signal.SIGKILL)
         if os.getppid() != keeper:
             os._exit(127)
         os.umask(0o077)

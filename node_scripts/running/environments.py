@@ -7,9 +7,9 @@
     cache/tools/            pip
 
 An entry is built where it will stand, since a virtual environment cannot be moved (its scripts name their interpreter),
-under the lock, and is there once its record is. An app's files belong to root and a group of its version's own, which
-only jobs of that version are given. Keepers inherit the shared lock, so what is in use is never removed, whichever
-agent works with the cache.
+under the lock, and is there once its record is. An app's files are root's alone: each job gets them as an overlay or a
+copy. Its environment belongs to root and a group of its version's own, which only jobs of that version are given.
+Keepers inherit the shared lock, so what is in use is never removed, whichever agent works with the cache.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class Entry(msgspec.Struct, frozen=True):
     size: int
     gid: int | None = None
     has_environment: bool = False
-    group_may_write: bool = False
-    """The files may be written by the version's group, for an overlay to show them so; they themselves never are."""
+    app_is_closed: bool = False
+    """The app's files are the agent's alone. An older agent left them open to the version's group."""
 
 
 class Lease:
@@ -81,12 +81,8 @@ class Environments:
         most_apps: int,
         most_mb: int,
         covered: tuple[Path, ...] | None,
-        overlays: bool,
     ) -> None:
-        """`apps` is the share's folder of them. `covered` is what builds must not see, or None without mounts.
-
-        `overlays` says that apps are shown their files by overlays, and never the files themselves.
-        """
+        """`apps` is the share's folder of them. `covered` is what builds must not see, or None without mounts."""
         self._folder = folder
         self._remover = Remover(folder)
         self._apps = apps
@@ -95,7 +91,6 @@ class Environments:
         self._most_apps = most_apps
         self._most_bytes = most_mb * MB
         self._covered = covered
-        self._overlays = overlays
         make_folder(folder, 0o711)
         self._tools = folder / "tools"
         make_folder(self._tools, 0o755)
@@ -142,11 +137,11 @@ class Environments:
         try:
             await to_its_end(self._make_room, entry)
             await to_its_end(files.copy_tree, self._apps / app.version, entry / "app")
-            gid = self._free_group(app.version) if user is not None else None
-            await to_its_end(_seal, entry, gid, group_may_write=self._overlays)
+            gid = self._free_group(entry) if user is not None else None
             if app.requirements is not None:
                 preparing("installing requirements")
                 requirements = entry / "app" / files.inside(app.requirements)
+                await to_its_end(_seal, entry / "app", gid)  # for pip to read them
                 self._interpreter.make_environment(entry / "env")
                 await installer.install(
                     requirements,
@@ -162,10 +157,11 @@ class Environments:
                     slot=slot,
                 )
                 await to_its_end(trees.remove, entry / "build")
-                await to_its_end(_seal, entry, gid, group_may_write=self._overlays)
+                await to_its_end(_seal, entry / "env", gid)
+                await to_its_end(_close, entry / "app")
                 room.log.write_text(f"[skerry] installed the requirements in {time.monotonic() - began:.1f} s\n")
             size = await asyncio.to_thread(trees.disk_bytes, [entry])
-            record = Entry(self._interpreter.identity, size, gid, app.requirements is not None, self._overlays)
+            record = Entry(self._interpreter.identity, size, gid, app.requirements is not None, app_is_closed=True)
             await asyncio.to_thread(write_record, entry / "entry.json", record)
         except BaseException:
             # A failed or cancelled build leaves nothing behind; one that died is found without its record.
@@ -212,9 +208,8 @@ class Environments:
         except (FileNotFoundError, msgspec.MsgspecError):
             return None
         fits = entry.python == self._interpreter.identity or not entry.has_environment
-        # An agent that was not root leaves files that a slot's user cannot read, and the other way round; one without
-        # overlays leaves files that cannot be written through one.
-        fits = fits and (entry.gid is not None) == (os.geteuid() == 0) and entry.group_may_write == self._overlays
+        # An agent that was not root leaves files that a slot's user cannot read, and the other way round.
+        fits = fits and (entry.gid is not None) == (os.geteuid() == 0) and entry.app_is_closed
         return entry if fits and entry.has_environment == (app.requirements is not None) else None
 
     def _lock(self, version: str, *, shared: bool) -> FolderLock | None:
@@ -225,16 +220,20 @@ class Environments:
                 return lock
             lock.close()  # `_trim` removed the file meanwhile: this lock is one on nothing
 
-    def _free_group(self, version: str) -> int:
-        """The group of this version: found from its name, so that agents with different caches rarely share one."""
+    def _free_group(self, entry: Path) -> int:
+        """A group for this version, which from now on its folder has.
+
+        Found from its name, so that agents with different caches rarely share one.
+        """
         taken = set()
         for path in self._folder.iterdir():
             with suppress(OSError):
-                taken.add((path / "app").lstat().st_gid)
-        start = int.from_bytes(hashlib.sha256(version.encode()).digest()[:4])
+                taken.add(path.lstat().st_gid)
+        start = int.from_bytes(hashlib.sha256(entry.name.encode()).digest()[:4])
         for step in range(_GROUPS):
             gid = self._groups + (start + step) % _GROUPS
             if gid not in taken:
+                os.chown(entry, 0, gid)
                 return gid
         raise OSError("the cache holds too many app versions for a group each")
 
@@ -262,23 +261,27 @@ class Environments:
             count, total = count - 1, total - size
 
 
-def _seal(entry: Path, gid: int | None, *, group_may_write: bool) -> None:
-    """Root's and the version's group's, who may read. Nothing for an agent that is not root.
+def _seal(top: Path, gid: int | None) -> None:
+    """Root's and the version's group's, who may read; nobody may write. Nothing for an agent that is not root.
 
-    With `group_may_write` the group may write the app's files too: an overlay shows them with these modes. Links are
-    not followed, and set-user-id bits go: what stands in `env` was written by a stranger's code.
+    Links are not followed, and set-user-id bits go: what stands in `env` was written by a stranger's code.
     """
-    if gid is None:
-        return
-    for top, writable in ((entry / "app", group_may_write), (entry / "env", False)):
-        if not top.is_dir():
-            continue
-        extra = 0o020 if writable else 0
-        os.chown(top, 0, gid)
-        top.chmod(0o750 | extra)
-        for found in trees.walk(top):
-            mode = found.stat(follow_symlinks=False).st_mode
-            os.lchown(found.path, 0, gid)
-            if not stat.S_ISLNK(mode):
-                sealed = (0o750 if stat.S_ISDIR(mode) or mode & 0o100 else 0o640) | extra
-                os.chmod(found.path, sealed)  # noqa: PTH101  pathlib is too dear for many thousands of files
+    if gid is not None:
+        _give(top, gid, folders=0o750, programs=0o750, others=0o640)
+
+
+def _close(top: Path) -> None:
+    """Root's alone again: a job gets an overlay or a copy. Nothing for an agent that is not root."""
+    if os.geteuid() == 0:
+        _give(top, 0, folders=0o700, programs=0o700, others=0o600)
+
+
+def _give(top: Path, gid: int, *, folders: int, programs: int, others: int) -> None:
+    os.chown(top, 0, gid)
+    top.chmod(folders)
+    for found in trees.walk(top):
+        mode = found.stat(follow_symlinks=False).st_mode
+        os.lchown(found.path, 0, gid)
+        if not stat.S_ISLNK(mode):
+            wanted = folders if stat.S_ISDIR(mode) else programs if mode & 0o100 else others
+            os.chmod(found.path, wanted)  # noqa: PTH101  pathlib is too dear for many thousands of files

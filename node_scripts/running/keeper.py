@@ -21,9 +21,9 @@ from typing import Final, NoReturn
 
 from node_scripts.running import app_process
 from node_scripts.running.app_process import Command
+from node_scripts.running.kernel import adopt_orphans, die_with_parent, name_process
 from node_scripts.running.rooms import Exit, write_record
 from node_scripts.running.supervision import Supervision
-from node_scripts.running.view import adopt_orphans, die_with_parent, name_process
 from wire.messages import Cause
 
 CANCEL: Final = signal.SIGUSR1

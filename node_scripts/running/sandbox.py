@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from node_scripts.running import files, keeper, limits, trees, view
+from node_scripts.running import files, keeper, limits, overlay, trees, view
 from node_scripts.running.app_process import Command
 from node_scripts.running.attempt import SandboxAttempt, job_variables
 from node_scripts.running.environments import Environments, Lease
@@ -85,7 +85,9 @@ class SandboxRunner:
         cache = settings.state_dir / "cache"
         kept = (self._attempts, cache, self._interpreter.prefix)
         self._covered = self._walls((settings.state_dir, settings.share_dir, cache), kept)
-        self._overlay = view.overlay_options(self._attempts) if self._covered is not None else None
+        probed = User(settings.uid_base, settings.uid_base)
+        self._overlay = overlay.usable_options(self._attempts, probed) if self._covered is not None else None
+        self._owners: dict[int, int] = {}
         words = "overlays" if self._overlay is not None else "copies: this machine cannot make overlays here"
         _log.info("apps are given their files as %s", words)
         self._environments = Environments(
@@ -96,7 +98,6 @@ class SandboxRunner:
             most_apps=settings.cache_apps,
             most_mb=settings.cache_mb,
             covered=self._covered,
-            overlays=self._overlay is not None,
         )
 
     async def prepare(self, order: Order, slot: int, preparing: Callable[[str], None]) -> Prepared:
@@ -145,14 +146,16 @@ class SandboxRunner:
             raise AttemptEnded(Ended(Cause.REJECTED, "another process holds the attempt's folder"))
         claim = self._users.claim_fd(prepared.slot)
         try:
+            command = self._command(prepared, lease)
             handle = keeper.start(
-                self._command(prepared, lease),
+                command,
                 keeper.Post(
                     record=room.keeper,
                     exit=room.exit,
                     log=room.log,
                     lock=lock.fd,
-                    held=(lease.lock.fd, *([claim] if claim is not None else [])),
+                    # What makes the version's files the user's own in its overlay is used in the keeper's child.
+                    held=(lease.lock.fd, *([claim] if claim is not None else []), *self._owners.values()),
                 ),
             )
         except OSError as error:
@@ -218,9 +221,18 @@ class SandboxRunner:
     def close(self) -> None:
         """Give back what is held machine-wide. Attempts run on."""
         self._users.close()
+        for owner in self._owners.values():
+            os.close(owner)
+        self._owners.clear()
 
     def _room(self, order: Order) -> Room:
         return Room(self._attempts, order.job, order.attempt)
+
+    def _owner(self, user: User) -> int:
+        """The user namespace that makes the files of an overlay this user's; made once for each."""
+        if user.uid not in self._owners:
+            self._owners[user.uid] = overlay.owner_namespace(user)
+        return self._owners[user.uid]
 
     def _walls(self, secret: tuple[Path, ...], kept: tuple[Path, ...]) -> tuple[Path, ...] | None:
         if os.geteuid() != 0:
@@ -263,9 +275,9 @@ class SandboxRunner:
         seen = None
         if self._covered is not None:
             layers = None
-            if self._overlay is not None:
-                layers = view.Layers(lease.app, room.upper, room.scratch, room.work, self._overlay)
-            # Never the version's own folder: its files are the group's to write, below an overlay.
+            if self._overlay is not None and user is not None:
+                owner = self._owner(user)
+                layers = overlay.Layers(lease.app, room.upper, room.scratch, room.work, owner, self._overlay)
             readable = (lease.environment, room.inputs, self._interpreter.prefix)
             writable = (room.work, room.outputs, room.temporary)
             memory_mb = max(1, order.resources.memory_mb // 2)
@@ -281,7 +293,7 @@ class SandboxRunner:
             resources=order.resources,
             user=user.with_groups(lease.gid) if user is not None and lease.gid is not None else user,
             view=seen,
-            measured=(room.work, room.upper, room.outputs, room.temporary),
+            measured=(room.work, room.layers, room.outputs, room.temporary),
             given_bytes=prepared.given_bytes,
             log_bytes=LOG_BYTES,
             spread=prepared.slot if user is None else user.uid,

@@ -1,0 +1,107 @@
+"""The system calls that Python 3.11 has no names for. Each raises OSError."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+from pathlib import Path
+from typing import Final
+
+CLONE_NEWNS: Final = 0x00020000
+CLONE_NEWIPC: Final = 0x08000000
+CLONE_NEWUSER: Final = 0x10000000
+
+MS_RDONLY: Final = 1
+MS_NOSUID: Final = 2
+MS_NODEV: Final = 4
+MS_NOEXEC: Final = 8
+MS_REMOUNT: Final = 32
+MS_BIND: Final = 4096
+MS_REC: Final = 16384
+MS_PRIVATE: Final = 1 << 18
+
+_PR_SET_PDEATHSIG: Final = 1
+_PR_SET_NAME: Final = 15
+_PR_SET_CHILD_SUBREAPER: Final = 36
+_PR_SET_NO_NEW_PRIVS: Final = 38
+
+# These have the same numbers on every architecture.
+_SYS_OPEN_TREE: Final = 428
+_SYS_MOVE_MOUNT: Final = 429
+_SYS_MOUNT_SETATTR: Final = 442
+_AT_FDCWD: Final = -100
+_AT_EMPTY_PATH: Final = 0x1000
+_OPEN_TREE_CLONE: Final = 1
+_MOVE_MOUNT_F_EMPTY_PATH: Final = 4
+_MOUNT_ATTR_IDMAP: Final = 0x00100000
+
+# Loaded before any fork, so that no child has to load anything.
+_libc: Final = ctypes.CDLL(None, use_errno=True)
+
+
+def mount(source: str, target: Path | str, kind: str | None, flags: int, options: str = "") -> None:
+    """As mount(2)."""
+    result = _libc.mount(
+        source.encode(), os.fsencode(target), kind and kind.encode(), ctypes.c_ulong(flags), options.encode() or None
+    )
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"cannot mount: {os.strerror(number)}", os.fspath(target))
+
+
+def unshare(flags: int) -> None:
+    """Give the calling process namespaces of its own."""
+    if _libc.unshare(flags) != 0:
+        raise OSError(ctypes.get_errno(), "cannot make a namespace")
+
+
+def mount_as_owned(folder: Path, namespace: int) -> None:
+    """Mount the folder over itself with its owners mapped as the user namespace says.
+
+    Only who comes through this mount sees them so; nothing of the folder changes. Needs Linux 5.12 or later, and a file
+    system that can.
+    """
+    path = os.fsencode(folder)
+    tree = _call(_SYS_OPEN_TREE, _AT_FDCWD, path, _OPEN_TREE_CLONE | os.O_CLOEXEC)
+    try:
+        attributes = struct.pack("QQQQ", _MOUNT_ATTR_IDMAP, 0, 0, namespace)
+        _call(_SYS_MOUNT_SETATTR, tree, b"", _AT_EMPTY_PATH, attributes, len(attributes))
+        _call(_SYS_MOVE_MOUNT, tree, b"", _AT_FDCWD, path, _MOVE_MOUNT_F_EMPTY_PATH)
+    finally:
+        os.close(tree)
+
+
+def die_with_parent(signal_number: int) -> None:
+    """Have the kernel send this signal to the calling process when its parent ends."""
+    _prctl(_PR_SET_PDEATHSIG, signal_number)
+
+
+def adopt_orphans() -> None:
+    """Make the calling process the parent of each descendant that loses its own."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def forbid_new_rights() -> None:
+    """From here on no program gives this process more rights (no set-user-id, no sudo)."""
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+
+
+def name_process(name: str) -> None:
+    """What `ps` and `top` call the process; at most 15 bytes."""
+    _prctl(_PR_SET_NAME, ctypes.create_string_buffer(name.encode()[:15]))
+
+
+def _prctl(option: int, value: int | ctypes.Array[ctypes.c_char]) -> None:
+    argument = ctypes.c_ulong(value) if isinstance(value, int) else value
+    if _libc.prctl(option, argument, ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0)) != 0:
+        raise OSError(ctypes.get_errno(), f"prctl({option}) failed")
+
+
+def _call(number: int, *arguments: int | bytes) -> int:
+    given = [ctypes.c_long(one) if isinstance(one, int) else one for one in arguments]
+    result: int = _libc.syscall(ctypes.c_long(number), *given)
+    if result < 0:
+        error = ctypes.get_errno()
+        raise OSError(error, f"system call {number}: {os.strerror(error)}")
+    return result
