@@ -82,6 +82,9 @@ def usable_options(folder: Path, user: User) -> str | None:
     They need the right to mount, Linux 5.19, and a file system that is itself no overlay. Tried in a child, with a real
     one, as the user.
     """
+    for left in folder.glob(".overlay-*"):  # by an agent that was killed in the middle of this
+        with suppress(OSError):
+            trees.remove(left)
     probe = folder / f".overlay-{os.getpid()}"
     try:
         owner = owner_namespace(user)
