@@ -73,7 +73,7 @@ def list_jobs(
     if state and state not in set(JobState):
         raise InvalidInput(f"There is no job state {state}; there are: {', '.join(JobState)}.")
     user = None if may(account, Act.SEE_EVERY_JOB) else account.id
-    wanted = _Wanted(user, state or None, before or None, limit)
+    wanted = _Wanted(user, state or None, schedule or None, before or None, limit)
     ids = _of_app(app, wanted) if app else _newest(wanted)
     return tuple(_view(row) for row in rows(_JobRow, _ROWS, ids)) if ids else ()
 
@@ -81,6 +81,7 @@ def list_jobs(
 class _Wanted(NamedTuple):
     user: int | None
     state: str | None
+    schedule: str | None
     before: str | None
     limit: int
 
@@ -125,6 +126,9 @@ def _pick(wanted: _Wanted, version: int | None = None) -> tuple[str, list[Any]]:
         # No index has both: each job of the version is looked at, newest first, rather than all of the state sorted.
         conditions.append("COALESCE(state, '') = ?")
         values.append(wanted.state)
+    if wanted.schedule is not None:
+        conditions.append("schedule = ?")
+        values.append(wanted.schedule)
     if wanted.before is not None:
         conditions.append("id < ?")
         values.append(wanted.before)
