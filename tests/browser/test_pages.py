@@ -17,6 +17,7 @@ ALWAYS = (
     "/jobs/new",
     "/schedules",
     "/schedules/new",
+    "/activity",
 )
 FILLED = (
     "/nodes/beta",

@@ -105,4 +105,5 @@ def _detail(name: str, value: Plain) -> str:
         return REASONS.get(str(value), str(value))
     if name == "left_out":
         return f"{value} more like it were only counted"
-    return f"{name.replace('_', ' ')}: {value}"
+    said = {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
+    return f"{name.replace('_', ' ')}: {said}"
