@@ -22,6 +22,9 @@ MOST_JOBS: Final = 200
 _VERSIONS_AT_ONCE: Final = 200
 """SQLite joins at most 500 queries to one."""
 
+_INDEXES: Final = (("schedule",), ("user_id", "app_version_id"), ("user_id", "state"), ("user_id",), ())
+"""The columns before the id, the preferred first. Where the user does not matter, each is there without it too."""
+
 _VERSIONS: Final = "SELECT v.id FROM app_version v JOIN app a ON a.id = v.app_id WHERE a.name = ?"
 _ROWS: Final = (
     "SELECT j.id, a.name AS app, v.hash AS version, u.name AS `user`, j.state, j.cause, j.message, j.waiting_reason, "
@@ -73,15 +76,15 @@ def list_jobs(
     if state and state not in set(JobState):
         raise InvalidInput(f"There is no job state {state}; there are: {', '.join(JobState)}.")
     user = None if may(account, Act.SEE_EVERY_JOB) else account.id
-    wanted = _Wanted(user, state or None, schedule or None, before or None, limit)
+    wanted = _Wanted(user, schedule or None, state or None, before or None, limit)
     ids = _of_app(app, wanted) if app else _newest(wanted)
     return tuple(_view(row) for row in rows(_JobRow, _ROWS, ids)) if ids else ()
 
 
 class _Wanted(NamedTuple):
     user: int | None
-    state: str | None
     schedule: str | None
+    state: str | None
     before: str | None
     limit: int
 
@@ -112,23 +115,27 @@ def _pick(wanted: _Wanted, version: int | None = None) -> tuple[str, list[Any]]:
     `IN (?, 0)` is `= ?`: nothing has 0. Written so, MariaDB has to begin where the page begins. With `=` it may hold it
     for as good to read the entries from the newest on, and to pass over all those that come before the page.
     """
-    conditions, order, values = [], [], []
+    given: dict[str, tuple[Any, str]] = {}
     for column, value, nothing in (
+        ("schedule", wanted.schedule, "''"),
         ("user_id", wanted.user, "0"),
         ("app_version_id", version, "0"),
-        ("state", wanted.state if version is None else None, "''"),
+        ("state", wanted.state, "''"),
     ):
         if value is not None:
+            given[column] = (value, nothing)
+    index = next(columns for columns in _INDEXES if not columns or columns[-1] in given)
+    conditions, order, values = [], [], []
+    for column in index:
+        if column in given:
+            value, nothing = given.pop(column)
             conditions.append(f"{column} IN (?, {nothing})")
             order.append(f"{column} DESC")
             values.append(value)
-    if version is not None and wanted.state is not None:
-        # No index has both: each job of the version is looked at, newest first, rather than all of the state sorted.
-        conditions.append("COALESCE(state, '') = ?")
-        values.append(wanted.state)
-    if wanted.schedule is not None:
-        conditions.append("schedule = ?")
-        values.append(wanted.schedule)
+    for column, (value, nothing) in given.items():
+        # No index has this too: each job of the index is looked at, newest first, rather than all of another sorted.
+        conditions.append(f"COALESCE({column}, {nothing}) = ?")
+        values.append(value)
     if wanted.before is not None:
         conditions.append("id < ?")
         values.append(wanted.before)
