@@ -2,7 +2,8 @@
 
 Each message is a frozen, typed object; `encode` makes the JSON bytes that travel and `decode` reads them back. Every
 encoded message carries its version in `v`. An unknown field is ignored, so that an older reader understands a newer
-writer's additions; an unknown version or kind is refused with `MessageError`.
+writer's additions; an unknown version or kind is refused with `MessageError`. docs/compatibility.md says what may be
+added within a version, and what raises it.
 
 Who sent a message is never in its body: the broker checks AMQP's `user_id`, and the receiver takes the identity there.
 

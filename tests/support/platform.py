@@ -61,6 +61,8 @@ class Platform:
         self.rabbit = rabbit
         self.store = store
         self.directory = directory
+        self.scheduler = [sys.executable, "-m"]
+        """What runs a scheduler, but for its own words."""
         self.schedulers: list[subprocess.Popen[bytes]] = []
         self.api = Management(rabbit.admin_url, rabbit.user, rabbit.password, "/")
         self.broker = Broker(BrokerAddress.read(rabbit.url, rabbit.password_file), name="test's web front")
@@ -90,7 +92,7 @@ class Platform:
     def start_scheduler(self, **more: str) -> subprocess.Popen[bytes]:
         with (self.directory / "scheduler.log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "webfront", "scheduler"], env=self.environment(**more), stdout=log, stderr=log
+                [*self.scheduler, "webfront", "scheduler"], env=self.environment(**more), stdout=log, stderr=log
             )
         self.schedulers.append(process)
         return process
