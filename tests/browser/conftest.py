@@ -11,12 +11,12 @@ import threading
 import time
 import wsgiref.simple_server
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
+from support.browsing import Platform, Site, Visitor
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 ARGUMENTS = (
@@ -40,31 +40,6 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
         yield browser
         browser.close()
-
-
-@dataclass
-class Visitor:
-    """A signed-in page, and what went wrong in it: errors on the console, uncaught exceptions."""
-
-    page: Page
-    url: str
-    problems: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.page.on(
-            "console", lambda one: self.problems.append(one.text) if one.type in ("error", "warning") else None
-        )
-        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
-
-    def sign_in(self, user: str, password: str) -> None:
-        self.page.goto(f"{self.url}/login")
-        self.page.get_by_label("User name").fill(user)
-        self.page.get_by_label("Password").fill(password)
-        self.page.get_by_role("button", name="Sign in").click()
-        self.page.wait_for_url(f"{self.url}/")
-
-    def goto(self, path: str) -> None:
-        self.page.goto(self.url + path)
 
 
 @pytest.fixture
@@ -91,15 +66,6 @@ def screenshots() -> Path:
     folder = Path(os.environ.get("SKERRY_ARTIFACTS", PROJECT / "artifacts")) / "screenshots"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
-
-
-@dataclass(frozen=True)
-class Platform:
-    """A running platform and who may sign in to it."""
-
-    url: str
-    user: str
-    password: str
 
 
 @pytest.fixture(scope="session")
@@ -134,15 +100,6 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         subprocess.run(
             [PROJECT / "quickstart", "destroy", "--yes"], cwd=PROJECT, env=environment, check=True, timeout=120
         )
-
-
-@dataclass(frozen=True)
-class Site:
-    """A web front on a database that a test fills; nothing else runs."""
-
-    url: str
-    scratch: Any
-    """`support.scratch.Scratch`: the ids of its jobs and plays."""
 
 
 class _Threaded(socketserver.ThreadingMixIn, wsgiref.simple_server.WSGIServer):

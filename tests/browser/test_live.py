@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import expect
+from support.browsing import Site, Visitor
 from support.scratch import PASSWORD
 
 from webfront.database.models import Attempt, Job, LogChunk, Play, PlayEvent
@@ -18,13 +19,13 @@ WRONG_MANIFEST = "name: digits\nentrypoint: predict.py\nresources:\n  memory_mb:
 
 
 @pytest.fixture
-def visitor(site, visit: Callable):
+def visitor(site: Site, visit: Callable[..., Visitor]) -> Visitor:
     one = visit(site.url)
     one.sign_in("ada", PASSWORD)
     return one
 
 
-def test_a_job_is_followed_to_its_end(site, visitor) -> None:
+def test_a_job_is_followed_to_its_end(site: Site, visitor: Visitor) -> None:
     job = site.scratch.job["running"]
     visitor.goto(f"/jobs/{job}")
     page = visitor.page
@@ -47,7 +48,7 @@ def test_a_job_is_followed_to_its_end(site, visitor) -> None:
     assert visitor.problems == []
 
 
-def test_a_play_is_followed_to_its_failure(site, visitor) -> None:
+def test_a_play_is_followed_to_its_failure(site: Site, visitor: Visitor) -> None:
     play = site.scratch.play["running"]
     visitor.goto(f"/plays/{play}")
     page = visitor.page
@@ -70,7 +71,7 @@ def test_a_play_is_followed_to_its_failure(site, visitor) -> None:
     assert visitor.problems == []
 
 
-def test_a_wrong_manifest_is_shown_with_its_line_and_nothing_is_lost(visitor) -> None:
+def test_a_wrong_manifest_is_shown_with_its_line_and_nothing_is_lost(visitor: Visitor) -> None:
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as archive:
         archive.writestr("app.yml", WRONG_MANIFEST)
@@ -90,7 +91,7 @@ def test_a_wrong_manifest_is_shown_with_its_line_and_nothing_is_lost(visitor) ->
     assert [problem for problem in visitor.problems if "400" not in problem] == []
 
 
-def test_a_refused_registration_keeps_the_key_in_the_browser_alone(visitor) -> None:
+def test_a_refused_registration_keeps_the_key_in_the_browser_alone(visitor: Visitor) -> None:
     visitor.goto("/nodes/register")
     page = visitor.page
     page.get_by_label("Name").fill("Not A Name")
@@ -107,7 +108,7 @@ def test_a_refused_registration_keeps_the_key_in_the_browser_alone(visitor) -> N
     expect(page.get_by_label("Address")).to_be_hidden()
 
 
-def test_a_job_is_submitted_with_its_parameters(site, visitor) -> None:
+def test_a_job_is_submitted_with_its_parameters(site: Site, visitor: Visitor) -> None:
     visitor.goto("/jobs/new?app=digits")
     page = visitor.page
     assert page.get_by_label("threshold").input_value() == "0.5"
@@ -117,7 +118,7 @@ def test_a_job_is_submitted_with_its_parameters(site, visitor) -> None:
     page.wait_for_url(re.compile("/jobs/0"))
     row = Job.get(Job.id == page.url.rpartition("/")[2])
     assert row.parameters["threshold"] == "0.75"
-    assert (site.scratch.share / row.input).read_bytes() == b"a\n1\n"
+    assert (site.scratch.share / str(row.input)).read_bytes() == b"a\n1\n"
     expect(page.locator(".head .state")).to_have_text("queued")
     page.get_by_text("Cancel", exact=True).click()
     page.get_by_role("button", name="Yes, cancel this job").click()

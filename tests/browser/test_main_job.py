@@ -8,8 +8,10 @@ import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Page, expect
+from support.browsing import Platform, Visitor
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 DIGITS = PROJECT / "examples" / "apps" / "digits"
@@ -24,7 +26,7 @@ RUNS_S = 180
 TOO_WIDE = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
-def test_the_main_job(platform, visit: Callable, screenshots: Path) -> None:
+def test_the_main_job(platform: Platform, visit: Callable[..., Visitor], screenshots: Path) -> None:
     visitor = visit(platform.url)
     visitor.sign_in(platform.user, platform.password)
     page = visitor.page
@@ -45,7 +47,7 @@ def test_the_main_job(platform, visit: Callable, screenshots: Path) -> None:
         picture(visit, platform, screenshots, name, look, {"job": f"/jobs/{job}", "node": f"/nodes/{winner}"})
 
 
-def both_nodes(visitor) -> set[str]:
+def both_nodes(visitor: Visitor) -> set[str]:
     """Two nodes are active, each with its load and score."""
     visitor.goto("/nodes")
     cards = visitor.page.locator("li.card")
@@ -56,7 +58,7 @@ def both_nodes(visitor) -> set[str]:
     return set(visitor.page.locator("li.card h2").all_inner_texts())
 
 
-def upload_digits(visitor) -> str:
+def upload_digits(visitor: Visitor) -> str:
     """The example app goes up as a zip; its page shows what its manifest says. Returns the version's short name."""
     page = visitor.page
     visitor.goto("/apps/upload")
@@ -70,7 +72,7 @@ def upload_digits(visitor) -> str:
     return page.locator(".card .hash").first.inner_text()
 
 
-def run_digits(visitor, version: str) -> str:
+def run_digits(visitor: Visitor, version: str) -> str:
     """The run form takes the input; what comes back is the job's page. Returns the job's id."""
     page = visitor.page
     page.get_by_role("link", name="Run", exact=True).click()
@@ -109,7 +111,14 @@ def the_predictions(page: Page) -> None:
     assert {row[prediction] for row in rows} <= {str(digit) for digit in range(10)}
 
 
-def picture(visit: Callable, platform, folder: Path, name: str, look: dict, pages: dict[str, str]) -> None:
+def picture(
+    visit: Callable[..., Visitor],
+    platform: Platform,
+    folder: Path,
+    name: str,
+    look: dict[str, Any],
+    pages: dict[str, str],
+) -> None:
     """Keep a picture of each page as it looks now, and see that none is wider than its screen."""
     visitor = visit(platform.url, **look)
     visitor.goto("/login")

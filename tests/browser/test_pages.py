@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from support.browsing import Site, Visitor
 from support.scratch import PASSWORD
 
 ALWAYS = (
@@ -47,7 +48,7 @@ TOO_WIDE = """() => Math.max(...[null, ...document.querySelectorAll("details")].
 INLINE = "() => document.querySelectorAll('[style], style, script:not([src])').length"
 
 
-def check(visitor, path: str) -> None:
+def check(visitor: Visitor, path: str) -> None:
     """One h1, labels, names, no sideways scrolling, nothing on the console; also once it has refreshed."""
     visitor.goto(path)
     for _ in range(2):
@@ -64,26 +65,26 @@ def check(visitor, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/login"])
-def test_sign_in_page(site, visit: Callable, path: str) -> None:
+def test_sign_in_page(site: Site, visit: Callable[..., Visitor], path: str) -> None:
     check(visit(site.url, width=360, height=740), path)
 
 
 @pytest.mark.parametrize("site", [True, False], indirect=True, ids=["filled", "empty"])
-def test_pages_that_are_always_there(site, visit: Callable) -> None:
+def test_pages_that_are_always_there(site: Site, visit: Callable[..., Visitor]) -> None:
     visitor = visit(site.url, width=360, height=740)
     visitor.sign_in("ada", PASSWORD)
     for path in ALWAYS:
         check(visitor, path)
 
 
-def test_pages_about_something(site, visit: Callable) -> None:
+def test_pages_about_something(site: Site, visit: Callable[..., Visitor]) -> None:
     visitor = visit(site.url, width=360, height=740)
     visitor.sign_in("ada", PASSWORD)
     for path in FILLED:
         check(visitor, path.format(job=site.scratch.job, play=site.scratch.play))
 
 
-def test_they_can_be_read_without_script(site, visit: Callable) -> None:
+def test_they_can_be_read_without_script(site: Site, visit: Callable[..., Visitor]) -> None:
     visitor = visit(site.url, java_script_enabled=False)
     visitor.sign_in("ada", PASSWORD)
     visitor.goto(f"/jobs/{site.scratch.job['running']}")
@@ -94,16 +95,17 @@ def test_they_can_be_read_without_script(site, visit: Callable) -> None:
     assert visitor.page.get_by_role("button", name="Drain beta").is_visible()
 
 
-def test_an_error_says_what_to_change(site, visit: Callable) -> None:
+def test_an_error_says_what_to_change(site: Site, visit: Callable[..., Visitor]) -> None:
     visitor = visit(site.url, width=360, height=740)
     visitor.sign_in("ada", PASSWORD)
     answer = visitor.page.goto(f"{site.url}/jobs/nonsuch")
+    assert answer is not None
     assert answer.status == 404
     assert visitor.page.locator("h1").count() == 1
     assert "The lists show what is there" in visitor.page.locator("main").inner_text()
 
 
-def test_whoever_is_not_signed_in_comes_back_to_the_page_they_wanted(site, visit: Callable) -> None:
+def test_whoever_is_not_signed_in_comes_back_to_the_page_they_wanted(site: Site, visit: Callable[..., Visitor]) -> None:
     visitor = visit(site.url)
     visitor.goto("/jobs?state=failed")
     visitor.page.get_by_label("User name").fill("ada")

@@ -31,7 +31,7 @@ async def connected(
         await running
 
 
-async def until(condition: object, timeout: float = 30) -> None:
+async def until(condition: Callable[[], object], timeout: float = 30) -> None:
     async with asyncio.timeout(timeout):
         while not condition():
             await asyncio.sleep(0.01)

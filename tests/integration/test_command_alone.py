@@ -29,12 +29,12 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copytree(PROJECT / name, folder / "source" / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(PROJECT / name, folder / "source")
-    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    pip: list[str | Path] = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", folder, folder / "source"], check=True, timeout=300)
     [wheel] = folder.glob("skerry-*.whl")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True, timeout=60)
-    python = ["--python", folder / "venv/bin/python"]
-    pins = ["--constraint", PROJECT / "requirements/controller.txt"]
+    python: list[str | Path] = ["--python", folder / "venv/bin/python"]
+    pins: list[str | Path] = ["--constraint", PROJECT / "requirements/controller.txt"]
     subprocess.run([*pip, *python, "install", *pins, f"{wheel}[cli]"], check=True, timeout=300)
     return folder / "venv/bin"
 

@@ -34,7 +34,7 @@ def call(admin: Admin, state: str, name: str, *, check: bool = False, **more: An
 def known(admin: Admin, name: str) -> tuple[str | None, bool]:
     """The node's state, and whether the broker knows its user."""
     node = Node.get_or_none(Node.name == name)
-    return node and node.state, admin.api.get("users", f"node-{name}") is not None
+    return node.state if node else None, admin.api.get("users", f"node-{name}") is not None
 
 
 def test_each_state_is_reached_once_and_check_mode_tells_it_before(admin: Admin, name: str) -> None:

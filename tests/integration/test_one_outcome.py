@@ -243,7 +243,7 @@ def check_rows(directory: Path) -> dict[str, int]:
     """Each job in the database, also one whose reply was lost on the way: one outcome, its own result, a whole log."""
     numbers = {}
     for job in Job.select():
-        number = int((directory / "share" / job.input).read_text())
+        number = int((directory / "share" / str(job.input)).read_text())
         numbers[job.id] = number
         assert (job.state, job.cause) == ("succeeded", "ok"), (job.id, job.state, job.cause, job.message)
         attempts = list(Attempt.select().where(Attempt.job == job).order_by(Attempt.number))

@@ -75,6 +75,7 @@ REMOVE = """
         fail_msg: "{{ node }} cannot be removed: only beta can. Choose beta."
         quiet: true
 """
+Perform = Callable[[Node, str, Secrets], Play]
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +122,7 @@ def settings(tmp_path: Path, store: Store, database: object) -> Iterator[Setting
 
 
 @pytest.fixture
-def perform(settings: Settings) -> Callable[[Node, str, Secrets], Play]:
+def perform(settings: Settings) -> Perform:
     """Run one play through a plays process in this process's threads; the play as it ended."""
 
     def run(node: Node, verb: str, secrets: Secrets) -> Play:
@@ -216,7 +217,7 @@ def test_a_first_registration_with_a_private_key(
     assert processes_marked(settings) == []
 
 
-def test_a_one_time_password_lets_in_and_serves_sudo(sshd: PrivateSshd, settings: Settings, perform) -> None:
+def test_a_one_time_password_lets_in_and_serves_sudo(sshd: PrivateSshd, settings: Settings, perform: Perform) -> None:
     play = perform(add_node(sshd), "register", Secrets(password=sshd.password))
     assert play.state == "succeeded", (play.message, steps(play))
     seen = (settings.project_dir / "playbooks/seen").read_text(errors="replace")
@@ -225,7 +226,7 @@ def test_a_one_time_password_lets_in_and_serves_sudo(sshd: PrivateSshd, settings
     assert list(plays_base(settings.state_dir).iterdir()) == []
 
 
-def test_the_platforms_own_key_serves_later_plays(sshd: PrivateSshd, settings: Settings, perform) -> None:
+def test_the_platforms_own_key_serves_later_plays(sshd: PrivateSshd, settings: Settings, perform: Perform) -> None:
     from webfront.plays.keys import platform_key, public_half
 
     key = platform_key(settings.state_dir)
@@ -251,7 +252,7 @@ def test_the_platforms_own_key_serves_later_plays(sshd: PrivateSshd, settings: S
         sshd.authorized.write_text(given)
 
 
-def test_failures_say_what_they_mean(sshd: PrivateSshd, tmp_path: Path, perform) -> None:
+def test_failures_say_what_they_mean(sshd: PrivateSshd, tmp_path: Path, perform: Perform) -> None:
     (closed,) = free_ports(1)
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "other")], check=True)
     other_public = " ".join((tmp_path / "other.pub").read_text().split()[:2])
@@ -292,7 +293,7 @@ def test_failures_say_what_they_mean(sshd: PrivateSshd, tmp_path: Path, perform)
         assert message in fresh.state_reason
 
 
-def test_the_playbooks_own_words_are_shown_as_they_are(settings: Settings, perform) -> None:
+def test_the_playbooks_own_words_are_shown_as_they_are(settings: Settings, perform: Perform) -> None:
     node = add_node(None, state="drained")
     play = perform(node, "remove", Secrets())
     assert (play.state, play.failed_step) == ("failed", "Check the machine")
@@ -300,7 +301,7 @@ def test_the_playbooks_own_words_are_shown_as_they_are(settings: Settings, perfo
     assert Node.get_by_id(node.id).state == "drained"
 
 
-def test_a_broken_playbook_is_told_as_skerrys_own_fault(settings: Settings, perform) -> None:
+def test_a_broken_playbook_is_told_as_skerrys_own_fault(settings: Settings, perform: Perform) -> None:
     (settings.project_dir / "playbooks/remove.yml").write_text(
         "- hosts: all\n  tasks: [{name: x, no.such.module: {}}]\n"
     )

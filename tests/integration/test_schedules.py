@@ -68,7 +68,7 @@ def test_a_due_schedules_job_runs(platform: Platform) -> None:
             await until(lambda: platform.states([job.id for job in Job.select()]) == {"succeeded": 1})
             (tick,), job = ticks([schedule]), Job.get()
             assert (tick.outcome, tick.job, job.schedule) == ("submitted", job.id, schedule)
-            assert (platform.directory / "share" / alpha.orders[0].input).read_bytes() == b"1,2"
+            assert (platform.directory / "share" / str(alpha.orders[0].input)).read_bytes() == b"1,2"
             assert Schedule.get().next_at == tick.due_at + MINUTE
 
     asyncio.run(scenario())
@@ -99,7 +99,7 @@ def test_each_due_time_is_one_job_across_takeovers_in_that_second(platform: Plat
                 assert {tick.outcome for tick in found} == {"submitted"}
                 for schedule in schedules:
                     (job,) = Job.select().where(Job.schedule == schedule)
-                    assert (platform.directory / "share" / job.input).read_bytes() == b"1,2"
+                    assert (platform.directory / "share" / str(job.input)).read_bytes() == b"1,2"
                 Schedule.update(state="paused", next_at=None).execute()
             assert Job.select().count() == 4 * 40 == Fact.select().where(Fact.kind == "schedule.tick").count()
 

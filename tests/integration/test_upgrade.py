@@ -153,7 +153,8 @@ CHANGING = ("CREATE", "ALTER", "DROP", "INSERT", "UPDATE", "DELETE", "RENAME")
 
 def kill_after(database: peewee.Database, statements: int) -> None:
     """End this process, as by a power cut, before the database gets one more statement that changes something."""
-    execute, left = database.execute_sql, statements
+    execute: Callable[..., Any] = database.execute_sql
+    left = statements
 
     def counted(sql: str, *more: Any) -> Any:
         nonlocal left

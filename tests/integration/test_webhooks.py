@@ -126,7 +126,7 @@ def test_killed_before_the_post_during_it_and_after_it_nothing_is_lost(
 
             # After the POST, before the answer; and after the answer, before it is recorded.
             for answers in (False, True):
-                killed = []
+                killed: list[str] = []
 
                 def kills(received: Received, handler: object, answers: bool = answers, killed: list = killed) -> None:  # type: ignore[type-arg]
                     if answers:

@@ -7,8 +7,11 @@ import hashlib
 import os
 import sys
 import textwrap
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from node_scripts.running.interface import Ended, RunningAttempt
 from node_scripts.running.sandbox import SandboxRunner
@@ -23,7 +26,7 @@ class Settings:
     uid_base: int = 60900
     cache_apps: int = 20
     cache_mb: int = 4096
-    python: Path = field(default_factory=lambda: Path(sys._base_executable))
+    python: Path = field(default_factory=lambda: Path(getattr(sys, "_base_executable", sys.executable)))
 
 
 class Bench:
@@ -38,7 +41,9 @@ class Bench:
         self.runner = SandboxRunner(self.settings)
         self.said: list[str] = []
 
-    def app(self, script: str, files: dict[str, str | bytes] | None = None, *, outputs: tuple[str, ...] = ()) -> AppRef:
+    def app(
+        self, script: str, files: Mapping[str, str | bytes] | None = None, *, outputs: tuple[str, ...] = ()
+    ) -> AppRef:
         """An app version on the share: `main.py` and further files."""
         contents = {"main.py": textwrap.dedent(script), **(files or {})}
         version = hashlib.sha256(repr(sorted(contents.items())).encode()).hexdigest()
@@ -49,8 +54,15 @@ class Bench:
         requirements = "requirements.txt" if "requirements.txt" in contents else None
         return AppRef("test", version, requirements=requirements, outputs=outputs)
 
-    def order(self, app: AppRef, job: str = "job", attempt: int = 1, **more: object) -> Order:
-        resources = Resources(**{"memory_mb": 200, "timeout_s": 20.0, "disk_mb": 50, **more.pop("limits", {})})  # type: ignore[dict-item,call-overload]
+    def order(
+        self,
+        app: AppRef,
+        job: str = "job",
+        attempt: int = 1,
+        limits: Mapping[str, float] | None = None,
+        **more: object,
+    ) -> Order:
+        resources = msgspec.structs.replace(Resources(memory_mb=200, timeout_s=20.0, disk_mb=50), **(limits or {}))
         return Order(job=job, attempt=attempt, app=app, resources=resources, **more)  # type: ignore[arg-type]
 
     async def launch(self, order: Order, slot: int = 0) -> RunningAttempt:

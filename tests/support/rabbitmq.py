@@ -14,6 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 START_TIMEOUT_S = 90
@@ -104,7 +105,7 @@ class PrivateRabbit:
             time.sleep(0.2)
         raise RuntimeError("RabbitMQ did not answer in time")
 
-    def api(self, path: str, method: str = "GET", body: object = None) -> dict:
+    def api(self, path: str, method: str = "GET", body: object = None) -> Any:
         """Call the management API; the decoded answer, or an empty dict."""
         request = urllib.request.Request(
             self.admin_url + path, method=method, data=None if body is None else json.dumps(body).encode()

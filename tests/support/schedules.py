@@ -13,7 +13,7 @@ from webfront.database.models import App, AppVersion, Job
 from webfront.jobs.inputs import InputFile
 from webfront.schedules.service import ScheduleService
 from webfront.schedules.ticking import Ticker
-from webfront.schedules.views import Plan, ScheduleView
+from webfront.schedules.views import Plan, ScheduleView, TickView
 from webfront.scheduling.leadership import Leadership
 
 NOON = 1782475200.0
@@ -45,7 +45,7 @@ class Bench:
 
     def app(self, name: str = "tool", **manifest: object) -> AppVersion:
         """A new version of an app."""
-        app, _ = App.get_or_create(name=name, defaults={"owner": self.ada.id, "created_at": 0})
+        app = App.get_or_none(App.name == name) or App.create(name=name, owner=self.ada.id, created_at=0)
         number = AppVersion.select().count() + 1
         return AppVersion.create(
             app=app, hash=f"{number:064x}", manifest={"name": name, **manifest}, size=1, uploaded_at=self.now + number
@@ -61,6 +61,12 @@ class Bench:
         """What became of its last times, oldest first: when after noon, in minutes, and the outcome."""
         ticks = reversed(self.service.get(self.ada, key).ticks)
         return [((tick.due_at - NOON) / 60, tick.outcome.value) for tick in ticks]
+
+    def last(self, name: str = "nightly") -> TickView:
+        """Its last time."""
+        last = self.service.get(self.ada, name).last
+        assert last is not None
+        return last
 
     def end_jobs(self) -> None:
         Job.update(state="succeeded", finished_at=self.now).execute()

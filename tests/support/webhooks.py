@@ -61,7 +61,7 @@ class World:
         self.ada = create_user("ada", "correct horse", is_admin=True)
         self.bob = create_user("bob", "correct horse")
         self.webhooks = WebhookService(self.secrets, LOOPBACK, time)
-        self.sender: Sender = Counting(LOOPBACK, deadline_s=1.0)
+        self.sender = Counting(LOOPBACK, deadline_s=1.0)
         self.deliver = Delivering(self.secrets, sender=self.sender, chance=lambda: 0.5)
         self.enqueue = Enqueuing(time)
         self.term = Term(0, time)

@@ -48,7 +48,7 @@ def test_a_new_consumer_begins_now_or_at_the_beginning(term: Term) -> None:
 
 
 def test_a_consumer_is_given_the_kinds_it_asked_for_and_moves_past_the_others(term: Term) -> None:
-    had = []
+    had: list[Fact] = []
     consumer = Consumer("ends", had.extend, frozenset({Kind.JOB_END}), from_the_beginning=True)
     begin(consumer, term)
     happened(term, "A", kind=Kind.JOB_SUBMIT)

@@ -49,7 +49,7 @@ def test_a_fact_reads_as_it_was_written_and_is_cut_where_it_is_long(term: Term) 
         record(told)
     number(term)
     (found,) = read_batch(1, [Kind.ATTEMPT_END])
-    data = {"cause": "x" * 200, "lines": 3, "last": True}
+    data: dict[str, str | int | float | bool | None] = {"cause": "x" * 200, "lines": 3, "last": True}
     assert found == Fact(
         found.id, 12.5, "attempt.end", "failure", "ada", "api.jobs", "n" * 32, "digits", "J", 2, 7, data
     )

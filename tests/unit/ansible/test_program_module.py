@@ -163,7 +163,7 @@ def test_one_that_was_stopped_by_hand_is_started_again(supervisor: Supervisor) -
 
 
 def test_one_is_forgotten_with_its_definition(supervisor: Supervisor) -> None:
-    gone = {"state": "absent", "definition": str(supervisor.definition)}
+    gone: dict[str, Any] = {"state": "absent", "definition": str(supervisor.definition)}
     assert supervisor.call(check=True, **gone) == {"sleeper": "removed"}
     assert supervisor.command_line() is not None
     assert supervisor.call(**gone) == {"sleeper": "removed"}

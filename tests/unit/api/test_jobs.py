@@ -16,6 +16,7 @@ from webfront.jobs.submission import sweep_inputs
 from webfront.settings import Settings
 
 Browse = Callable[..., httpx.Client]
+Form = dict[str, tuple[str | None, str | bytes]]
 MANIFEST = """
 name: tool
 entrypoint: main.py
@@ -56,14 +57,14 @@ def run(job_id: str, *, number: int = 1, state: str = "ended", **fields: Any) ->
 
 
 def test_an_accepted_job_is_what_its_page_shows(ada: httpx.Client, settings: Settings) -> None:
-    form = {"app": (None, "tool"), "parameters": (None, '{"level": 5}'), "input": ("../../My data.csv", b"1,2")}
+    form: Form = {"app": (None, "tool"), "parameters": (None, '{"level": 5}'), "input": ("../../My data.csv", b"1,2")}
     answer = ada.post("/api/v1/jobs", files=form)
     assert answer.status_code == 202
     job = answer.json()["job"]
     assert (job["state"], job["input"], job["parameters"]) == ("queued", "My_data.csv", {"level": "5", "mode": "fast"})
     assert ada.get(f"/api/v1/jobs/{job['id']}").json()["job"] == job
     row = Job.get()
-    assert (settings.share_dir / row.input).read_bytes() == b"1,2"
+    assert (settings.share_dir / str(row.input)).read_bytes() == b"1,2"
     assert row.input == f"inputs/{job['id']}/My_data.csv"
     assert [entry.name for entry in (settings.share_dir / "inputs").iterdir()] == [job["id"]]
 
@@ -192,7 +193,7 @@ def test_identifiers_sort_by_time() -> None:
 
 
 def test_inputs_that_belong_to_no_job_are_swept(ada: httpx.Client, settings: Settings) -> None:
-    form = {"app": (None, "tool"), "input": ("a.csv", b"1")}
+    form: Form = {"app": (None, "tool"), "input": ("a.csv", b"1")}
     kept = ada.post("/api/v1/jobs", files=form).json()["job"]["id"]
     inputs = settings.share_dir / "inputs"
     orphan = Ulids().next()

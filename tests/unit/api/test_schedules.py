@@ -78,8 +78,8 @@ def test_a_schedule_is_its_owners_and_administrators(ada: httpx.Client, browse: 
         ("POST", "/resume"),
         ("POST", "/run"),
     ):
-        body = {"json": {}} if method == "PATCH" else {}
-        answer = bob.request(method, f"/api/v1/schedules/{hers['id']}{path}", **body)  # type: ignore[arg-type]
+        body: dict[str, Any] = {"json": {}} if method == "PATCH" else {}
+        answer = bob.request(method, f"/api/v1/schedules/{hers['id']}{path}", **body)
         assert (answer.status_code, answer.json()["error"]["message"]) == (404, "There is no such schedule.")
     # An administrator's run makes a job of the owner's.
     job = ada.post(f"/api/v1/schedules/{his['id']}/run").json()["job"]
@@ -152,17 +152,17 @@ def test_an_input_is_kept_replaced_and_removed(ada: httpx.Client, settings: Sett
 
 
 def test_the_input_of_a_job_is_linked(ada: httpx.Client, browse: Browse, settings: Settings) -> None:
-    form = {"app": (None, "tool"), "input": ("data.csv", b"5,6")}
+    form: dict[str, tuple[str | None, str | bytes]] = {"app": (None, "tool"), "input": ("data.csv", b"5,6")}
     job = ada.post("/api/v1/jobs", files=form).json()["job"]
     made = make(ada, app="tool", input_of=job["id"])
     assert (made["input"], kept(settings)) == ("data.csv", [b"5,6"])
-    assert Path(settings.share_dir, Job.get().input).stat().st_nlink == 2
+    assert Path(settings.share_dir, str(Job.get().input)).stat().st_nlink == 2
     answer = browse("bob").post("/api/v1/schedules", json=PLAN | {"app": "tool", "input_of": job["id"]})
     assert (answer.status_code, answer.json()["error"]["message"]) == (404, "There is no such job.")
     run = ada.post("/api/v1/schedules/nightly/run").json()["job"]
     assert ada.delete("/api/v1/schedules/nightly").status_code == 204
     # What the job was given stays, and so does where it came from.
-    assert (settings.share_dir / Job.get_by_id(run["id"]).input).read_bytes() == b"5,6"
+    assert (settings.share_dir / str(Job.get_by_id(run["id"]).input)).read_bytes() == b"5,6"
     shown = ada.get(f"/api/v1/jobs/{run['id']}").json()["job"]
     assert (shown["schedule"], shown["schedule_name"]) == (made["id"], None)
     assert ScheduleTick.select().count() == 0

@@ -44,8 +44,7 @@ class Server:
         if path.endswith("/log"):
             after = int(request.url.params["after"])
             self.log_asked.append(f"{request.url.params['attempt']}:{after}")
-            lines = [{"number": 1, "text": "one"}, {"number": 4, "text": "four"}]
-            lines = [line for line in lines if line["number"] > after]
+            lines = [{"number": at, "text": text} for at, text in ((1, "one"), (4, "four")) if at > after]
             return httpx.Response(
                 200, json={"lines": lines, "next": 4, "gaps": [[2, 3]] if lines else [], "complete": not self.states}
             )
@@ -67,7 +66,7 @@ class Server:
 def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     made = Server("queued", "running", "succeeded", outputs=[output("predictions.csv")])
     monkeypatch.setattr(commands, "signed_in", lambda: client_of(made))
-    monkeypatch.setattr(commands.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr("webfront.cli.commands.time.sleep", lambda seconds: None)
     return made
 
 

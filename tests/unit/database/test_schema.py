@@ -119,7 +119,7 @@ def test_a_column_is_added_for_older_code_too(new: peewee.Database) -> None:
     with pytest.raises(ValueError, match=r"user\.nick"):
         change.add_column("user", "nick", peewee.CharField(10))
     for _ in range(2):
-        default = [peewee.SQL("DEFAULT 'none'")]
+        default: list[peewee.Node] = [peewee.SQL("DEFAULT 'none'")]
         change.add_column("user", "nick", peewee.CharField(10, index=True, constraints=default))
         change.add_column("user", "boss_id", peewee.ForeignKeyField(change.table("user"), null=True))
     models.User.create(name="ada", password_hash="-", created_at=0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 
@@ -91,7 +92,7 @@ def test_a_nodes_clock_does_not_turn_the_order_round() -> None:
     ],
 )
 def test_the_cause_and_the_manifest_decide_on_a_retry(
-    cause: Cause, retries: dict[str, int], earlier: tuple[str, ...], state: JobState
+    cause: Cause, retries: dict[str, Any], earlier: tuple[str, ...], state: JobState
 ) -> None:
     job, _ = pair = placed()
     assert end(pair, cause, earlier=earlier, **retries)
@@ -112,7 +113,7 @@ def test_the_cause_and_the_manifest_decide_on_a_retry(
     ],
 )
 def test_a_job_that_is_no_longer_wanted_is_not_tried_again(
-    cause: Cause, retries: dict[str, int], state: JobState
+    cause: Cause, retries: dict[str, Any], state: JobState
 ) -> None:
     job, _ = pair = placed()
     job.cancel_requested = True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from webfront.jobs.states import AttemptState, JobState
@@ -43,13 +45,13 @@ JOB = JobView(
 )
 
 
-def job(state: str, *attempts: AttemptView, **fields: object) -> JobView:
+def job(state: str, *attempts: AttemptView, **fields: Any) -> JobView:
     if (cause := fields.get("cause")) is not None:
         fields["cause"] = Cause(cause)
     return msgspec.structs.replace(JOB, state=JobState(state), attempts=attempts, **fields)
 
 
-def attempt(**fields: object) -> AttemptView:
+def attempt(**fields: Any) -> AttemptView:
     for name, kind in (("state", AttemptState), ("cause", Cause)):
         if fields.get(name) is not None:
             fields[name] = kind(fields[name])

@@ -94,7 +94,7 @@ def test_a_finished_job_can_be_put_on_a_schedule_with_its_input(ada: httpx.Clien
     shown = ada.get("/schedules/new", params=WHEN | {"like": job})
     assert "It uses a.csv, the input of that job" in text(shown)
     assert ada.post("/schedules/new", files=form(**WHAT | {"input_of": job})).status_code == 303
-    assert Schedule.get().input.endswith("/a.csv")
+    assert str(Schedule.get().input).endswith("/a.csv")
 
 
 def test_changing_pausing_running_and_deleting(ada: httpx.Client) -> None:

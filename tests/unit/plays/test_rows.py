@@ -8,6 +8,7 @@ import pytest
 from webfront.database.models import Node, Play, PlayEvent
 from webfront.plays.outcome import Failure
 from webfront.plays.rows import StepRows, claim, end_play
+from webfront.plays.states import StepState
 from webfront.plays.words import PlayStep
 
 
@@ -24,11 +25,11 @@ def shown(play: Play) -> list[tuple[int, str]]:
 
 def test_each_step_is_shown_once(play: Play) -> None:
     rows = StepRows(play.id, clock=lambda: 100.0)
-    rows.tell(PlayStep(1, 0.0, "a", "running"))
+    rows.tell(PlayStep(1, 0.0, "a", StepState.RUNNING))
     assert shown(play) == [(1, "running")]
-    rows.tell(PlayStep(2, 0.0, "a", "ok", replaces=1))
-    rows.tell(PlayStep(3, 0.0, "b", "running"))
-    rows.tell(PlayStep(4, 0.0, "b", "changed", replaces=3))
+    rows.tell(PlayStep(2, 0.0, "a", StepState.OK, replaces=1))
+    rows.tell(PlayStep(3, 0.0, "b", StepState.RUNNING))
+    rows.tell(PlayStep(4, 0.0, "b", StepState.CHANGED, replaces=3))
     assert shown(play) == [(1, "running")]  # gathered for a moment
     assert rows.flush()
     assert shown(play) == [(2, "ok"), (4, "changed")]
@@ -40,7 +41,7 @@ def test_steps_wait_for_a_database_that_is_away_and_are_not_written_twice(
     rows = StepRows(play.id)
     with monkeypatch.context() as away:
         away.setattr(database, "execute_sql", _fail)
-        rows.tell(PlayStep(1, 0.0, "a", "ok"))
+        rows.tell(PlayStep(1, 0.0, "a", StepState.OK))
         assert not rows.flush()
     # As if the first commit had come through and only its answer was lost.
     PlayEvent.create(play=play, number=1, at=0.0, step="a", state="ok")
@@ -55,7 +56,7 @@ def _fail(*arguments: object, **named: object) -> None:
 def test_a_play_is_claimed_and_ended_once(play: Play) -> None:
     assert claim(play.id, 1.0)
     assert not claim(play.id, 1.0)
-    StepRows(play.id).tell(PlayStep(1, 0.0, "a", "running"))
+    StepRows(play.id).tell(PlayStep(1, 0.0, "a", StepState.RUNNING))
     assert end_play(play.id, Failure("it is off", "Switch it on."), "a", 2.0)
     assert not end_play(play.id, None, "", 3.0)
     fresh = Play.get_by_id(play.id)

@@ -8,13 +8,15 @@ import os
 import signal
 import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.bench import Bench
 
 from node_scripts.running.interface import AttemptEnded, Recovered
 from node_scripts.running.sandbox import SandboxRunner
-from wire.messages import Cause
+from wire.messages import AppRef, Cause
 
 
 def wheel(name: str) -> bytes:
@@ -32,16 +34,19 @@ def wheel(name: str) -> bytes:
 
 
 @pytest.fixture(autouse=True)
-def _offline(monkeypatch):
+def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
 
 
-def with_wheel(bench, script="import tiny; print(tiny.word)"):
-    files = {"requirements.txt": "./tiny-1-py3-none-any.whl\n", "tiny-1-py3-none-any.whl": wheel("tiny")}
+def with_wheel(bench: Bench, script: str = "import tiny; print(tiny.word)") -> AppRef:
+    files: dict[str, str | bytes] = {
+        "requirements.txt": "./tiny-1-py3-none-any.whl\n",
+        "tiny-1-py3-none-any.whl": wheel("tiny"),
+    }
     return bench.app(script, files)
 
 
-def test_two_jobs_at_once_have_it_made_once(bench):
+def test_two_jobs_at_once_have_it_made_once(bench: Bench) -> None:
     app = with_wheel(bench)
 
     async def both() -> list[tuple[Cause, list[str]]]:
@@ -63,7 +68,7 @@ def test_two_jobs_at_once_have_it_made_once(bench):
     assert (entry / "env" / "bin" / "tiny").read_text().count(f"{entry}/env/bin/python") == 1
 
 
-def test_a_failed_installation_is_the_apps_end_and_stands_in_its_log(bench):
+def test_a_failed_installation_is_the_apps_end_and_stands_in_its_log(bench: Bench) -> None:
     app = bench.app("print('never')", {"requirements.txt": "no-such-package-here==1\n"})
     ended, log = asyncio.run(bench.run(bench.order(app)))
     assert ended.cause is Cause.APP_ERROR
@@ -73,7 +78,7 @@ def test_a_failed_installation_is_the_apps_end_and_stands_in_its_log(bench):
     assert not (bench.settings.state_dir / "cache" / app.version).exists()
 
 
-def test_a_network_that_is_away_is_the_nodes_trouble(bench, monkeypatch):
+def test_a_network_that_is_away_is_the_nodes_trouble(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PIP_NO_INDEX")
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
     monkeypatch.setenv("PIP_RETRIES", "1")
@@ -91,7 +96,7 @@ def build_wheel(directory, settings=None, metadata=None):
 """
 
 
-def hostile(bench, then: str):
+def hostile(bench: Bench, then: str) -> AppRef:
     project = '[build-system]\nrequires = []\nbuild-backend = "spy"\nbackend-path = ["."]\n'
     project += '[project]\nname = "spy"\nversion = "1"\n'
     files = {
@@ -103,13 +108,13 @@ def hostile(bench, then: str):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root's rights")
-def test_building_a_package_has_no_more_rights_than_an_app(bench):
+def test_building_a_package_has_no_more_rights_than_an_app(bench: Bench) -> None:
     ended, log = asyncio.run(bench.run(bench.order(hostile(bench, "raise SystemExit(1)"))))
     assert ended.cause is Cause.APP_ERROR
     assert any(f"uid {bench.uid(0)} share False" in line for line in log), log
 
 
-def test_a_cancelled_preparation_leaves_nothing(bench):
+def test_a_cancelled_preparation_leaves_nothing(bench: Bench) -> None:
     app = hostile(bench, "os.fork() or os.setsid(); time.sleep(99)")
 
     async def cancel() -> None:
@@ -128,7 +133,7 @@ def test_a_cancelled_preparation_leaves_nothing(bench):
     assert list((bench.settings.state_dir / "attempts").iterdir()) == []
 
 
-def test_an_agent_that_dies_while_it_builds_leaves_no_half_environment(bench):
+def test_an_agent_that_dies_while_it_builds_leaves_no_half_environment(bench: Bench) -> None:
     slow = hostile(bench, "time.sleep(99)")
     bench.runner.close()
     child = os.fork()
@@ -147,14 +152,14 @@ def test_an_agent_that_dies_while_it_builds_leaves_no_half_environment(bench):
     assert ended.cause is Cause.OK
 
 
-def wait_until(condition) -> None:
+def wait_until(condition: Callable[[], object]) -> None:
     deadline = time.monotonic() + 15
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
 
-def builders(app) -> list[Path]:
+def builders(app: AppRef) -> list[Path]:
     return [p for p in Path("/proc").glob("[0-9]*/cmdline") if app.version.encode() in read(p)]
 
 
@@ -165,7 +170,7 @@ def read(path: Path) -> bytes:
         return b""
 
 
-def test_the_cache_is_bounded_and_keeps_what_is_in_use(make_bench):
+def test_the_cache_is_bounded_and_keeps_what_is_in_use(make_bench: Callable[..., Bench]) -> None:
     bench = make_bench(cache_apps=2)
 
     async def fill() -> None:
@@ -183,7 +188,7 @@ def test_the_cache_is_bounded_and_keeps_what_is_in_use(make_bench):
     asyncio.run(fill())
 
 
-def test_a_ruin_is_built_again(bench):
+def test_a_ruin_is_built_again(bench: Bench) -> None:
     app = bench.app("print('whole')")
     ruin = bench.settings.state_dir / "cache" / app.version
     (ruin / "app").mkdir(parents=True)
@@ -192,7 +197,7 @@ def test_a_ruin_is_built_again(bench):
     assert (ended.cause, log) == (Cause.OK, ["whole"])
 
 
-def test_a_link_in_an_app_is_not_followed(bench):
+def test_a_link_in_an_app_is_not_followed(bench: Bench) -> None:
     app = bench.app("pass")
     (bench.share / "apps" / app.version / "stolen").symlink_to("/etc/shadow")
     with pytest.raises(AttemptEnded) as caught:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
+from support.bench import Bench
 
 from node_scripts.running import view
 from node_scripts.running.sandbox import SandboxUnusable
 from node_scripts.running.users import SlotUsers
-from wire.messages import Cause
+from wire.messages import Cause, Order
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="without root's rights apps run as the agent's own user")
 
@@ -39,7 +41,7 @@ SPY = """
 
 
 @pytest.fixture(params=["mounts", "permissions"])
-def walls(request, monkeypatch, tmp_path):
+def walls(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
     """Both kinds of walls: with a view of its own, and where the agent may not mount."""
     if request.param == "permissions":
         monkeypatch.setattr(view, "available", lambda: False)
@@ -54,7 +56,7 @@ def walls(request, monkeypatch, tmp_path):
     os.umask(umask)
 
 
-def spy_order(bench, paths, job):
+def spy_order(bench: Bench, paths: Iterable[str | Path], job: str) -> Order:
     return bench.order(bench.app(SPY), job=job, parameters={f"p{n}": str(path) for n, path in enumerate(paths)})
 
 
@@ -63,7 +65,7 @@ def usable_python() -> Path:
 
 
 @pytest.mark.skipif(not usable_python().exists(), reason="needs an interpreter that every user can reach")
-def test_an_app_reads_nothing_of_the_node_and_of_others(walls, make_bench):
+def test_an_app_reads_nothing_of_the_node_and_of_others(walls: str, make_bench: Callable[..., Bench]) -> None:
     bench = make_bench(python=usable_python())
     secret = "TOP SECRET\n"
     other = bench.app(
@@ -82,7 +84,7 @@ def test_an_app_reads_nothing_of_the_node_and_of_others(walls, make_bench):
         while not running.read_log(0):
             await asyncio.sleep(0.02)
         rooms = bench.settings.state_dir / "attempts" / "other.1"
-        targets = [
+        targets: list[str | Path] = [
             bench.share,
             bench.share / "inputs/other/in.csv",
             bench.share / "apps" / other.version / "weights",
@@ -119,14 +121,16 @@ def test_an_app_reads_nothing_of_the_node_and_of_others(walls, make_bench):
     assert not any(json.loads(again[0]).get(path) for path in json.loads(again[0]) if not path.startswith("--"))
 
 
-def test_without_the_right_to_mount_an_unreachable_folder_is_said(make_bench, monkeypatch, tmp_path):
+def test_without_the_right_to_mount_an_unreachable_folder_is_said(
+    make_bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(view, "available", lambda: False)
     tmp_path.chmod(0o700)
     with pytest.raises(SandboxUnusable, match="chmod o\\+x"):
         make_bench(python=usable_python())
 
 
-def test_a_fork_bomb_is_held_and_ended(bench):
+def test_a_fork_bomb_is_held_and_ended(bench: Bench) -> None:
     script = """
         import os, signal, time
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -154,7 +158,7 @@ def test_a_fork_bomb_is_held_and_ended(bench):
     asyncio.run(bomb())
 
 
-def test_a_flood_of_output_ends_nothing_but_itself(bench):
+def test_a_flood_of_output_ends_nothing_but_itself(bench: Bench) -> None:
     script = """
         import os, sys
         line = b"x" * 99 + b"\\n"
@@ -169,13 +173,13 @@ def test_a_flood_of_output_ends_nothing_but_itself(bench):
     assert "reached its bound" in tail
 
 
-async def _tail(bench, lines: int) -> str:
+async def _tail(bench: Bench, lines: int) -> str:
     from node_scripts.running.logfile import LogReader
 
     return LogReader(bench.settings.state_dir / "attempts" / "job.1" / "log").read(lines - 1, 1, whole=True)[0]
 
 
-def test_an_app_cannot_end_or_trace_its_keeper_nor_gain_rights(bench):
+def test_an_app_cannot_end_or_trace_its_keeper_nor_gain_rights(bench: Bench) -> None:
     script = """
         import ctypes, os, signal, subprocess
         for act in (lambda: os.kill(os.getppid(), signal.SIGKILL), lambda: os.setuid(0), lambda: os.nice(-5),
@@ -194,7 +198,7 @@ def test_an_app_cannot_end_or_trace_its_keeper_nor_gain_rights(bench):
     assert log[4:] == ["-1", "1"]
 
 
-def test_hiding_from_proc_hides_no_memory(bench):
+def test_hiding_from_proc_hides_no_memory(bench: Bench) -> None:
     script = """
         import ctypes, time
         ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE
@@ -205,7 +209,7 @@ def test_hiding_from_proc_hides_no_memory(bench):
     assert ended.cause is Cause.OUT_OF_MEMORY
 
 
-def test_what_is_left_in_tmp_goes_with_the_attempt(bench):
+def test_what_is_left_in_tmp_goes_with_the_attempt(bench: Bench) -> None:
     if not view.available():
         pytest.skip("this machine lets nobody mount")
     script = "for f in '/tmp', '/var/tmp', '/dev/shm': open(f + '/skerry-test-left', 'w').write('x')"
@@ -217,7 +221,7 @@ def test_what_is_left_in_tmp_goes_with_the_attempt(bench):
     assert "to the disk" in ended.message
 
 
-def test_two_agents_never_share_a_user(tmp_path):
+def test_two_agents_never_share_a_user(tmp_path: Path) -> None:
     first = SlotUsers(uid_base=60950, slots=2, owner=tmp_path / "a", registry=tmp_path / "uids")
     second = SlotUsers(uid_base=60950, slots=2, owner=tmp_path / "b", registry=tmp_path / "uids")
     users = [first.take(0), second.take(0), first.take(1), second.take(1), first.take(0)]

@@ -151,7 +151,9 @@ def test_nothing_of_an_overlay_outlives_its_attempt(laid: Bench) -> None:
         running = await laid.launch(order)
         while not running.read_log(0):
             await asyncio.sleep(0.02)
-        os.kill(laid.runner._room(order).keeper_pid(), signal.SIGKILL)
+        keeper = laid.runner._room(order).keeper_pid()
+        assert keeper is not None
+        os.kill(keeper, signal.SIGKILL)
         await asyncio.wait_for(running.wait(), 20)
         assert (await running.finish()).cause is Cause.NODE_LOST
         running.discard()

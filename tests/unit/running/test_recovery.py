@@ -9,13 +9,14 @@ import time
 from pathlib import Path
 
 import pytest
+from support.bench import Bench
 
 from node_scripts.running.interface import Recovered
 from node_scripts.running.sandbox import SandboxRunner
-from wire.messages import Cause
+from wire.messages import Cause, Order
 
 
-def agent_that_dies(bench, order, *, prepare_only: bool = False) -> None:
+def agent_that_dies(bench: Bench, order: Order, *, prepare_only: bool = False) -> None:
     """Launch the attempt from a process of its own, which SIGKILL ends at once."""
     bench.runner.close()
     child = os.fork()
@@ -45,7 +46,7 @@ WORK = """
 """
 
 
-def test_a_running_attempt_is_adopted(bench):
+def test_a_running_attempt_is_adopted(bench: Bench) -> None:
     order = bench.order(bench.app(WORK, outputs=("out",)))
     agent_that_dies(bench, order)
     found = bench.runner.recover(order, 0)
@@ -68,7 +69,7 @@ def test_a_running_attempt_is_adopted(bench):
     assert bench.runner.recover(order, 0) is Recovered.NOT_LAUNCHED
 
 
-def test_a_finished_attempt_of_the_same_slot_does_not_disturb_the_one_that_runs(bench):
+def test_a_finished_attempt_of_the_same_slot_does_not_disturb_the_one_that_runs(bench: Bench) -> None:
     done = bench.order(bench.app("pass"), job="done")
     assert asyncio.run(bench.run(done))[0].cause is Cause.OK
     order = bench.order(bench.app(WORK, outputs=("out",)))
@@ -84,7 +85,7 @@ def test_a_finished_attempt_of_the_same_slot_does_not_disturb_the_one_that_runs(
     asyncio.run(follow())
 
 
-def test_an_adopted_attempt_can_be_cancelled_and_keeps_its_user(bench):
+def test_an_adopted_attempt_can_be_cancelled_and_keeps_its_user(bench: Bench) -> None:
     order = bench.order(bench.app("import time; time.sleep(99)"))
     agent_that_dies(bench, order)
     found = bench.runner.recover(order, 0)
@@ -100,7 +101,7 @@ def test_an_adopted_attempt_can_be_cancelled_and_keeps_its_user(bench):
     assert bench.uid(0) == uid
 
 
-def test_an_attempt_that_ended_meanwhile_is_finished(bench):
+def test_an_attempt_that_ended_meanwhile_is_finished(bench: Bench) -> None:
     order = bench.order(bench.app("import sys; open(sys.argv[2] + '/out', 'w').write('result')", outputs=("out",)))
     agent_that_dies(bench, order)
     record = bench.settings.state_dir / "attempts" / "job.1" / "exit.json"
@@ -118,14 +119,14 @@ def test_an_attempt_that_ended_meanwhile_is_finished(bench):
     assert (bench.share / "results" / "job" / "1" / "out").read_text() == "result"
 
 
-def test_an_attempt_that_was_only_prepared_is_not_launched(bench):
+def test_an_attempt_that_was_only_prepared_is_not_launched(bench: Bench) -> None:
     order = bench.order(bench.app("pass"))
     agent_that_dies(bench, order, prepare_only=True)
     assert bench.runner.recover(order, 0) is Recovered.NOT_LAUNCHED
     assert asyncio.run(bench.run(order))[0].cause is Cause.OK
 
 
-def test_the_app_dies_with_its_keeper_and_is_lost(bench):
+def test_the_app_dies_with_its_keeper_and_is_lost(bench: Bench) -> None:
     script = """
         import os, time
         if os.fork() == 0:
@@ -152,7 +153,7 @@ def test_the_app_dies_with_its_keeper_and_is_lost(bench):
     assert not room.exists()
 
 
-def test_a_keeper_that_is_killed_before_our_eyes(bench):
+def test_a_keeper_that_is_killed_before_our_eyes(bench: Bench) -> None:
     script = """
         import os, time
         if os.fork() == 0:
@@ -177,7 +178,7 @@ def test_a_keeper_that_is_killed_before_our_eyes(bench):
 
 
 @pytest.mark.parametrize("ruin", ["", "{", '{"cause": "ok"'])
-def test_a_torn_record_is_no_end(bench, ruin):
+def test_a_torn_record_is_no_end(bench: Bench, ruin: str) -> None:
     order = bench.order(bench.app("pass"))
     agent_that_dies(bench, order, prepare_only=True)
     room = bench.settings.state_dir / "attempts" / "job.1"
@@ -206,7 +207,7 @@ DEEP = """
 """
 
 
-def test_folders_as_deep_as_an_app_likes_go_with_the_attempt(bench):
+def test_folders_as_deep_as_an_app_likes_go_with_the_attempt(bench: Bench) -> None:
     async def leave(job: str) -> None:
         running = await bench.launch(bench.order(bench.app(DEEP, outputs=("out",)), job=job))
         await asyncio.wait_for(running.wait(), 60)
@@ -226,7 +227,7 @@ def test_folders_as_deep_as_an_app_likes_go_with_the_attempt(bench):
     assert list((bench.settings.state_dir / "attempts").iterdir()) == []
 
 
-def test_what_belongs_to_no_held_attempt_is_cleared_but_not_what_runs(bench):
+def test_what_belongs_to_no_held_attempt_is_cleared_but_not_what_runs(bench: Bench) -> None:
     order = bench.order(bench.app("import time; time.sleep(99)"), job="runs")
     agent_that_dies(bench, order)
     attempts = bench.settings.state_dir / "attempts"
@@ -243,7 +244,7 @@ def test_what_belongs_to_no_held_attempt_is_cleared_but_not_what_runs(bench):
     asyncio.run(asyncio.wait_for(found.wait(), 10))
 
 
-def test_an_attempt_that_cannot_be_recovered_does_not_run_on(bench):
+def test_an_attempt_that_cannot_be_recovered_does_not_run_on(bench: Bench) -> None:
     order = bench.order(bench.app("import time; time.sleep(99)"))
     agent_that_dies(bench, order)
     room = bench.settings.state_dir / "attempts" / "job.1"

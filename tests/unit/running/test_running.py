@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from support.bench import Bench
 
 from node_scripts.running.interface import AttemptEnded
 from wire.messages import AppRef, Cause
@@ -43,7 +44,7 @@ SHOW = """
 """
 
 
-def test_an_app_gets_its_files_its_input_and_nothing_else(bench, monkeypatch):
+def test_an_app_gets_its_files_its_input_and_nothing_else(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SKERRY_BROKER_PASSWORD_FILE", "/secret")
     kept_open = os.open("/etc/hostname", os.O_RDONLY)
     os.set_inheritable(kept_open, True)
@@ -102,7 +103,9 @@ def test_an_app_gets_its_files_its_input_and_nothing_else(bench, monkeypatch):
     ],
     ids=["error", "status", "signal", "timeout", "memory", "allocation", "file", "disk", "unnamed"],
 )
-def test_each_end_is_told_by_its_cause(bench, script, limits, cause, words):
+def test_each_end_is_told_by_its_cause(
+    bench: Bench, script: str, limits: dict[str, float], cause: Cause, words: str
+) -> None:
     began = time.monotonic()
     ended, _ = asyncio.run(bench.run(bench.order(bench.app(script), limits=limits)))
     assert ended.cause is cause
@@ -110,7 +113,7 @@ def test_each_end_is_told_by_its_cause(bench, script, limits, cause, words):
     assert time.monotonic() - began < 10
 
 
-def test_memory_is_that_of_all_processes_together(bench):
+def test_memory_is_that_of_all_processes_together(bench: Bench) -> None:
     script = """
         import os, time
         for _ in range(3):
@@ -124,7 +127,7 @@ def test_memory_is_that_of_all_processes_together(bench):
     assert ended.usage.peak_memory_mb > 200
 
 
-def test_memory_shared_by_processes_counts_once(bench):
+def test_memory_shared_by_processes_counts_once(bench: Bench) -> None:
     script = """
         import os, time
         x = bytearray(120_000_000)
@@ -139,7 +142,7 @@ def test_memory_shared_by_processes_counts_once(bench):
     assert ended.cause is Cause.OK
 
 
-def test_a_log_is_read_while_it_grows_and_to_its_last_line(bench):
+def test_a_log_is_read_while_it_grows_and_to_its_last_line(bench: Bench) -> None:
     async def follow() -> None:
         running = await bench.launch(
             bench.order(bench.app("print('one'); input_ = __import__('time').sleep(0.5)\nprint('end', end='')"))
@@ -163,7 +166,7 @@ def test_a_log_is_read_while_it_grows_and_to_its_last_line(bench):
     asyncio.run(follow())
 
 
-def test_cancel_ends_the_whole_group(bench):
+def test_cancel_ends_the_whole_group(bench: Bench) -> None:
     script = """
         import os, subprocess, sys, time
         children = [subprocess.Popen([sys.executable, "-c", "import time; time.sleep(99)"], start_new_session=True)]
@@ -186,7 +189,7 @@ def test_cancel_ends_the_whole_group(bench):
     asyncio.run(cancel())
 
 
-def test_cancel_right_after_the_launch(bench):
+def test_cancel_right_after_the_launch(bench: Bench) -> None:
     async def cancel() -> None:
         for number in range(5):
             running = await bench.launch(bench.order(bench.app("import time; time.sleep(99)"), job=f"job{number}"))
@@ -197,7 +200,7 @@ def test_cancel_right_after_the_launch(bench):
     asyncio.run(cancel())
 
 
-def test_what_an_app_leaves_running_ends_with_it(bench):
+def test_what_an_app_leaves_running_ends_with_it(bench: Bench) -> None:
     script = """
         import os, time
         if os.fork() == 0:
@@ -216,7 +219,7 @@ def test_what_an_app_leaves_running_ends_with_it(bench):
     assert time.monotonic() - began < 5
 
 
-def test_an_app_that_is_not_on_the_share_is_the_nodes_trouble(bench):
+def test_an_app_that_is_not_on_the_share_is_the_nodes_trouble(bench: Bench) -> None:
     with pytest.raises(AttemptEnded) as caught:
         asyncio.run(bench.run(bench.order(AppRef("gone", "0" * 64))))
     assert caught.value.ended.cause is Cause.REJECTED
@@ -224,7 +227,7 @@ def test_an_app_that_is_not_on_the_share_is_the_nodes_trouble(bench):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs the right to mount")
-def test_a_full_disk_is_the_nodes_trouble(bench):
+def test_a_full_disk_is_the_nodes_trouble(bench: Bench) -> None:
     state = bench.settings.state_dir
     app = bench.app("print('ran')")
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", state / "attempts"], check=True)
@@ -240,7 +243,7 @@ def test_a_full_disk_is_the_nodes_trouble(bench):
     assert "No space left" in caught.value.ended.message
 
 
-def test_a_shutdown_of_the_machine_is_no_fault_of_the_app(bench):
+def test_a_shutdown_of_the_machine_is_no_fault_of_the_app(bench: Bench) -> None:
     async def shut_down() -> None:
         running = await bench.launch(bench.order(bench.app("import time; time.sleep(99)")))
         keeper = bench.runner._room(bench.order(AppRef("", ""))).wait_for_keeper_pid()
@@ -251,7 +254,7 @@ def test_a_shutdown_of_the_machine_is_no_fault_of_the_app(bench):
     asyncio.run(shut_down())
 
 
-def test_what_lies_deeper_than_a_path_reaches_is_counted_as_the_apps_disk(bench):
+def test_what_lies_deeper_than_a_path_reaches_is_counted_as_the_apps_disk(bench: Bench) -> None:
     script = """
         import os, time
         for _ in range(30):

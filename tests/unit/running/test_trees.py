@@ -146,7 +146,9 @@ def test_what_is_gone_or_is_no_folder(tmp_path: Path) -> None:
 
 @as_root
 @pytest.mark.parametrize("where", ["", "deep/below"])
-def test_what_is_mounted_is_never_touched_and_the_rest_goes(tmp_path: Path, caplog, where: str) -> None:
+def test_what_is_mounted_is_never_touched_and_the_rest_goes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, where: str
+) -> None:
     folder = tmp_path / "top"
     point = folder / where / "point"
     point.mkdir(parents=True)

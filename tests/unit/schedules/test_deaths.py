@@ -89,7 +89,7 @@ def test_exactly_one_job_whatever_line_it_dies_on(bench: Bench, outcome: str, pa
         assert Job.select().count() == jobs + (outcome == "submitted"), number
         assert Fact.select().where(Fact.kind == "schedule.tick").count() == facts + 1, number
         if outcome == "submitted":
-            assert (bench.share / Job.get_by_id(tick.job).input).read_bytes() == b"1,2", number
+            assert (bench.share / str(Job.get_by_id(tick.job).input)).read_bytes() == b"1,2", number
             bench.end_jobs()
     assert number > (100 if outcome == "submitted" else 30)
     # What the dead left on the share belongs to no job, and goes.

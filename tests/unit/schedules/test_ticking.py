@@ -13,7 +13,7 @@ from support.schedules import NOON, Bench
 from webfront.activity.term import Deposed
 from webfront.database.models import App, AppVersion, Fact, Job, Schedule, ScheduleTick
 from webfront.errors import Unavailable
-from webfront.schedules import ticking
+from webfront.schedules import making, ticking
 from webfront.schedules.rows import KEPT_TICKS, MOST_OPEN
 
 MINUTE = 60.0
@@ -47,7 +47,7 @@ def test_each_due_time_makes_one_job_of_the_newest_version(bench: Bench) -> None
     )
     assert (second.app_version_id, second.parameters) == (newest.id, {"level": "3", "more": "x"})
     # Each has its input for itself, linked rather than copied.
-    files = [bench.share / one.input for one in (first, second)]
+    files = [bench.share / str(one.input) for one in (first, second)]
     assert [file.relative_to(bench.share).parts[:2] for file in files] == [("inputs", first.id), ("inputs", second.id)]
     assert [file.read_bytes() for file in files] == [b"1,2"] * 2
     assert files[0].stat().st_nlink == 3
@@ -78,7 +78,7 @@ def test_while_the_last_job_runs_a_time_is_skipped_or_queued(bench: Bench) -> No
     for minute in (15, 30):
         bench.tick(NOON + minute * MINUTE)
     assert bench.told() == [(15, "submitted"), (30, "skipped")]
-    assert bench.service.get(bench.ada, "nightly").last.words == "Its last job had not ended."
+    assert bench.last().words == "Its last job had not ended."
     assert bench.told("queued") == [(15, "submitted"), (30, "submitted")]
     bench.end_jobs()
     bench.tick(NOON + 45 * MINUTE)
@@ -90,7 +90,7 @@ def test_a_queue_behind_a_stuck_job_has_an_end(bench: Bench) -> None:
     for minute in range(1, MOST_OPEN + 3):
         bench.tick(NOON + minute * MINUTE)
     assert Job.select().count() == MOST_OPEN
-    last = bench.service.get(bench.ada, made.id).last
+    last = bench.last(made.name)
     assert (last.outcome, last.words) == (
         "skipped",
         f"{MOST_OPEN} of its jobs had not ended: so many may wait or run at once.",
@@ -101,7 +101,7 @@ def test_missed_times_are_told_and_not_run_in_a_burst(bench: Bench) -> None:
     bench.make(cron="0 * * * *")
     assert bench.tick(NOON + 5 * HOUR + 10 * MINUTE) == "1 missed"
     assert jobs() == []
-    told = bench.service.get(bench.ada, "nightly").last
+    told = bench.last()
     assert (told.outcome, told.count, told.due_at, told.until_at) == ("missed", 5, NOON + HOUR, NOON + 5 * HOUR)
     assert told.words.startswith("5 times from 26 June 2026 13:00 to 26 June 2026 17:00 were missed: ")
     (fact,) = tick_facts()
@@ -134,8 +134,8 @@ def test_what_no_longer_fits_is_told_and_tried_again(bench: Bench) -> None:
     bench.app(parameters={"depth": {}}, inputs={"required": True})
     bench.tick(NOON + 15 * MINUTE)
     found = bench.service.get(bench.ada, "nightly")
-    assert (found.state, found.last.outcome) == ("active", "refused")
-    assert found.last.words == "tool has no parameter level; it has: depth."
+    assert (found.state, bench.last().outcome) == ("active", "refused")
+    assert bench.last().words == "tool has no parameter level; it has: depth."
     assert [fact.outcome for fact in tick_facts()] == ["failure"]
     bench.app()
     bench.tick(NOON + 30 * MINUTE)
@@ -145,13 +145,13 @@ def test_what_no_longer_fits_is_told_and_tried_again(bench: Bench) -> None:
 def test_a_schedule_whose_app_or_input_is_gone_is_paused(bench: Bench) -> None:
     bench.make(data=b"1,2")
     bench.make(name="other")
-    kept = bench.share / Schedule.get(Schedule.name == "nightly").input
+    kept = bench.share / str(Schedule.get(Schedule.name == "nightly").input)
     kept.unlink()
     App.update(name="renamed").execute()
     bench.tick(NOON + 15 * MINUTE)
     App.update(name="tool").execute()
     found = bench.service.get(bench.ada, "other")
-    assert (found.state, found.next_at, found.last.outcome) == ("paused", None, "refused")
+    assert (found.state, found.next_at, bench.last("other").outcome) == ("paused", None, "refused")
     assert found.state_reason == "There is no app tool. Give it another app, version or input, then resume it."
     bench.service.resume(bench.ada, "nightly")
     bench.tick(NOON + 30 * MINUTE)
@@ -183,7 +183,7 @@ def test_what_a_takeover_finds_half_done_is_done_once(bench: Bench, monkeypatch:
     """Another scheduler takes over on the way to the transaction: the former one writes nothing."""
     bench.make(data=b"1,2")
     former, ticker = bench.term, bench.ticker
-    prepare = ticking.prepare
+    prepare = making.prepare
 
     def then_deposed(*given: Any) -> Any:
         made = prepare(*given)
@@ -202,7 +202,7 @@ def test_what_a_takeover_finds_half_done_is_done_once(bench: Bench, monkeypatch:
 
 def test_a_change_in_the_middle_wins(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.make(data=b"1,2")
-    prepare = ticking.prepare
+    prepare = making.prepare
 
     def then_paused(*given: Any) -> Any:
         made = prepare(*given)
@@ -263,7 +263,7 @@ def test_a_file_system_without_links_copies(bench: Bench, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(os, "link", without)
     bench.tick(NOON + 15 * MINUTE)
-    file = bench.share / jobs()[0].input
+    file = bench.share / str(jobs()[0].input)
     assert (file.read_bytes(), file.stat().st_nlink) == (b"1,2", 1)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -22,7 +24,7 @@ METRICS = Metrics(
 )
 
 
-def node(name: str, pending: Pending = Pending(), **changes: object) -> Candidate:  # noqa: B008  immutable
+def node(name: str, pending: Pending = Pending(), **changes: Any) -> Candidate:  # noqa: B008  immutable
     figures = {key: value for key, value in changes.items() if key in Metrics.__struct_fields__}
     fields = {key: value for key, value in changes.items() if key not in figures}
     metrics = msgspec.structs.replace(METRICS, **figures)
@@ -63,7 +65,7 @@ def test_the_best_score_wins_and_the_ranking_says_by_how_much() -> None:
         ({}, "it is as good as alpha, and has fewer jobs for its slots"),
     ],
 )
-def test_the_sentence_names_what_set_the_two_apart_most(changes: dict[str, object], words: str) -> None:
+def test_the_sentence_names_what_set_the_two_apart_most(changes: dict[str, Any], words: str) -> None:
     assert decide(Demand(), [node("alpha", live=1, **changes), node("beta")]).sentence == f"beta won: {words}"
 
 
@@ -81,7 +83,7 @@ def test_the_sentence_names_what_set_the_two_apart_most(changes: dict[str, objec
     ],
 )
 def test_each_constraint_excludes_counts_and_explains(
-    constraint: str, demand: Demand, changes: dict[str, object], words: str
+    constraint: str, demand: Demand, changes: dict[str, Any], words: str
 ) -> None:
     alpha = node("alpha", **changes)
     assert failed_constraint(demand, alpha) == constraint
@@ -102,9 +104,8 @@ def test_a_node_counts_under_the_first_constraint_it_fails() -> None:
         found = failed_constraint(demand, alpha)
         order.append(found)
         assert found == constraint
-        alpha = msgspec.structs.replace(
-            alpha, **{"state": {"state": NodeState.ACTIVE}, "slots": {"live": 0}}.get(found, {})
-        )
+        mended: dict[str, dict[str, Any]] = {"state": {"state": NodeState.ACTIVE}, "slots": {"live": 0}}
+        alpha = msgspec.structs.replace(alpha, **mended.get(found, {}))
         relaxed = {"labels": (), "architecture": (), "memory": 0, "accelerator": "", "excluded": ()}
         fields = {"architecture": "arch", "memory": "memory_mb"}
         if found in relaxed:

@@ -79,7 +79,7 @@ def test_priority_then_age_and_no_more_than_fits() -> None:
     assert place() == []
     assert place(backlog=1) == [("J0", "alpha")]
     assert Job.get_by_id("J1").waiting_reason == "no node can take it now: alpha has no free slot"
-    assert {(a.job_id, a.number, a.state, a.node) for a in Attempt.select()} == {
+    assert {(a.job.id, a.number, a.state, a.node) for a in Attempt.select()} == {
         (name, 1, "placed", "alpha") for name in ("J0", "J2", "J4")
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
@@ -14,6 +14,7 @@ from webfront.errors import Throttled
 from webfront.web.services import Services
 
 Browse = Callable[..., httpx.Client]
+Form = dict[str, tuple[str | None, str | bytes]]
 BOUNDARY = {"Content-Type": "multipart/form-data; boundary=x"}
 
 
@@ -85,7 +86,7 @@ def test_bodies_are_bounded(browse: Browse) -> None:
     assert client.post("/api/v1/jobs", json={"app": "x" * 2 * 2**20}).status_code == 413
     assert nobody.post("/api/v1/tokens", json={"user": "x" * 2 * 2**20, "password": ""}).status_code == 413
 
-    def endless() -> object:
+    def endless() -> Iterator[bytes]:
         yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.py"\r\n\r\n'
         for _ in range(64):
             yield b"x" * 2**20
@@ -98,7 +99,7 @@ def test_a_small_file_and_long_fields_fit_together(browse: Browse) -> None:
     """Bottle's own limit for a form's memory would refuse this one."""
     client = browse("bob")
     client.post("/api/v1/apps", files={"file": ("noop.py", b"")})
-    form = {
+    form: Form = {
         "app": (None, "noop"),
         "parameters": (None, '{"a": "%s"}' % ("x" * 3000)),
         "input": ("i.csv", b"1" * 99_000),

@@ -6,10 +6,11 @@ import contextlib
 import json
 import threading
 import time as real_time
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 from cryptography.fernet import Fernet
-from support.receiver import Receiver, answering, closed_port, receiver
+from support.receiver import Received, Receiver, answering, closed_port, receiver
 from support.webhooks import LOOPBACK, Time, World
 
 from webfront.activity.term import Deposed
@@ -153,9 +154,13 @@ def test_after_a_long_stop_of_the_platform_each_is_still_tried(world: World, tar
 
 def test_a_hanging_target_holds_up_no_other(world: World, target: Receiver) -> None:
     release = threading.Event()
+
+    def hangs(received: Received, handler: BaseHTTPRequestHandler) -> None:
+        release.wait(20)
+
     world.deliver = Delivering(world.secrets, sender=Sender(LOOPBACK, deadline_s=4))
     with receiver() as slow:
-        slow.answer = lambda received, handler: release.wait(20) and None
+        slow.answer = hangs
         for _ in range(5):
             world.webhook(world.ada, slow.url())
         world.webhook(world.bob, target.url())
@@ -209,7 +214,7 @@ def test_cut_off_before_the_post_or_after_it_nothing_is_lost(world: World, targe
     assert died
     assert (one().state, one().tries) == ("pending", 1)
     assert "did not know" in one().error or "before it knew" in one().error
-    del world.sender.post  # type: ignore[attr-defined]
+    del world.sender.post
     assert world.deliver(world.term) == ""
     time.now += 10
     assert world.deliver(world.term) == "1 arrived, 0 tries failed"

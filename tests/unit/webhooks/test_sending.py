@@ -16,10 +16,10 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from support.receiver import Received, Receiver, answering, closed_port, receiver
+from support.receiver import Answer, Received, Receiver, answering, closed_port, receiver
 
 from webfront.webhooks.sending import Sender, Sent
-from webfront.webhooks.targets import read_target
+from webfront.webhooks.targets import Resolve, read_target
 
 LOOPBACK = [ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1")]
 
@@ -30,7 +30,7 @@ def target() -> Iterator[Receiver]:
         yield made
 
 
-def always(*found: str):
+def always(*found: str) -> Resolve:
     def resolve(host: str, port: int) -> Sequence[str]:
         return found
 
@@ -138,7 +138,7 @@ def drips(received: Received, handler: http.server.BaseHTTPRequestHandler) -> No
 
 
 @pytest.mark.parametrize("answer", [hangs, drips])
-def test_a_target_that_takes_its_time_is_left(target: Receiver, answer) -> None:
+def test_a_target_that_takes_its_time_is_left(target: Receiver, answer: Answer) -> None:
     target.answer = answer
     began = time.monotonic()
     assert post(Sender(LOOPBACK, deadline_s=0.5), target.url()) == Sent(None, "It did not answer within 0 s.")
@@ -161,7 +161,7 @@ def never_ends(received: Received, handler: http.server.BaseHTTPRequestHandler) 
 
 
 @pytest.mark.parametrize("answer", [floods, never_ends])
-def test_what_has_arrived_stays_so_whatever_follows_in_the_answer(target: Receiver, answer) -> None:
+def test_what_has_arrived_stays_so_whatever_follows_in_the_answer(target: Receiver, answer: Answer) -> None:
     target.answer = answer
     began = time.monotonic()
     assert post(Sender(LOOPBACK), target.url()) == Sent(200)
@@ -178,7 +178,7 @@ def hangs_up(received: Received, handler: http.server.BaseHTTPRequestHandler) ->
 
 
 @pytest.mark.parametrize("answer", [nonsense, hangs_up])
-def test_an_answer_that_is_none_is_told(target: Receiver, answer) -> None:
+def test_an_answer_that_is_none_is_told(target: Receiver, answer: Answer) -> None:
     target.answer = answer
     sent = post(Sender(LOOPBACK), target.url())
     assert sent.status is None

@@ -11,7 +11,7 @@ import pytest
 
 from webfront.errors import InvalidInput
 from webfront.webhooks.networks import refusal
-from webfront.webhooks.targets import Target, TargetRefused, addresses, read_target, resolve
+from webfront.webhooks.targets import Resolve, Target, TargetRefused, addresses, read_target, resolve
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_what_is_no_target_is_refused_in_words(url: str) -> None:
     assert caught.value.detail == {"field": "url"}
 
 
-def leads_to(*found: str):
+def leads_to(*found: str) -> Resolve:
     def resolve(host: str, port: int) -> Sequence[str]:
         return found
 

@@ -8,7 +8,7 @@ import logging
 from wire.logs import EcsFormatter
 
 
-def line(level: int = logging.INFO, **extra: object) -> str:
+def line(level: int = logging.INFO, extra: dict[str, object] | None = None) -> str:
     record = logging.getLogger("webfront.jobs").makeRecord(
         "webfront.jobs", level, __file__, 1, "took %s", ("a job\nof two lines",), None, extra=extra
     )
@@ -16,7 +16,7 @@ def line(level: int = logging.INFO, **extra: object) -> str:
 
 
 def test_a_record_is_one_line_with_ecs_names() -> None:
-    text = line(**{"event.action": "job.submit", "user.name": "ann", "skerry.job": None})
+    text = line(extra={"event.action": "job.submit", "user.name": "ann", "skerry.job": None})
     assert "\n" not in text
     record = json.loads(text)
     assert record["message"] == "took a job\nof two lines"
