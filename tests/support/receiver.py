@@ -60,7 +60,11 @@ def receiver(*, tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            length = int(self.headers["Content-Length"])
+            body = self.rfile.read(length)
+            if len(body) < length:  # the sender was killed in the middle of it
+                self.close_connection = True
+                return
             received = Received(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
             made.received.append(received)
             with contextlib.suppress(OSError):  # the sender may have had enough
