@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from benchmarks.lanes.lane import note_start
 from node_scripts.agent import Agent
@@ -59,6 +59,12 @@ class NoopRunner:
 
     def recover(self, order: Order, slot: int) -> Recovered:
         return Recovered.NOT_LAUNCHED
+
+    def clear(self, held: Iterable[Order]) -> None:
+        return
+
+    def tidy(self) -> None:
+        return
 
     def forget(self, order: Order) -> None:
         return
