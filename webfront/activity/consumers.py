@@ -43,6 +43,8 @@ class Consumer:
     handle: Callable[[Sequence[Fact]], None]
     """Takes facts of one batch, in their order, within a transaction. It writes to the database and returns soon."""
     kinds: frozenset[Kind] = frozenset(Kind)
+    wanted: Callable[[], bool] = lambda: True
+    """Whether anybody waits for what it does, asked in each transaction. Where not, the cursor passes over facts."""
     from_the_beginning: bool = False
     """A new consumer begins with what happens from now on, unless it wants everything that is still kept."""
 
@@ -73,9 +75,12 @@ def feed(consumer: Consumer, term: Term) -> bool:
     batch = next_batch(_cursor(consumer).batch)
     if batch is None:
         return False
+    newest = last_batch()  # before it is asked whether anybody waits: what comes later may be waited for
     try:
         with term.transaction():
-            if facts := read_batch(batch, consumer.kinds):
+            if not consumer.wanted():
+                batch = newest
+            elif facts := read_batch(batch, consumer.kinds):
                 consumer.handle(facts)
             change(_MOVE, batch, consumer.name)
     except Deposed:

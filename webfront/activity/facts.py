@@ -169,8 +169,15 @@ def _row(fact: NewFact, now: float) -> tuple[Any, ...]:
         fact.job[:26],
         fact.attempt,
         fact.play,
-        _json.encode({name: _short(value) for name, value in fact.data.items()}).decode() if fact.data else None,
+        _encoded(fact.data) if fact.data else None,
     )
+
+
+def _encoded(data: Mapping[str, Plain]) -> str:
+    text = _json.encode(data)
+    if len(text) > _LONGEST_VALUE:  # else none of its values can be longer
+        text = _json.encode({name: _short(value) for name, value in data.items()})
+    return text.decode()
 
 
 def _short(value: Plain) -> Plain:

@@ -37,6 +37,8 @@ class Publisher:
         self._shipper: LogShipper | None = None
         self._ending: asyncio.Task[None] | None = None
         self._waiting: list[str] = []
+        self._hinting: asyncio.Future[None] | None = None
+        """The last hint, which the broker may not have confirmed yet."""
         self._lock = threading.Lock()
         self._stopping = asyncio.Event()
         self._begun = 0
@@ -59,7 +61,11 @@ class Publisher:
         return broker is not None and broker.connected and broker.connects == self._begun
 
     def hint(self, job_id: str) -> None:
-        """Tell the scheduler that this job waits or is no longer wanted. Many at once become one turn of the loop."""
+        """Tell the scheduler that this job waits or is no longer wanted.
+
+        The scheduler looks at all jobs on any hint. So while one is on its way to the broker, those that follow are
+        gathered, and the last of them speaks for all once the broker has confirmed it.
+        """
         if not self.connected:
             return
         with self._lock:
@@ -84,14 +90,16 @@ class Publisher:
             raise BrokerUnavailable(f"The node {node} could not be asked: {error or 'no answer'}.") from error
 
     def _send_hints(self) -> None:
+        if self._hinting is not None and not self._hinting.done():
+            return  # its end looks here again
         with self._lock:
             waiting, self._waiting = self._waiting, []
         broker = self._broker
-        if broker is None or not self.connected:
+        if not waiting or broker is None or not self.connected:
             return
-        for job_id in waiting:
-            # Nobody waits for its future; a hint that fails is not repeated.
-            broker.publish(topology.SUBMITTED, "", encode(Submitted(job=job_id)))
+        # A hint that fails is not repeated: the sweep finds the job.
+        self._hinting = broker.publish(topology.SUBMITTED, "", encode(Submitted(job=waiting[-1])))
+        self._hinting.add_done_callback(lambda _: self._send_hints())
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)

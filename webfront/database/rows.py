@@ -7,15 +7,19 @@ out as peewee's.
 
 from __future__ import annotations
 
+import functools
 import operator
-from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, NamedTuple, TypeVar
 
 import peewee
 
 from webfront.database import models
 
 R = TypeVar("R", bound=NamedTuple)
+
+_pickers: Final[dict[tuple[type[NamedTuple], str], Callable[[Sequence[Any]], Sequence[Any]] | None]] = {}
+"""By what is wanted of which statement."""
 
 
 def rows(kind: type[R], sql: str, *values: Any) -> list[R]:
@@ -24,11 +28,13 @@ def rows(kind: type[R], sql: str, *values: Any) -> list[R]:
     Raises TypeError when the query lacks a column that the kind wants.
     """
     cursor = _execute(sql, values)
-    names = tuple(column[0] for column in cursor.description)
     found = cursor.fetchall()
-    if names != kind._fields:
-        found = map(_picking(kind, names), found)
-    return [kind._make(row) for row in found]
+    if not found:
+        return []
+    if (kind, sql) not in _pickers:
+        _pickers[kind, sql] = _picking(kind, tuple(column[0] for column in cursor.description))
+    pick = _pickers[kind, sql]
+    return list(map(kind._make, found if pick is None else map(pick, found)))
 
 
 def value(sql: str, *values: Any) -> Any:
@@ -54,7 +60,7 @@ def many(sql: str, parameters: Iterable[Sequence[Any]]) -> None:
         return
     database = models.database.obj
     with peewee.__exception_wrapper__:  # type: ignore[attr-defined]  # not in its type stubs
-        database.cursor().executemany(sql.replace("?", database.param), batch)
+        database.cursor().executemany(_marked(sql, database.param, ()), batch)
 
 
 def _execute(sql: str, values: Sequence[Any]) -> Any:
@@ -62,8 +68,10 @@ def _execute(sql: str, values: Sequence[Any]) -> Any:
     return models.database.execute_sql(statement, parameters)
 
 
-def _picking(kind: type[NamedTuple], names: Sequence[str]) -> Any:
-    """What takes the wanted columns out of a row, in their order."""
+def _picking(kind: type[NamedTuple], names: Sequence[str]) -> Callable[[Sequence[Any]], Sequence[Any]] | None:
+    """What takes the wanted columns out of a row, in their order; None where the row is just them."""
+    if names == kind._fields:
+        return None
     lacking = [name for name in kind._fields if name not in names]
     if lacking:
         raise TypeError(f"{kind.__name__} wants {', '.join(lacking)}, and the query has {', '.join(names)}")
@@ -71,22 +79,48 @@ def _picking(kind: type[NamedTuple], names: Sequence[str]) -> Any:
     return operator.itemgetter(*places) if len(places) > 1 else lambda row: (row[places[0]],)
 
 
-def _expand(sql: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
-    parameters: list[Any] = []
-    pieces: list[str] = []
-    given = iter(values)
+def _expand(sql: str, values: Sequence[Any]) -> tuple[str, Sequence[Any]]:
     mark = models.database.obj.param
-    rest = sql
-    while "?" in rest:
-        before, _, rest = rest.partition("?")
-        value = next(given)
-        pieces.append(before)
-        if rest.startswith("*"):
-            rest = rest[1:]
-            pieces.append(", ".join([mark] * len(value)))
-            parameters.extend(value)
+    listed = _listed(sql)
+    if not any(listed):
+        return _marked(sql, mark, ()), values
+    parameters: list[Any] = []
+    lengths: list[int] = []
+    for is_list, value in zip(listed, values, strict=True):
+        if is_list:
+            padded = _padded(value)
+            parameters.extend(padded)
+            lengths.append(len(padded))
         else:
-            pieces.append(mark)
             parameters.append(value)
-    pieces.append(rest)
-    return "".join(pieces), parameters
+    return _marked(sql, mark, tuple(lengths)), parameters
+
+
+@functools.lru_cache(500)
+def _listed(sql: str) -> tuple[bool, ...]:
+    """For each value of a statement, whether it is a list."""
+    return tuple(rest.startswith("*") for rest in sql.split("?")[1:])
+
+
+@functools.lru_cache(2000)
+def _marked(sql: str, mark: str, lengths: tuple[int, ...]) -> str:
+    """The statement as the database's driver takes it, with lists of these lengths."""
+    first, *rests = sql.split("?")
+    left = iter(lengths)
+    pieces = [first]
+    for rest in rests:
+        is_list = rest.startswith("*")
+        pieces += [", ".join([mark] * next(left)), rest[1:]] if is_list else [mark, rest]
+    return "".join(pieces)
+
+
+def _padded(values: Sequence[Any]) -> Sequence[Any]:
+    """As many values as a power of two, the last one repeated.
+
+    In a list of which a column is one, that changes nothing. But so lists of any length make few different statements,
+    and SQLite keeps those it has prepared: to prepare one takes longer than to run it.
+    """
+    if not values:
+        raise ValueError("a list of values is empty")
+    lacking = (1 << (len(values) - 1).bit_length()) - len(values)
+    return [*values, *[values[-1]] * lacking] if lacking else values

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from webfront.activity.facts import Kind, NewFact, Outcome, record_many
@@ -10,20 +10,19 @@ from webfront.database.rows import rows
 from webfront.jobs.states import JobState
 from wire.messages import Cause
 
-_NAMES: Final = (
-    "SELECT j.id, u.name AS `user`, a.name AS app FROM job j JOIN `user` u ON u.id = j.user_id "
-    "JOIN app_version v ON v.id = j.app_version_id JOIN app a ON a.id = v.app_id WHERE j.id IN (?*)"
-)
+_USERS: Final = "SELECT id, name FROM `user` WHERE id IN (?*)"
 
 
-class _Names(NamedTuple):
-    id: str
-    user: str
-    app: str
+class _User(NamedTuple):
+    id: int
+    name: str
 
 
 class AttemptEnd(NamedTuple):
     job: str
+    user_id: int
+    """Whose job it is, and below of which app."""
+    app: str
     number: int
     node: str
     cause: str
@@ -32,45 +31,43 @@ class AttemptEnd(NamedTuple):
 
 class JobEnd(NamedTuple):
     job: str
+    user_id: int
+    app: str
     state: JobState
     cause: str
     at: float
 
 
-def record_ends(attempts: Iterable[AttemptEnd], jobs: Iterable[JobEnd]) -> None:
+def record_ends(attempts: Sequence[AttemptEnd], jobs: Sequence[JobEnd]) -> None:
     """Record these ends, the attempts' first. In the transaction that writes them."""
-    attempts, jobs = list(attempts), list(jobs)
-    ids = {one.job for one in attempts} | {one.job for one in jobs}
-    if not ids:
+    users = {one.user_id for one in attempts} | {one.user_id for one in jobs}
+    if not users:
         return
-    names = {one.id: one for one in rows(_Names, _NAMES, list(ids))}
-    facts = []
-    for attempt in attempts:
-        of = names[attempt.job]
-        facts.append(
-            NewFact(
-                Kind.ATTEMPT_END,
-                attempt.at,
-                Outcome.SUCCESS if attempt.cause == Cause.OK else Outcome.FAILURE,
-                user=of.user,
-                app=of.app,
-                node=attempt.node,
-                job=attempt.job,
-                attempt=attempt.number,
-                data={"cause": attempt.cause},
-            )
+    names = {one.id: one.name for one in rows(_User, _USERS, list(users))}
+    facts = [
+        NewFact(
+            Kind.ATTEMPT_END,
+            one.at,
+            Outcome.SUCCESS if one.cause == Cause.OK else Outcome.FAILURE,
+            user=names[one.user_id],
+            app=one.app,
+            node=one.node,
+            job=one.job,
+            attempt=one.number,
+            data={"cause": one.cause},
         )
-    for job in jobs:
-        of = names[job.job]
-        facts.append(
-            NewFact(
-                Kind.JOB_END,
-                job.at,
-                Outcome.SUCCESS if job.state is JobState.SUCCEEDED else Outcome.FAILURE,
-                user=of.user,
-                app=of.app,
-                job=job.job,
-                data={"state": job.state.value, "cause": job.cause},
-            )
+        for one in attempts
+    ]
+    facts.extend(
+        NewFact(
+            Kind.JOB_END,
+            one.at,
+            Outcome.SUCCESS if one.state is JobState.SUCCEEDED else Outcome.FAILURE,
+            user=names[one.user_id],
+            app=one.app,
+            job=one.job,
+            data={"state": one.state.value, "cause": one.cause},
         )
+        for one in jobs
+    )
     record_many(facts)

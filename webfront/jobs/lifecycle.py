@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from webfront.activity import deeds
 from webfront.activity.facts import Kind
 from webfront.database.connection import transaction
 from webfront.database.models import Job
+from webfront.database.rows import rows
 from webfront.jobs.end_facts import JobEnd, record_ends
 from webfront.jobs.endings import NODES_FAULT, Anew, Ending, Finish, Retry, Tried, after
 from webfront.jobs.states import (
@@ -37,12 +38,24 @@ class IllegalTransitionError(RuntimeError):
     """A change that the tables above do not allow: a fault in the caller."""
 
 
+_WHOSE: Final = (
+    "SELECT j.user_id, a.name AS app FROM job j JOIN app_version v ON v.id = j.app_version_id "
+    "JOIN app a ON a.id = v.app_id WHERE j.id = ?"
+)
+
+
+class _Whose(NamedTuple):
+    user_id: int
+    app: str
+
+
 @dataclasses.dataclass(slots=True)
 class JobRecord:
     """A job's row, as far as its life needs it. `changed` says that it differs from the row."""
 
     id: str
     app_version_id: int
+    user_id: int
     state: JobState
     attempts: int
     cancel_requested: bool
@@ -182,7 +195,8 @@ def request_cancel(job_id: str, now: float) -> bool:
             finished_at=now,
         ).where(Job.id == job_id, Job.state == JobState.QUEUED, Job.cancel_requested)
         if ended.execute():
-            record_ends((), [JobEnd(job_id, JobState.CANCELLED, Cause.CANCELLED.value, now)])
+            (whose,) = rows(_Whose, _WHOSE, job_id)
+            record_ends([], [JobEnd(job_id, *whose, JobState.CANCELLED, Cause.CANCELLED.value, now)])
     return bool(wanted)
 
 

@@ -15,9 +15,10 @@ from webfront.jobs.lifecycle import AttemptRecord, JobRecord
 from webfront.jobs.states import AttemptState, JobState
 from webfront.scheduling.joblog import Coverage
 from webfront.scheduling.placement import Placement
+from webfront.scheduling.versions import Versions
 
 JOB_COLUMNS: Final = (
-    "j.id, j.app_version_id, j.state, j.attempts, j.cancel_requested, j.excluded_nodes, j.cause, j.message, "
+    "j.id, j.app_version_id, j.user_id, j.state, j.attempts, j.cancel_requested, j.excluded_nodes, j.cause, j.message, "
     "j.waiting_reason, j.finished_at"
 )
 _LOAD: Final = (
@@ -55,6 +56,7 @@ class QueuedRow(NamedTuple):
 
     id: str
     app_version_id: int
+    user_id: int
     state: str
     attempts: int
     cancel_requested: int
@@ -72,6 +74,7 @@ class _LoadedRow(NamedTuple):
 
     id: str
     app_version_id: int
+    user_id: int
     state: str
     attempts: int
     cancel_requested: int
@@ -113,7 +116,8 @@ class OrderRow:
 class Ledger:
     """One transaction's records. `flush` writes what changed; nothing is written before."""
 
-    def __init__(self) -> None:
+    def __init__(self, versions: Versions) -> None:
+        self._versions = versions
         self.jobs: dict[str, JobRecord] = {}
         self.attempts: dict[str, AttemptRecord] = {}
         """The newest attempt of each job, by the job's id."""
@@ -192,17 +196,20 @@ class Ledger:
         many(_INSERT_LINES, self._lines)
         many(_PUBLISHED, self._published)
         record_ends(
-            (
-                AttemptEnd(a.job_id, a.number, a.node, a.cause or "", a.ended_at or a.placed_at)
-                for a in changed
-                if a.state is AttemptState.ENDED
-            ),
-            (
-                JobEnd(j.id, j.state, j.cause or "", j.finished_at)
-                for j in self.jobs.values()
-                if j.changed and j.finished_at is not None
-            ),
+            [self._attempt_end(a) for a in changed if a.state is AttemptState.ENDED],
+            [self._job_end(j, j.finished_at) for j in self.jobs.values() if j.changed and j.finished_at is not None],
         )
+
+    def _attempt_end(self, attempt: AttemptRecord) -> AttemptEnd:
+        job = self.jobs[attempt.job_id]
+        at = attempt.ended_at or attempt.placed_at
+        return AttemptEnd(job.id, job.user_id, self._app(job), attempt.number, attempt.node, attempt.cause or "", at)
+
+    def _job_end(self, job: JobRecord, at: float) -> JobEnd:
+        return JobEnd(job.id, job.user_id, self._app(job), job.state, job.cause or "", at)
+
+    def _app(self, job: JobRecord) -> str:
+        return self._versions[job.app_version_id].ref.name
 
 
 def job_record(row: QueuedRow | _LoadedRow) -> JobRecord:
@@ -210,6 +217,7 @@ def job_record(row: QueuedRow | _LoadedRow) -> JobRecord:
     return JobRecord(
         id=row.id,
         app_version_id=row.app_version_id,
+        user_id=row.user_id,
         state=JobState(row.state),
         attempts=row.attempts,
         cancel_requested=bool(row.cancel_requested),

@@ -60,7 +60,7 @@ def decide(demand: Demand, nodes: Sequence[Candidate]) -> Placement:
         node=fitting[0].node if fitting else None,
         sentence=_won(fitting, failed, demand) if fitting else _nobody(failed, demand),
         ranking=tuple(fitting[:RANKED]),
-        excluded={one.name: len(failed[one.name]) for one in CONSTRAINTS if one.name in failed},
+        excluded={one.name: len(failed[one.name]) for one in CONSTRAINTS if one.name in failed} if failed else {},
         considered=len(nodes),
     )
 
@@ -68,10 +68,9 @@ def decide(demand: Demand, nodes: Sequence[Candidate]) -> Placement:
 def _won(fitting: Sequence[Ranked], failed: Mapping[str, list[str]], demand: Demand) -> str:
     winner = fitting[0]
     if len(fitting) == 1:
-        others = _exclusions(failed, demand)
-        if not others:
+        if not failed:
             return f"{winner.node} won: it is the only node"
-        return f"{winner.node} won: it is the only one that can take the job ({others})"
+        return f"{winner.node} won: it is the only one that can take the job ({_exclusions(failed, demand)})"
     return f"{winner.node} won: {_difference(winner, fitting[1])}"
 
 

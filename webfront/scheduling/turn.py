@@ -113,7 +113,7 @@ class Turns:
 
     def _within(self, given: Input, now: float, *, sweep: bool, place: bool, in_flight: Collection[Key]) -> Output:
         output = Output()
-        ledger = Ledger()
+        ledger = Ledger(self._versions)
         for (job, number), at in given.published:
             ledger.note_published(job, number, at)
             if (live := self.mirror.live.get((job, number))) is not None:
@@ -134,7 +134,7 @@ class Turns:
             output.orders.extend(self._orders(self._unclaimed(now, in_flight)))
         if place:
             # A ledger of its own: it reads rows that the first one has written.
-            placed = Ledger()
+            placed = Ledger(self._versions)
             place_queued(placed, self.mirror, self._versions, now)
             placed.flush()
             output.orders.extend((row.node, self._order(row)) for row in placed.orders)

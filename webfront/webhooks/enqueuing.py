@@ -15,6 +15,7 @@ import peewee
 from webfront.activity.facts import Fact
 from webfront.clock import Clock, system_clock
 from webfront.database.models import App, AppVersion, Delivery, Job, Webhook
+from webfront.database.rows import value
 from webfront.jobs.identifiers import Ulids
 from webfront.webhooks.backoff import DAY_S
 from webfront.webhooks.messages import job_end
@@ -25,15 +26,13 @@ _AT_ONCE: Final = 100
 
 
 class Enqueuing:
-    """The consumer's function: `Consumer("webhooks", Enqueuing(), frozenset({Kind.JOB_END}))`."""
+    """The consumer's function: `Consumer("webhooks", Enqueuing(), frozenset({Kind.JOB_END}), wanted=any_webhook)`."""
 
     def __init__(self, clock: Clock = system_clock) -> None:
         self._clock = clock
         self._ids = Ulids(clock)
 
     def __call__(self, facts: Sequence[Fact]) -> None:
-        if not Webhook.select().exists():
-            return
         for rows in peewee.chunked(self._rows(facts), _AT_ONCE):
             Delivery.insert_many(rows).on_conflict_ignore().execute()
 
@@ -41,6 +40,11 @@ class Enqueuing:
         for webhook, job in _wanted({fact.job for fact in facts}):
             delivery, now = self._ids.next(), self._clock()
             yield new_delivery(delivery, webhook, job_end(delivery, job), now, job=job.id)
+
+
+def any_webhook() -> bool:
+    """Whether there is a webhook at all."""
+    return value("SELECT id FROM webhook LIMIT 1") is not None
 
 
 def new_delivery(delivery: str, webhook: int, body: str, now: float, *, job: str | None = None) -> dict[str, Any]:

@@ -47,10 +47,21 @@ class Delivery:
 
 
 class _Pika(AsyncioConnection):  # type: ignore[misc]  # pika is not typed
-    """Sends all frames of a message in one system call; pika would use one for each, three for a publish."""
+    """Sends what one pass of the event loop says in one system call; pika would use one for each frame."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        self._unsent: list[bytes] = []
+        super().__init__(*arguments, **named)
 
     def _output_marshaled_frames(self, marshaled_frames: Sequence[bytes]) -> None:
-        super()._output_marshaled_frames([b"".join(marshaled_frames)])
+        if not self._unsent:
+            asyncio.get_running_loop().call_soon(self._send_all)
+        self._unsent.extend(marshaled_frames)
+
+    def _send_all(self) -> None:
+        frames, self._unsent = self._unsent, []
+        if self._transport is not None:  # else the connection is gone, and all on its way with it
+            super()._output_marshaled_frames([b"".join(frames)])
 
 
 class Connection:

@@ -104,3 +104,46 @@ def test_a_deposed_schedulers_consumer_changes_nothing(term: Term) -> None:
     with pytest.raises(Deposed):
         feed(consumer, term)
     assert (cursor("x").batch, cursor("x").tries) == (0, 0)
+
+
+def test_where_nobody_waits_the_cursor_passes_over_what_is_numbered(term: Term) -> None:
+    had: list[str] = []
+    somebody = False
+
+    def handle(facts: Sequence[Fact]) -> None:
+        had.extend(fact.job for fact in facts)
+
+    consumer = Consumer("ends", handle, wanted=lambda: somebody, from_the_beginning=True)
+    begin(consumer, term)
+    for job in ("A", "B", "C"):
+        happened(term, job)
+    assert [feed(consumer, term), feed(consumer, term)] == [True, False]
+    assert cursor("ends").batch == 3
+    somebody = True
+    happened(term, "D")
+    assert [feed(consumer, term), feed(consumer, term)] == [True, False]
+    assert had == ["D"]
+
+
+def test_what_is_numbered_while_it_is_asked_whether_anybody_waits_is_not_passed_over(term: Term) -> None:
+    had: list[str] = []
+    asked = 0
+
+    def wanted() -> bool:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            # Just then somebody comes, and something happens.
+            record_many([NewFact(Kind.JOB_END, job="B")])
+            models.Fact.update(batch=2).where(models.Fact.job == "B").execute()
+        return asked > 1
+
+    def handle(facts: Sequence[Fact]) -> None:
+        had.extend(fact.job for fact in facts)
+
+    consumer = Consumer("ends", handle, wanted=wanted, from_the_beginning=True)
+    begin(consumer, term)
+    happened(term, "A")
+    while feed(consumer, term):
+        pass
+    assert had == ["B"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import peewee
 import pytest
 
 from webfront.database.models import SignInFailure
@@ -45,6 +46,31 @@ def test_values_and_lists_travel_as_parameters() -> None:
     assert rows(Name, sql, 1, ["ada", "bob", "'; --"], "there") == [Name("ada")]
     assert value("SELECT MAX(at) FROM sign_in_failure WHERE user_name = ?", "bob") == 2.5
     assert value("SELECT at FROM sign_in_failure WHERE user_name = ?", "eve") is None
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 5, 64, 65, 1000])
+def test_a_list_may_be_of_any_length_but_empty(length: int) -> None:
+    names = ["ada", *(f"nobody {number}" for number in range(length - 1))]
+    sql = "SELECT user_name FROM sign_in_failure WHERE user_name {} (?*)"
+    assert rows(Name, sql.format("IN"), names) == [Name("ada")]
+    assert rows(Name, sql.format("NOT IN"), names) == [Name("bob")]
+    with pytest.raises(ValueError, match="empty"):
+        rows(Name, sql.format("IN"), [])
+
+
+@pytest.mark.stores("sqlite")
+def test_lists_of_many_lengths_make_few_statements(database: peewee.Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: set[str] = set()
+    run: Any = database.execute_sql
+
+    def noted(sql: str, *more: object) -> object:
+        asked.add(sql)
+        return run(sql, *more)
+
+    monkeypatch.setattr(database, "execute_sql", noted)
+    for length in range(1, 501):
+        rows(Name, "SELECT user_name FROM sign_in_failure WHERE id IN (?*)", list(range(length)))
+    assert len(asked) == 10
 
 
 def test_a_statement_runs_once_for_each_of_many() -> None:

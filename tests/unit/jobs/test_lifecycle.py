@@ -19,7 +19,7 @@ Pair = tuple[JobRecord, AttemptRecord]
 
 
 def placed(node: str = "alpha", job: JobRecord | None = None) -> Pair:
-    job = job or JobRecord("J", 1, JobState.QUEUED, 0, False, [])
+    job = job or JobRecord("J", 1, 1, JobState.QUEUED, 0, False, [])
     attempt = lifecycle.place(job, node, now=100.0)
     assert attempt is not None
     return job, attempt

@@ -47,7 +47,7 @@ class Book:
     def place(self) -> dict[str, str]:
         """Place what is queued. Each job's node."""
         self.now += 1
-        ledger = Ledger()
+        ledger = Ledger(self.versions)
         with transaction():
             place_queued(ledger, self.mirror, self.versions, self.now)
             ledger.flush()
@@ -56,7 +56,7 @@ class Book:
     def say(self, node: str, *events: Event, lost: tuple[str, int] | None = None) -> None:
         """A node says this; or the scheduler itself concludes that it lost an attempt."""
         self.now += 1
-        ledger = Ledger()
+        ledger = Ledger(self.versions)
         concluded = [] if lost is None else [Conclusion(*lost, Cause.NODE_LOST, "it is silent")]
         with transaction():
             self.book.apply(ledger, [(node, Events(events=events))], concluded, self.now)

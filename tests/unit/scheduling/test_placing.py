@@ -50,7 +50,7 @@ def place(now: float = NOW, *, backlog: int = 0) -> list[tuple[str, str]]:
     """Place what can be placed; each job with its node, in the order it was placed."""
     versions = Versions()
     mirror = Mirror(ScoreSettings(), backlog, versions)
-    ledger = Ledger()
+    ledger = Ledger(versions)
     with transaction():
         mirror.load()
         place_queued(ledger, mirror, versions, now)
