@@ -18,6 +18,8 @@ ALWAYS = (
     "/jobs/new",
     "/schedules",
     "/schedules/new",
+    "/webhooks",
+    "/webhooks/new",
     "/activity",
 )
 FILLED = (
@@ -31,6 +33,9 @@ FILLED = (
     "/jobs/new?app=wordcount",
     "/jobs?state=failed",
     "/schedules/new?app=digits&cron=30+7+*+*+1-5&zone=UTC",
+    "/schedules/{schedule}",
+    "/schedules/{schedule}/edit",
+    "/webhooks/{webhook}",
     *(
         f"/jobs/{{job[{state}]}}"
         for state in ("running", "preparing", "queued", "succeeded", "failed", "memory", "retried", "cancelled")
@@ -81,7 +86,7 @@ def test_pages_about_something(site: Site, visit: Callable[..., Visitor]) -> Non
     visitor = visit(site.url, width=360, height=740)
     visitor.sign_in("ada", PASSWORD)
     for path in FILLED:
-        check(visitor, path.format(job=site.scratch.job, play=site.scratch.play))
+        check(visitor, path.format(**vars(site.scratch)))
 
 
 def test_they_can_be_read_without_script(site: Site, visit: Callable[..., Visitor]) -> None:

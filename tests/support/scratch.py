@@ -12,7 +12,21 @@ import msgspec
 
 from webfront.accounts.users import create_user
 from webfront.apps.service import AppService
-from webfront.database.models import App, AppVersion, Attempt, Job, LogChunk, Node, Play, PlayEvent, User
+from webfront.database.models import (
+    App,
+    AppVersion,
+    Attempt,
+    Delivery,
+    Job,
+    LogChunk,
+    Node,
+    Play,
+    PlayEvent,
+    Schedule,
+    ScheduleTick,
+    User,
+    Webhook,
+)
 from webfront.fleet.states import NodeState
 from webfront.jobs.identifiers import Ulids
 from webfront.scheduling.constraints import Candidate, Demand
@@ -49,6 +63,8 @@ class Scratch:
         self.share, self.now = share, now
         self.job: dict[str, str] = {}
         self.play: dict[str, int] = {}
+        self.schedule = ""
+        self.webhook = 0
         self._ids = Ulids(lambda: self.now)
         self.account = create_user("ada", PASSWORD, is_admin=True)
 
@@ -57,6 +73,8 @@ class Scratch:
         self.plays()
         self.apps()
         self.jobs()
+        self.schedules()
+        self.webhooks()
         return self
 
     def nodes(self) -> None:
@@ -108,6 +126,75 @@ class Scratch:
             registered_by="ada",
             created_at=self.now - 86400 * 3,
         )
+
+    def schedules(self) -> None:
+        now = self.now
+        row = Schedule.create(
+            id=self._ids.next(),
+            user=self.account.id,
+            name="every-morning-before-the-shift-begins",
+            app="digits",
+            cron="30 7 * * 1-5",
+            zone="America/Argentina/ComodRivadavia",
+            parameters={"threshold": "0.7"},
+            when_running="skip",
+            state="active",
+            next_at=now + 40_000,
+            created_at=now - 9 * 86400,
+            force_insert=True,
+        )
+        became = (
+            ("submitted", self.job["succeeded"], "", 1),
+            ("skipped", None, "Its last job had not ended.", 1),
+            ("missed", None, "3 times were missed: the platform did not run then, or came to it too late.", 3),
+            ("refused", None, "digits has no parameter threshold; it has: top.", 1),
+        )
+        for days, (outcome, job, words, count) in enumerate(became):
+            at = now - (days + 1) * 86400
+            ScheduleTick.create(
+                schedule=row,
+                due_at=at,
+                until_at=at + 7200 if count > 1 else None,
+                count=count,
+                at=at + 1,
+                outcome=outcome,
+                job=job,
+                words=words,
+            )
+        self.schedule = row.id
+
+    def webhooks(self) -> None:
+        now = self.now
+        long = "https://hooks.example.com/" + "a-long-way-to-the-receiver/" * 6
+        self.webhook = Webhook.create(
+            user=self.account.id, url=long, app="digits", key="sealed", created_at=now - 86400 * 40, failures=7,
+            failing_since=now - 7200, rest_until=now + 600,
+        ).id  # fmt: skip
+        Webhook.create(user=self.account.id, url="https://ci.example.com/skerry", key="sealed", created_at=now)
+        ends = (
+            ("delivered", self.job["succeeded"], 200, ""),
+            ("failed", self.job["failed"], 503, "It answered 503 for 24 hours."),
+            ("pending", self.job["memory"], None, "The connection was refused."),
+            ("pending", None, None, ""),
+        )
+        for number, (state, job, status, error) in enumerate(ends):
+            at = now - 90_000 + number * 20_000
+            Delivery.create(
+                id=self._ids.next(),
+                webhook=self.webhook,
+                job=job,
+                body='{"kind": "job.end"}',
+                state=state,
+                created_at=at,
+                tries=1 if state == "delivered" else 7 * number,
+                next_at=now + 600,
+                give_up_at=at + 86400,
+                tried_at=None if job is None else at + 1,
+                ended_at=None if state == "pending" else at + 2,
+                status=status,
+                error=error,
+                force_insert=True,
+            )
 
     def plays(self) -> None:
         steps = [

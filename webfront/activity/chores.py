@@ -5,8 +5,8 @@ and when it is due again; a scheduler that takes over goes on from there. A chor
 run again, by whoever leads: it does its work in steps that may be repeated, and writes only in `term.transaction()`, so
 that nothing of it counts once another scheduler leads.
 
-A chore that fails is tried again after its pace, or after a minute where its pace is longer. Nothing but the tidiness
-of the platform may depend on a chore: with the scheduler stopped none of them runs.
+A chore that fails is tried again after its pace, or after a minute where its pace is longer. With the scheduler stopped
+none of them runs: what a chore does may come late, and then has to say so (as schedules tell of times they missed).
 """
 
 from __future__ import annotations

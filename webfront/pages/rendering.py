@@ -21,6 +21,7 @@ from webfront.jobs.states import AttemptState, JobState
 from webfront.plays.states import StepState
 from webfront.schedules.states import ScheduleState, TickOutcome
 from webfront.web import actions, guard
+from webfront.webhooks.states import DeliveryState
 from wire.messages import Cause
 
 TONES: Final[dict[str, str]] = {
@@ -41,6 +42,9 @@ TONES: Final[dict[str, str]] = {
     AttemptState.CLAIMED: "busy",
     ScheduleState.PAUSED: "wait",
     ScheduleState.FINISHED: "idle",
+    DeliveryState.PENDING: "wait",
+    DeliveryState.DELIVERED: "good",
+    DeliveryState.FAILED: "bad",
     TickOutcome.SUBMITTED: "good",
     TickOutcome.SKIPPED: "idle",
     TickOutcome.REFUSED: "bad",
