@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from node_scripts.running.share import Share
 from node_scripts.settings import NodeSettings
 from wire.broker import Broker, BrokerAddress
 from wire.settings import SettingsError, misspelt
@@ -62,9 +63,11 @@ def _share(settings: NodeSettings) -> str:
         if not (share / name).is_dir():
             raise Wrong(f"{share / name} is not there; is this the controller's share, and is it mounted?")
     try:
-        next((share / "apps").iterdir(), None)
-        next((share / "inputs").iterdir(), None)
-        _write(share / "results")
+        # As a job will: not as root, whom an export squashes.
+        with Share(share).as_owner():
+            next((share / "apps").iterdir(), None)
+            next((share / "inputs").iterdir(), None)
+            _write(share / "results")
     except OSError as error:
         raise Wrong(f"{error}; the agent's user must be able to read apps and inputs and to write results") from error
     return f"{share} can be read and written"

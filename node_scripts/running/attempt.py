@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
 from node_scripts.running import results
@@ -13,6 +12,7 @@ from node_scripts.running.keeper import KeeperHandle
 from node_scripts.running.logfile import LogReader, count_lines
 from node_scripts.running.processes import end_strays
 from node_scripts.running.rooms import Exit, Room, write_record
+from node_scripts.running.share import Share
 from node_scripts.running.users import kill_user
 from wire.messages import Cause, Order, OutputFile
 
@@ -22,10 +22,10 @@ _KILLED: Final = Exit(Cause.NODE_LOST, "the process that watched over the app wa
 class SandboxAttempt:
     """One launched attempt: a keeper that may still be at work, and the folder."""
 
-    def __init__(self, order: Order, room: Room, share: Path, *, handle: KeeperHandle | None) -> None:
+    def __init__(self, order: Order, room: Room, share: Share, *, handle: KeeperHandle | None) -> None:
         self._order = order
         self._room = room
-        self._results = share / "results" / order.job
+        self._share = share
         self._handle = handle
         self._log = LogReader(room.log)
 
@@ -82,10 +82,11 @@ class SandboxAttempt:
                 outputs = results.commit(
                     self._room.outputs,
                     self._order.app.outputs,
-                    self._results,
+                    self._share.results / self._order.job,
                     self._order.attempt,
                     owner=owner,
                     limit_mb=self._order.resources.disk_mb,
+                    reached=self._share.as_owner,
                 )
             except results.ResultsRefused as refused:
                 cause, message = Cause.APP_ERROR, str(refused)

@@ -32,6 +32,7 @@ from node_scripts.running.interpreter import Interpreter
 from node_scripts.running.limits import MB
 from node_scripts.running.removal import Remover
 from node_scripts.running.rooms import FolderLock, Room, make_folder, plain_name, write_record
+from node_scripts.running.share import Share
 from node_scripts.running.threads import to_its_end
 from node_scripts.running.users import User
 from wire.messages import AppRef
@@ -74,7 +75,7 @@ class Environments:
     def __init__(
         self,
         folder: Path,
-        apps: Path,
+        share: Share,
         *,
         interpreter: Interpreter,
         uid_base: int,
@@ -82,10 +83,10 @@ class Environments:
         most_mb: int,
         covered: tuple[Path, ...] | None,
     ) -> None:
-        """`apps` is the share's folder of them. `covered` is what builds must not see, or None without mounts."""
+        """`share` has the apps. `covered` is what builds must not see, or None without mounts."""
         self._folder = folder
         self._remover = Remover(folder)
-        self._apps = apps
+        self._share = share
         self._interpreter = interpreter
         self._groups = uid_base + _GROUPS_ABOVE
         self._most_apps = most_apps
@@ -136,7 +137,8 @@ class Environments:
         began = time.monotonic()
         try:
             await to_its_end(self._make_room, entry)
-            await to_its_end(files.copy_tree, self._apps / app.version, entry / "app")
+            source = self._share.apps / app.version
+            await to_its_end(files.copy_tree, source, entry / "app", reached=self._share.as_owner)
             gid = self._free_group(entry) if user is not None else None
             if app.requirements is not None:
                 preparing("installing requirements")

@@ -6,13 +6,16 @@ import contextlib
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from node_scripts.running.users import User
 
 _CHUNK: Final = 2**20
+
+Reached = Callable[[], contextlib.AbstractContextManager[object]]
+"""Makes the block in which a path is looked up: `Share.as_owner`, or `contextlib.nullcontext` for the caller itself."""
 
 
 class UnsafePath(ValueError):
@@ -28,19 +31,15 @@ def inside(name: str) -> PurePosixPath:
 
 
 @contextlib.contextmanager
-def opened(root: Path, name: str) -> Iterator[int]:
+def opened(root: Path, name: str, reached: Reached = contextlib.nullcontext) -> Iterator[int]:
     """A descriptor of the ordinary file `name` below `root`, no part of the way being a link.
 
-    Raises `FileNotFoundError`, and `UnsafePath` for a link, a pipe, a device or a folder.
+    The file is `reached` by whom that says and read by the caller. Raises `FileNotFoundError`, and `UnsafePath` for a
+    link, a pipe, a device or a folder.
     """
-    *folders, last = inside(name).parts
-    fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    with reached():
+        fd = _open(root, name)
     try:
-        for part in folders:
-            fd = _step(fd, part, name, os.O_DIRECTORY)
-        fd = _step(fd, last, name, os.O_NONBLOCK)  # a pipe without a writer would hold us up for good
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise UnsafePath(f"{name} is not an ordinary file")
         yield fd
     finally:
         os.close(fd)
@@ -73,27 +72,31 @@ def describe(path: Path) -> tuple[int, str]:
         return file.tell(), digest.hexdigest()
 
 
-def copy_tree(source: Path, target: Path, owner: User | None = None) -> int:
+def copy_tree(
+    source: Path, target: Path, owner: User | None = None, *, reached: Reached = contextlib.nullcontext
+) -> int:
     """Copy folders and ordinary files below `source` into the folder `target`; returns the bytes copied.
 
-    Nobody but the owner may do anything with the copy yet, save that a file that was executable stays it. Links and
-    everything else are refused: an uploaded app has none.
+    The source is `reached` by whom that says, the target by the caller. Nobody but the owner may do anything with the
+    copy yet, save that a file that was executable stays it. Links and everything else are refused: an uploaded app has
+    none.
     """
     total = 0
     waiting = [(source, target)]
     while waiting:
         folder, copied = waiting.pop()
         copied.mkdir(mode=0o700, exist_ok=copied == target)
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    waiting.append((folder / entry.name, copied / entry.name))
-                    continue
-                with opened(folder, entry.name) as fd:
-                    mode = 0o700 if os.fstat(fd).st_mode & 0o100 else 0o600
-                    total += copy(fd, copied / entry.name, mode=mode)[0]
-                if owner is not None:
-                    os.chown(copied / entry.name, owner.uid, owner.gid)
+        with reached(), os.scandir(folder) as entries:
+            found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+        for name, is_folder in found:
+            if is_folder:
+                waiting.append((folder / name, copied / name))
+                continue
+            with opened(folder, name, reached) as fd:
+                mode = 0o700 if os.fstat(fd).st_mode & 0o100 else 0o600
+                total += copy(fd, copied / name, mode=mode)[0]
+            if owner is not None:
+                os.chown(copied / name, owner.uid, owner.gid)
         if owner is not None:
             os.chown(copied, owner.uid, owner.gid)
     return total
@@ -106,6 +109,21 @@ def sync_folder(folder: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def _open(root: Path, name: str) -> int:
+    *folders, last = inside(name).parts
+    fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for part in folders:
+            fd = _step(fd, part, name, os.O_DIRECTORY)
+        fd = _step(fd, last, name, os.O_NONBLOCK)  # a pipe without a writer would hold us up for good
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise UnsafePath(f"{name} is not an ordinary file")
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
 
 
 def _step(folder: int, part: str, name: str, flags: int) -> int:

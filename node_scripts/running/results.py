@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Final
 
 from node_scripts.running import files, trees
 from node_scripts.running.limits import MB
 from node_scripts.running.rooms import make_folder
 from wire.messages import OutputFile
+
+_FOLDER: Final = 0o750
 
 
 class ResultsRefused(Exception):
@@ -18,9 +21,18 @@ class ResultsRefused(Exception):
 
 
 def commit(
-    outputs: Path, names: Iterable[str], results: Path, attempt: int, *, owner: int | None, limit_mb: int
+    outputs: Path,
+    names: Iterable[str],
+    results: Path,
+    attempt: int,
+    *,
+    owner: int | None,
+    limit_mb: int,
+    reached: files.Reached = nullcontext,
 ) -> tuple[OutputFile, ...]:
     """Copy the declared outputs to `results/<attempt>/` (`results` being the job's folder) and describe them.
+
+    The outputs are read by the caller, the results made by whom `reached` says.
 
     The app is gone when this runs, so nothing changes under our hands. A death at any line is repaired by calling it
     again: what is beside is written anew, what was renamed is only described. `owner` is the user whose files are
@@ -32,18 +44,21 @@ def commit(
     if not names:
         return ()
     final = results / str(attempt)
-    if final.is_dir():
-        return tuple(_described(final, name) for name in names)
+    with reached():
+        if final.is_dir():
+            return tuple(_described(final, name) for name in names)
     _check(outputs, names, owner, limit_mb)
-    _make_folder(results)
     beside = results / f".{attempt}.partial"
-    trees.remove(beside)
-    _make_folder(beside)
-    committed = tuple(_copied(outputs, name, beside) for name in names)
-    for folder in {(beside / name).parent for name in names} | {beside}:
-        files.sync_folder(folder)
-    beside.rename(final)
-    files.sync_folder(results)
+    with reached():
+        make_folder(results, _FOLDER)
+        trees.remove(beside)
+        make_folder(beside, _FOLDER)
+    committed = tuple(_copied(outputs, name, beside, reached) for name in names)
+    with reached():
+        for folder in {(beside / name).parent for name in names} | {beside}:
+            files.sync_folder(folder)
+        beside.rename(final)
+        files.sync_folder(results)
     return committed
 
 
@@ -75,28 +90,14 @@ def _shown(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def _copied(outputs: Path, name: str, beside: Path) -> OutputFile:
+def _copied(outputs: Path, name: str, beside: Path, reached: files.Reached) -> OutputFile:
     target = beside / files.inside(name)
-    for folder in reversed(target.relative_to(beside).parents[:-1]):
-        _make_folder(beside / folder)
-    with files.opened(outputs, name) as fd:
+    with files.opened(outputs, name) as fd, reached():
+        for folder in reversed(target.relative_to(beside).parents[:-1]):
+            make_folder(beside / folder, _FOLDER)
         size, digest = files.copy(fd, target, mode=0o640, sync=True)
-    _give_like(target, beside)
     return OutputFile(name, size, digest)
 
 
 def _described(final: Path, name: str) -> OutputFile:
     return OutputFile(name, *files.describe(final / files.inside(name)))
-
-
-def _make_folder(folder: Path) -> None:
-    make_folder(folder, 0o750)
-    _give_like(folder, folder.parent)
-
-
-def _give_like(path: Path, model: Path) -> None:
-    """The share's owner (the web front's user, say) owns what is put there; nothing where we may not give away."""
-    if os.geteuid() == 0:
-        status = model.stat()
-        with suppress(OSError):
-            os.chown(path, status.st_uid, status.st_gid)

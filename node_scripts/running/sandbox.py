@@ -26,6 +26,7 @@ from node_scripts.running.keeper import KeeperHandle
 from node_scripts.running.processes import end_strays
 from node_scripts.running.removal import Remover
 from node_scripts.running.rooms import LOG_BYTES, Exit, FolderLock, Room, is_locked, make_folder, write_record
+from node_scripts.running.share import Share
 from node_scripts.running.threads import to_its_end
 from node_scripts.running.users import SlotUsers, User, kill_user, unreachable_part
 from wire.messages import Cause, Order
@@ -75,7 +76,7 @@ class SandboxRunner:
 
     def __init__(self, settings: SandboxSettings) -> None:
         """Asks the interpreter, makes the folders, tries which walls this machine has. Raises `SandboxUnusable`."""
-        self._share = settings.share_dir
+        self._share = Share(settings.share_dir)
         self._attempts = settings.state_dir / "attempts"
         make_folder(self._attempts, 0o711)
         self._remover = Remover(self._attempts)
@@ -92,7 +93,7 @@ class SandboxRunner:
         _log.info("apps are given their files as %s", words)
         self._environments = Environments(
             cache,
-            settings.share_dir / "apps",
+            self._share,
             interpreter=self._interpreter,
             uid_base=settings.uid_base,
             most_apps=settings.cache_apps,
@@ -259,7 +260,7 @@ class SandboxRunner:
 
     def _fetch_input(self, name: str, room: Room, user: User | None) -> None:
         target = room.inputs / files.inside(name).name
-        with files.opened(self._share, name) as fd:
+        with files.opened(self._share.folder, name, self._share.as_owner) as fd:
             files.copy(fd, target, mode=0o640)
         if user is not None:
             os.chown(target, 0, user.gid)
