@@ -66,9 +66,12 @@ class Home:
         write_whole(self.path / "settings", "".join(f"{name}={value}\n" for name, value in sorted(kept.items())))
 
     def environment(self) -> dict[str, str]:
-        """What Ansible and everything it starts are told: the kept settings over this process's environment."""
+        """What Ansible and everything it starts are told: the kept settings over this process's environment.
+
+        Not what the shell says to Ansible: that is of another project.
+        """
         return {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
             **_read_settings(self.path / "settings"),
             "SKERRY_HOME": str(self.path),
             "SKERRY_PORT_BASE": str(self.port_base),

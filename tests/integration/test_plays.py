@@ -327,7 +327,15 @@ def start_process(settings: Settings) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "webfront", "plays"],
         cwd=PROJECT,
-        env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/root"), **environment},
+        # A shell in which somebody works on another project with Ansible.
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": os.environ.get("HOME", "/root"),
+            "ANSIBLE_VAULT_PASSWORD_FILE": "/nonexistent/of-another-project",
+            "ANSIBLE_CONFIG": "/nonexistent/ansible.cfg",
+            "ANSIBLE_STRATEGY": "no.such.strategy",
+            **environment,
+        },
     )
 
 

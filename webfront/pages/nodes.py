@@ -13,6 +13,7 @@ from webfront.fleet.states import NodeState
 from webfront.fleet.views import NewNode, NodeView, Secrets
 from webfront.pages import nodewords
 from webfront.pages.rendering import plural, refused, render, see_other
+from webfront.plays import hostkeys
 from webfront.plays.verbs import VERBS, Verb
 from webfront.web import actions, guard
 from webfront.web.navigation import Nav
@@ -50,6 +51,7 @@ def register(app: bottle.Bottle, services: Services) -> None:
         return render(
             "node.html",
             node=found,
+            host_keys=hostkeys.as_listed(found.host_key),
             attempts=fleet.attempts(account, name),
             plays=plays,
             busy_play=busy,

@@ -95,6 +95,27 @@ def fingerprint(key: str) -> str:
     return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
 
 
+def as_listed(pinned: str) -> list[str]:
+    """What is pinned, each as its fingerprint and its type, in the words of `ssh-keygen -lf`.
+
+    A fingerprint that a person has pinned has no type; what cannot be read stands as it was given.
+    """
+    listed = []
+    for line in filter(None, map(str.strip, pinned.splitlines())):
+        try:
+            pin = _read_pin(line)
+        except PlayFailed:
+            listed.append(line)
+        else:
+            listed.append(pin if pin.startswith("SHA256:") else f"{fingerprint(pin)} ({_type(pin)})")
+    return listed
+
+
+def _type(key: str) -> str:
+    name = key.split()[0]
+    return "ECDSA" if "ecdsa" in name else name.removeprefix("sk-").removeprefix("ssh-").partition("@")[0].upper()
+
+
 def describe(keys: str) -> str:
     """The keys for a person: each one's type and fingerprint."""
     return ", ".join(f"{key.split()[0]} {fingerprint(key)}" for key in keys.splitlines())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import signal
 import threading
 import time
@@ -21,6 +22,7 @@ from webfront.plays import private
 from webfront.plays.execution import execute, queued_plays
 from webfront.plays.failures import CUT_OFF
 from webfront.plays.rows import claim, end_play_surely
+from webfront.plays.runner import forget_foreign
 from webfront.plays.secrets import SecretKeeper
 from webfront.plays.states import PlayState
 from webfront.settings import Settings
@@ -36,6 +38,7 @@ _STOP_S: Final = 20.0
 
 def run(settings: Settings) -> None:
     """Run plays until SIGTERM or SIGINT. Raises `Conflict` when another plays process runs."""
+    forget_foreign(os.environ)
     open_database(settings.database_url, settings.database_password_file).close()
     publisher = Publisher(settings.broker_address(), name="plays")
     process = PlaysProcess(settings)

@@ -11,7 +11,7 @@ import enum
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,11 +21,19 @@ import msgspec
 from webfront.plays import private, tether
 from webfront.plays.inventory import write_yaml
 
+_OWN: Final = frozenset({"ANSIBLE_HOME"})
+"""What the platform's own set-up tells its plays of Ansible by environment."""
 _LOOK_EVERY_S: Final = 1
 """How often `between` is called while nothing happens."""
 
 # ansible-runner logs each command and, at debug, the environment.
 logging.getLogger("ansible-runner").setLevel(logging.CRITICAL)
+
+
+def forget_foreign(environ: MutableMapping[str, str]) -> None:
+    """Drop Ansible's variables that this process has from the shell it was started in: they are of another project."""
+    for name in [one for one in environ if one.startswith("ANSIBLE_") and one not in _OWN]:
+        del environ[name]
 
 
 class RunEnd(enum.Enum):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import subprocess
+from pathlib import Path
 
 import pytest
 
-from webfront.plays.hostkeys import check, fingerprint, only_keys
+from webfront.plays.hostkeys import as_listed, check, fingerprint, only_keys
 from webfront.plays.outcome import PlayFailed
 
 
@@ -16,6 +18,19 @@ def key(kind: str, content: bytes) -> str:
 
 ED, ED2, RSA, RSA2 = key("ssh-ed25519", b"a"), key("ssh-ed25519", b"b"), key("ssh-rsa", b"c"), key("ssh-rsa", b"d")
 SHOWN = f"{ED}\n{RSA}"
+
+
+def test_they_are_listed_as_ssh_keygen_lists_them(tmp_path: Path) -> None:
+    keys, listed = [], []
+    for kind in ("ed25519", "ecdsa", "rsa"):
+        subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", str(tmp_path / kind)], check=True)
+        public = (tmp_path / f"{kind}.pub").read_text()
+        keys.append(" ".join(public.split()[:2]))
+        command = ["ssh-keygen", "-lf", str(tmp_path / f"{kind}.pub")]
+        told = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+        listed.append(f"{told[1]} {told[-1]}")
+    assert as_listed("\n".join(keys)) == listed
+    assert as_listed(f"host {keys[0]} comment\n\nSHA256:abc=\nnonsense") == [listed[0], "SHA256:abc", "nonsense"]
 
 
 def test_nothing_pinned_takes_what_is_shown() -> None:
