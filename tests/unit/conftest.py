@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
+import peewee
 import pytest
 from support.stores import Store
 
@@ -40,6 +42,14 @@ def services(settings: Settings, database: object) -> Services:
     create_user("ada", PASSWORD, is_admin=True)
     create_user("bob", PASSWORD)
     return create_services(settings, Publisher(BrokerAddress("127.0.0.1", 1, "/", "skerry", "x"), ship_logs=False))
+
+
+@pytest.fixture
+def hasty(database: peewee.Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waits for no disk: the processes of such a test die, the machine does not."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+    if isinstance(database, peewee.SqliteDatabase):
+        database.pragma("synchronous", 0, permanent=True)
 
 
 @pytest.fixture
