@@ -47,6 +47,17 @@ class Conflict(SkerryError):
     code = "conflict"
 
 
+class KeyReused(SkerryError):
+    """An idempotency key that another request came with.
+
+    422, as the draft of the header has it, and no conflict: to wait and send it again will never help. `detail` names
+    the `job` which that request became.
+    """
+
+    status = 422
+    code = "key_reused"
+
+
 class TooLarge(SkerryError):
     status = 413
     code = "too_large"

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 from support.browsing import Site, Visitor
+from support.cut import cut
 from support.scratch import PASSWORD
 
 from webfront.database.models import Attempt, Job, LogChunk, Play, PlayEvent
@@ -123,3 +124,36 @@ def test_a_job_is_submitted_with_its_parameters(site: Site, visitor: Visitor) ->
     page.get_by_text("Cancel", exact=True).click()
     page.get_by_role("button", name="Yes, cancel this job").click()
     expect(page.locator("main")).to_contain_text("cancelled")
+
+
+def test_a_form_that_got_no_answer_is_sent_again_and_is_one_job(site: Site, visit: Callable[..., Visitor]) -> None:
+    with cut(int(site.url.rpartition(":")[2])) as broken:
+        visitor = visit(broken.url)
+        visitor.sign_in("ada", PASSWORD)
+        page, before = visitor.page, Job.select().count()
+
+        def run_without_an_answer() -> None:
+            visitor.goto("/jobs/new?app=digits")
+            page.get_by_label("Input file").set_input_files(
+                {"name": "some.csv", "mimeType": "text/csv", "buffer": b"a\n1\n"}
+            )
+            broken.drop = broken.dropped + 1
+            page.get_by_role("button", name="Run").click()
+            expect(page.get_by_role("alert")).to_contain_text("It could not be sent.")
+
+        run_without_an_answer()
+        page.get_by_role("button", name="Run").click()
+        page.wait_for_url(re.compile("/jobs/0"))
+        expect(page.locator("main")).to_contain_text("The form had been sent already")
+        assert Job.select().count() == before + 1
+
+        # Changed meanwhile, it is another job, and only by one more click.
+        run_without_an_answer()
+        page.get_by_label("threshold").fill("0.75")
+        page.get_by_role("button", name="Run").click()
+        expect(page.get_by_role("alert")).to_contain_text("This form was sent before with something else in it")
+        assert page.get_by_label("Input file").evaluate("field => field.files[0].name") == "some.csv"
+        page.get_by_role("button", name="Run").click()
+        page.wait_for_url(re.compile("/jobs/0"))
+        expect(page.locator("main")).not_to_contain_text("The form had been sent already")
+        assert Job.select().count() == before + 3

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import bottle
 import msgspec
@@ -12,6 +13,10 @@ from webfront.errors import InvalidInput
 from webfront.jobs.inputs import InputFile
 
 T = TypeVar("T")
+
+# A string as structured fields write it (RFC 8941, section 3.3.3); which characters may be in it is judged later.
+_QUOTED: Final = re.compile(r'"((?:[^"\\]|\\["\\])*)"', re.DOTALL)
+_ESCAPED: Final = re.compile(r"\\(.)")
 
 
 class Body(msgspec.Struct, forbid_unknown_fields=True):
@@ -55,6 +60,16 @@ def input_file() -> InputFile | None:
     """The multipart form's file `input`."""
     file = bottle.request.files.get("input") if is_form() else None
     return None if file is None else InputFile(file.raw_filename, file.file)
+
+
+def idempotency_key() -> str | None:
+    """The header `Idempotency-Key`: a string in quotes, as its draft has it, or the same without them. InvalidInput."""
+    given: str | None = bottle.request.get_header("Idempotency-Key")
+    if given is None or not given.startswith('"'):
+        return given
+    if (quoted := _QUOTED.fullmatch(given)) is None:
+        raise InvalidInput('The header Idempotency-Key begins with a quote, so write it as one string: "KEY".')
+    return _ESCAPED.sub(r"\1", quoted[1])
 
 
 def as_texts(parameters: Mapping[str, str | bool | float]) -> dict[str, str]:

@@ -130,13 +130,17 @@ def _operation(call: Call, schemas: _Schemas) -> Schema:
         {"name": name, "in": "path", "required": True, "schema": schema} for name, schema in call.wildcards.items()
     ]
     made["parameters"] += [
-        {"name": name, "in": "query", "required": False, "description": meaning, "schema": _TEXT}
-        for name, meaning in operation.query.items()
+        {"name": name, "in": place, "required": False, "description": meaning, "schema": _TEXT}
+        for place, known in (("query", operation.query), ("header", operation.headers))
+        for name, meaning in known.items()
     ]
+    headers = {name: {"description": told, "schema": _TEXT} for name, told in operation.answer_headers.items()}
     for status, answer in operation.answers.items():
         kind = "application/octet-stream" if answer is File else "application/json"
         content = {} if answer is None else {"content": {kind: {"schema": schemas.of(answer)}}}
         made["responses"][str(status)] = {"description": operation.summary, **content}
+        if headers:
+            made["responses"][str(status)]["headers"] = headers
     problem = {"application/json": {"schema": schemas.of({"error": ErrorBody})}}
     made["responses"]["default"] = {"description": "What is wrong, and what to change", "content": problem}
     body: Schema = {}
@@ -157,6 +161,8 @@ def _taken(operation: Operation) -> str:
     taken = []
     if operation.query:
         taken.append("`?" + "&".join(f"{name}=" for name in operation.query) + "`")
+    if operation.headers:
+        taken.append("`" + "`, `".join(f"{name}:" for name in operation.headers) + "`")
     if operation.form is not None:
         taken.append(f"form `{_names(operation.form)}`")
     if operation.json is not None:

@@ -11,6 +11,7 @@ import msgspec
 from webfront.api.bodies import (
     Body,
     as_texts,
+    idempotency_key,
     input_file,
     is_form,
     query_number,
@@ -71,20 +72,26 @@ def register(app: bottle.Bottle, services: Services) -> None:
             form=Form(
                 {"app": str, "version": str, "input": File, "parameters": str, "priority": str}, required=("app",)
             ),
+            headers={"Idempotency-Key": "for a request that may be sent again: the same key twice is one job"},
+            answer_headers={"Idempotent-Replayed": "`true` where an earlier request with the key became this job"},
         ),
     )
     def submit() -> bytes:
         body = read_form(JobBody) if is_form() else read_json(JobBody)
         actions.note("skerry.app", body.app)
-        job = jobs.submit(
+        job, replayed = jobs.submit(
             identity().account,
             app=body.app,
             version=body.version,
             parameters=as_texts(body.parameters),
             input_file=input_file(),
             priority=body.priority,
+            key=idempotency_key(),
         )
         actions.note("skerry.job", job.id)
+        if replayed:
+            actions.note("skerry.replayed", True)
+            bottle.response.set_header("Idempotent-Replayed", "true")
         return reply(code=202, job=job)
 
     @app.get(

@@ -41,3 +41,7 @@ class Operation:
     form: Form | None = None
     query: Mapping[str, str] = field(default_factory=dict)
     """The query's parameters, with what each means."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """The headers it may come with, with what each means,"""
+    answer_headers: Mapping[str, str] = field(default_factory=dict)
+    """and those its answers may have."""

@@ -13,7 +13,7 @@ from typing import Final
 
 import peewee
 from playhouse.pool import PooledMySQLDatabase
-from pymysql.constants import CLIENT
+from pymysql.constants import CLIENT, ER
 
 from webfront.database import models
 from webfront.errors import Unavailable
@@ -67,6 +67,14 @@ def transaction() -> Iterator[None]:
         due, calls[:] = calls[:], []
         for call in due:
             call()
+
+
+def was_deadlock(error: peewee.PeeweeException) -> bool:
+    """Whether the database has undone the transaction to let another one go on, so that it may be done again.
+
+    MySQL's alone: SQLite lets one writer in at a time.
+    """
+    return isinstance(error, peewee.OperationalError) and ER.LOCK_DEADLOCK in error.args
 
 
 def after_commit(call: Callable[[], None]) -> None:

@@ -53,6 +53,15 @@ def locked(sql: str) -> str:
     return f"{sql} FOR UPDATE" if isinstance(models.database.obj, peewee.MySQLDatabase) else sql
 
 
+def unless_there(sql: str) -> str:
+    """The `INSERT` so that a row whose unique key is taken is no error: it is left out, and `change` returns 0.
+
+    MySQL waits for a transaction that is just writing or removing such a row. It cuts what is too long, so check that.
+    """
+    word = "IGNORE" if isinstance(models.database.obj, peewee.MySQLDatabase) else "OR IGNORE"
+    return sql.replace("INSERT", f"INSERT {word}", 1)
+
+
 def many(sql: str, parameters: Iterable[Sequence[Any]]) -> None:
     """Run a statement once for each sequence of parameters, within the present transaction."""
     batch = [tuple(one) for one in parameters]

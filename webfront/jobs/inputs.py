@@ -6,6 +6,7 @@ that name is complete, whatever died. What a crash leaves besides begins with a 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -35,6 +36,14 @@ class InputFile(NamedTuple):
 
     def write(self, path: Path) -> None:
         write_file(path, chunks_of(self.stream))
+
+    def sha256(self) -> str:
+        """Of its bytes, in hexadecimal. It can be written as before."""
+        begin, digest = self.stream.tell(), hashlib.sha256()
+        for chunk in chunks_of(self.stream):
+            digest.update(chunk)
+        self.stream.seek(begin)
+        return digest.hexdigest()
 
 
 class SharedInput(NamedTuple):

@@ -3,10 +3,14 @@
 A commit waits for the disk, and SQLite lets one writer in at a time; requests that wait for both one after the other
 would be few a second. So whoever comes first commits for all who came meanwhile, and each returns once its own row
 stands: no thread of its own, and no waiting where nobody else is.
+
+Where a job has an idempotency key, the key's row is written first. If that is another job's already, or the key of one
+that comes before it in the same transaction, the job is left out, and the others are not touched by it.
 """
 
 from __future__ import annotations
 
+import operator
 import threading
 from collections.abc import Iterable
 from typing import Final, NamedTuple
@@ -16,11 +20,14 @@ import peewee
 
 from webfront.activity import deeds
 from webfront.activity.facts import Kind, NewFact, record_many
-from webfront.database.connection import transaction
+from webfront.database.connection import transaction, was_deadlock
 from webfront.database.rows import many
+from webfront.jobs.keys import Key, take
 from webfront.jobs.states import JobState
 
 _MOST: Final = 200
+_TRIES: Final = 5
+"""Of a transaction that ends in a deadlock."""
 _INSERT: Final = (
     "INSERT INTO job (id, app_version_id, user_id, state, priority, input, parameters, attempts, message, "
     "cancel_requested, excluded_nodes, waiting_reason, submitted_at, schedule) "
@@ -45,14 +52,16 @@ class NewJob(NamedTuple):
     """Where the deed came in: another thread may commit it."""
     schedule: str | None = None
     """The id of the schedule that makes it."""
+    key: Key | None = None
 
 
 class _Ticket:
-    __slots__ = ("done", "error", "job")
+    __slots__ = ("accepted", "done", "error", "job")
 
     def __init__(self, job: NewJob) -> None:
         self.job = job
         self.done = False
+        self.accepted = True
         self.error: peewee.PeeweeException | None = None
 
 
@@ -62,8 +71,11 @@ class Intake:
         self._guard = threading.Lock()
         self._commit = threading.Lock()
 
-    def accept(self, job: NewJob) -> None:
-        """Return once the job's row is committed; peewee's error when it cannot be."""
+    def accept(self, job: NewJob) -> bool:
+        """Return once the job's row is committed; peewee's error when it cannot be.
+
+        False: it never will be, since its key is another job's, which is committed by now.
+        """
         ticket = _Ticket(job)
         with self._guard:
             self._waiting.append(ticket)
@@ -73,7 +85,9 @@ class Intake:
                     self._commit_waiting()
         if ticket.error is not None:
             raise ticket.error
-        deeds.told(Kind.JOB_SUBMIT)
+        if ticket.accepted:
+            deeds.told(Kind.JOB_SUBMIT)
+        return ticket.accepted
 
     def _commit_waiting(self) -> None:
         with self._guard:
@@ -108,8 +122,23 @@ def insert_jobs(jobs: Iterable[NewJob]) -> None:
 
 
 def _insert(batch: list[_Ticket]) -> None:
-    with transaction():
-        insert_jobs(ticket.job for ticket in batch)
+    # Two that take a key which was just given up may deadlock on MySQL, whose locks reach beyond the key's row.
+    for left in reversed(range(_TRIES)):
+        try:
+            with transaction():
+                _take_keys(batch)
+                insert_jobs(ticket.job for ticket in batch if ticket.accepted)
+        except peewee.OperationalError as error:
+            if not (left and was_deadlock(error)):
+                raise
+        else:
+            break
+
+
+def _take_keys(batch: list[_Ticket]) -> None:
+    keyed = [(ticket.job.key, ticket) for ticket in batch if ticket.job.key is not None]
+    for key, ticket in sorted(keyed, key=operator.itemgetter(0)):
+        ticket.accepted = take(key, ticket.job.id, ticket.job.submitted_at)
 
 
 def _fact(job: NewJob) -> NewFact:

@@ -3,6 +3,10 @@
 Order, so that a death on any line leaves nothing wrong: the input is written into `inputs/.<job>`, whole and on the
 disk; the folder gets the job's id as its name; the row is committed; then the hint. A folder without a row is an input
 that nobody asked for, and `sweep_inputs` removes it; a row without a hint is found by the scheduler's sweep.
+
+With an idempotency key (`webfront.jobs.keys`) the key's row is committed with the job's. So a request that is sent
+again finds the job if there is one, and becomes one if there is none. Where two come at once, the one that commits
+second takes back its input and is answered with the first one's job.
 """
 
 from __future__ import annotations
@@ -16,14 +20,17 @@ from typing import Final, NamedTuple
 from webfront.accounts.policy import Act, may
 from webfront.accounts.views import Account
 from webfront.activity import deeds
+from webfront.activity.facts import Kind
 from webfront.apps.manifest import PARAMETER, PARAMETER_RULE, Manifest
 from webfront.apps.queries import FoundVersion, find_version
 from webfront.clock import Clock, system_clock
 from webfront.database.models import Job
-from webfront.errors import InvalidInput
+from webfront.errors import InvalidInput, Unavailable
 from webfront.jobs.identifiers import PATTERN, Ulids
-from webfront.jobs.inputs import Input, check_input, put_input
+from webfront.jobs.inputs import Input, InputFile, check_input, put_input
 from webfront.jobs.intake import Intake, NewJob
+from webfront.jobs.keys import Key, job_of, key_of
+from webfront.jobs.queries import get_job
 from webfront.jobs.states import JobState
 from webfront.jobs.views import JobView
 
@@ -56,28 +63,59 @@ class Submission:
         app: str,
         version: str | None = None,
         parameters: Mapping[str, str] | None = None,
-        input_file: Input | None = None,
+        input_file: InputFile | None = None,
         priority: int = 0,
-    ) -> JobView:
-        """Accept a job: once this returns it is in the database and will end in one outcome. InvalidInput, NotFound."""
-        if priority not in PRIORITIES:
-            raise InvalidInput(f"The priority is a whole number from {PRIORITIES[0]} to {PRIORITIES[-1]}.")
-        if priority > 0 and not may(account, Act.PUT_JOB_FIRST):
-            raise InvalidInput("Only an administrator may put a job before the others. Give a priority of 0 or less.")
+        key: str | None = None,
+    ) -> Accepted:
+        """Accept a job: once this returns it is in the database and will end in one outcome.
+
+        With a key that came before it is the job which that request became. InvalidInput, NotFound, KeyReused.
+        """
+        parameters = parameters or {}
+        used = None
+        if key is not None:
+            used = key_of(
+                account.id, key, app=app, version=version, parameters=parameters, priority=priority, given=input_file
+            )
+            if (earlier := self._earlier(account, used)) is not None:
+                return earlier
+        check_priority(account, priority)
         prepared = prepare_job(
             self._share,
             self._ulids.next(),
             account,
             app=app,
             version=version,
-            parameters=parameters or {},
+            parameters=parameters,
             given=input_file,
             clock=self._clock,
             priority=priority,
+            key=used,
         )
-        self._intake.accept(prepared.row)
-        self._hint(prepared.row.id)
-        return _accepted(prepared, account)
+        if self._intake.accept(prepared.row):
+            self._hint(prepared.row.id)
+            return Accepted(_as_accepted(prepared, account))
+        discard(self._share, prepared.row.id)
+        if used is not None and (earlier := self._earlier(account, used)) is not None:
+            return earlier
+        raise Unavailable("Another request with this idempotency key has just come to its end. Send this one again.")
+
+    def _earlier(self, account: Account, key: Key) -> Accepted | None:
+        """The job that an earlier request with this key became. KeyReused."""
+        job_id = job_of(key, self._clock())
+        if job_id is None:
+            return None
+        job = get_job(account, job_id)
+        deeds.told(Kind.JOB_SUBMIT)  # by that request: one job is one fact, however often it is asked for
+        return Accepted(job, replayed=True)
+
+
+class Accepted(NamedTuple):
+    """What a submission is answered with."""
+
+    job: JobView
+    replayed: bool = False
+    """An earlier request with the same key became this job, and this is how it stands now."""
 
 
 class Prepared(NamedTuple):
@@ -99,6 +137,7 @@ def prepare_job(
     clock: Clock,
     priority: int = 0,
     schedule: str | None = None,
+    key: Key | None = None,
 ) -> Prepared:
     """Check what the account asks a job to be, and put its input in place. InvalidInput, NotFound."""
     found = find_version(app, version)
@@ -114,6 +153,7 @@ def prepare_job(
         app=found.app,
         controller=deeds.controller(),
         schedule=schedule,
+        key=key,
     )
     return Prepared(row, found)
 
@@ -137,6 +177,14 @@ def sweep_inputs(share_dir: Path, now: float) -> int:
     return removed
 
 
+def check_priority(account: Account, priority: int) -> None:
+    """InvalidInput unless the account may give a job this priority."""
+    if priority not in PRIORITIES:
+        raise InvalidInput(f"The priority is a whole number from {PRIORITIES[0]} to {PRIORITIES[-1]}.")
+    if priority > 0 and not may(account, Act.PUT_JOB_FIRST):
+        raise InvalidInput("Only an administrator may put a job before the others. Give a priority of 0 or less.")
+
+
 def check_parameters(manifest: Manifest, given: Mapping[str, str]) -> dict[str, str]:
     """The parameters to pass on: those given, after the declared defaults. InvalidInput."""
     declared = manifest.parameters
@@ -157,7 +205,7 @@ def check_parameters(manifest: Manifest, given: Mapping[str, str]) -> dict[str, 
     return {name: merged[name] for name in [*order, *(name for name in merged if name not in order)]}
 
 
-def _accepted(prepared: Prepared, account: Account) -> JobView:
+def _as_accepted(prepared: Prepared, account: Account) -> JobView:
     """The job as it stands in the database, without asking it again."""
     row, version = prepared
     return JobView(

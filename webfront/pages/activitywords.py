@@ -47,6 +47,7 @@ REASONS: Final[Mapping[str, str]] = {
     "forbidden": "not allowed",
     "not_found": "there is no such thing",
     "conflict": "not possible in the state it was in",
+    "key_reused": "its idempotency key had come with another request",
     "too_large": "too large",
     "throttled": "too many tries",
     "unavailable": "a part of the platform did not answer",

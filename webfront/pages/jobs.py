@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from urllib.parse import quote, urlencode
 
@@ -9,7 +10,7 @@ import bottle
 
 from webfront.accounts.views import Account
 from webfront.apps.views import VersionView
-from webfront.errors import InvalidInput, SkerryError
+from webfront.errors import InvalidInput, KeyReused, SkerryError
 from webfront.jobs.inputs import InputFile
 from webfront.jobs.views import JobView
 from webfront.pages import jobwords
@@ -65,16 +66,26 @@ def register(app: bottle.Bottle, services: Services) -> None:
         forms = bottle.request.forms
         name, version = forms.getunicode("app") or "", forms.getunicode("version")
         actions.note("skerry.app", name)
+        key = forms.getunicode("idempotency_key")
         parameters: dict[str, str] = {}
         try:
             parameters = given_parameters()
-            job = jobs.submit(
-                guard.identity().account, app=name, version=version, parameters=parameters, input_file=_input_file()
+            job, replayed = jobs.submit(
+                guard.identity().account,
+                app=name,
+                version=version,
+                parameters=parameters,
+                input_file=_input_file(),
+                key=key,
             )
         except SkerryError as error:
-            return refused(error, "run.html", **_form(services, name, version, parameters))
+            # The form keeps its key, under which it may have been accepted before, unless that is known to be so.
+            key = None if isinstance(error, KeyReused) else key
+            return refused(jobwords.refusal(error), "run.html", **_form(services, name, version, parameters, key))
         actions.note("skerry.job", job.id)
-        return see_other(f"/jobs/{job.id}")
+        if replayed:
+            actions.note("skerry.replayed", True)
+        return see_other(f"/jobs/{job.id}?sent=before" if replayed else f"/jobs/{job.id}")
 
     @app.get("/jobs/<job_id>")
     def job(job_id: str) -> str:
@@ -92,6 +103,7 @@ def register(app: bottle.Bottle, services: Services) -> None:
             placement=newest.placement if newest and newest.placement.get("ranking") else None,
             exclusion_words=jobwords.EXCLUSION_WORDS,
             tables=_tables(services, account, found),
+            sent_before=bottle.request.query.get("sent") == "before",
             **log_page(jobs, account, found, bottle.request.query.get("attempt", "")),
         )
 
@@ -147,7 +159,9 @@ def _input_file() -> InputFile | None:
     return None if file is None else InputFile(file.raw_filename, file.file)
 
 
-def _form(services: Services, name: str, version: str | None, parameters: dict[str, str]) -> dict[str, object]:
+def _form(
+    services: Services, name: str, version: str | None, parameters: dict[str, str], key: str | None = None
+) -> dict[str, object]:
     app = services.apps.get(name)
     shown: VersionView = version_of(app, version)
     lines = bottle.request.forms.getunicode("parameters") if bottle.request.method == "POST" else None
@@ -157,6 +171,7 @@ def _form(services: Services, name: str, version: str | None, parameters: dict[s
         "version": shown,
         "typed": {"given": parameters, "parameters": text},
         "max_mb": services.settings.max_upload_mb,
+        "key": key or secrets.token_urlsafe(16),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from webfront.errors import KeyReused, SkerryError
 from webfront.jobs.states import JobState
 from webfront.jobs.views import AttemptView, JobView
 from webfront.pages.rendering import CAUSES, duration, figure
@@ -34,6 +35,17 @@ class TimelineStep:
 class FailureWords:
     title: str
     advice: str
+
+
+def refusal(error: SkerryError) -> SkerryError:
+    """Why the form was refused. It knows no keys."""
+    if not isinstance(error, KeyReused) or not isinstance(error.detail, dict):
+        return error
+    return KeyReused(
+        f"This form was sent before with something else in it, and became the job {error.detail['job']}. "
+        "Send it once more to run the app with what is in it now.",
+        detail=error.detail,
+    )
 
 
 def headline(job: JobView) -> str:

@@ -12,6 +12,7 @@ from webfront.activity.chores import Chore
 from webfront.activity.retention import forget_old_facts
 from webfront.activity.term import Term
 from webfront.apps.upload import sweep_uploads
+from webfront.jobs.keys import forget_old_keys
 from webfront.jobs.submission import sweep_inputs
 from webfront.schedules.kept import sweep_kept
 from webfront.schedules.ticking import Ticker
@@ -32,6 +33,7 @@ def all_chores(settings: Settings) -> tuple[Chore, ...]:
     return (
         Chore("expired sessions", _HOUR, remove_expired),
         Chore("old facts", _HOUR, partial(forget_old_facts, keep_s=keep_facts_s, consumers=consumers)),
+        Chore("old idempotency keys", _HOUR, forget_old_keys),
         Chore("abandoned inputs", 6 * _HOUR, partial(_swept, sweep_inputs, settings.share_dir, "inputs of no job")),
         Chore("abandoned uploads", _HOUR, partial(_swept, sweep_uploads, settings.share_dir / "apps", "half uploads")),
         Chore(

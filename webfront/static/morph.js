@@ -20,7 +20,7 @@ function syncAttributes(from, to) {
 function isThePersons(element, attribute) {
   if (attribute === "open") return element.nodeName === "DETAILS";
   if (attribute === "disabled") return element.nodeName === "BUTTON";
-  return (attribute === "value" || attribute === "checked") && element.matches("input, textarea, select, option");
+  return (attribute === "value" || attribute === "checked") && element.matches("input:not([type=hidden]), textarea, select, option");
 }
 
 function findMatch(wanted, cursor, keyed) {

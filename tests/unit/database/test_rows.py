@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import peewee
 import pytest
 
-from webfront.database.models import SignInFailure
-from webfront.database.rows import many, rows, value
+from webfront.database.models import SignInFailure, User
+from webfront.database.rows import change, many, rows, unless_there, value
 
 
 class Failure(NamedTuple):
@@ -78,3 +78,9 @@ def test_a_statement_runs_once_for_each_of_many() -> None:
     assert [row.client for row in SignInFailure.select().order_by(SignInFailure.id)] == ["a", "b"]
     many("DELETE FROM sign_in_failure WHERE user_name = ?", [])
     assert SignInFailure.select().count() == 2
+
+
+def test_a_row_whose_key_is_taken_is_left_out() -> None:
+    insert = unless_there("INSERT INTO `user` (name, password_hash, is_admin, created_at) VALUES (?, ?, ?, ?)")
+    assert [change(insert, name, "-", False, 0.0) for name in ("ada", "ada", "bob", "ada")] == [1, 0, 1, 0]
+    assert [row.name for row in User.select().order_by(User.id)] == ["ada", "bob"]

@@ -13,7 +13,7 @@ from webfront.database.models.activity import Chore, Consumer, Fact
 from webfront.database.models.apps import App, AppVersion
 from webfront.database.models.base import LARGEST_NUMBER, JsonField, Model, database
 from webfront.database.models.fleet import Node
-from webfront.database.models.jobs import Attempt, Job, LogChunk
+from webfront.database.models.jobs import Attempt, Job, LogChunk, SubmissionKey
 from webfront.database.models.plays import Play, PlayEvent
 from webfront.database.models.schedules import Schedule, ScheduleTick
 from webfront.database.models.scheduling import Leadership
@@ -45,6 +45,7 @@ __all__ = [
     "SchemaVersion",
     "Session",
     "SignInFailure",
+    "SubmissionKey",
     "User",
     "Webhook",
     "database",

@@ -1,4 +1,4 @@
-"""Jobs, their attempts, and what these say."""
+"""Jobs, the keys they were submitted with, their attempts, and what these say."""
 
 from __future__ import annotations
 
@@ -50,6 +50,22 @@ class Job(Model):
     @property
     def owned_by(self) -> int:
         return self.user_id
+
+
+class SubmissionKey(Model):
+    """An idempotency key that a job was submitted with. Jobs that came without one have no row here."""
+
+    user = peewee.ForeignKeyField(User, on_delete="CASCADE", index=False)
+    user_id: int
+    key = peewee.CharField(255)
+    request = peewee.CharField(64)
+    """A digest of what was asked for."""
+    job = peewee.CharField(26)
+    """The id of the job that it became, which may be gone."""
+    at = peewee.DoubleField()
+
+    class Meta:
+        indexes = ((("user", "key"), True),)
 
 
 class Attempt(Model):
