@@ -7,6 +7,7 @@ import contextlib
 import getpass
 import json
 import platform
+import secrets
 import sys
 import time
 from pathlib import Path
@@ -77,8 +78,10 @@ def run(options: argparse.Namespace) -> int:
         files: dict[str, tuple[str | None, BinaryIO | str]] = {name: (None, text) for name, text in fields.items()}
         if options.input is not None:
             files["input"] = (options.input.name, stack.enter_context(options.input.open("rb")))
-        job = client.call("POST", "jobs", files=files)["job"]
-    tell(f"job {job['id']} accepted")
+        key = secrets.token_hex(16) if options.idempotency_key is None else options.idempotency_key
+        found, replayed = client.submit("jobs", key, tell=tell, sleep=time.sleep, files=files)
+    job = found["job"]
+    tell(f"job {job['id']} {'had been accepted before' if replayed else 'accepted'}")
     if options.wait or options.follow or options.download is not None:
         job = wait(
             client, job["id"], log_to=_log_stream(options) if options.follow else None, tell=tell, sleep=time.sleep

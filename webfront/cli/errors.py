@@ -23,3 +23,12 @@ class CliError(Exception):
     def __init__(self, message: str, code: int = REFUSED) -> None:
         super().__init__(message)
         self.code = code
+
+
+class Unanswered(CliError):
+    """Nothing answers, or only to say that it cannot now."""
+
+    def __init__(self, message: str, *, sent: bool) -> None:
+        """`sent`: it may have been carried out all the same."""
+        super().__init__(message, UNREACHABLE)
+        self.sent = sent

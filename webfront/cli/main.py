@@ -64,6 +64,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("app", metavar="APP", help="NAME, or NAME@VERSION")
     run.add_argument("--input", type=Path, metavar="FILE")
     run.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE", help="may be repeated")
+    run.add_argument("--idempotency-key", metavar="KEY", help="the same key twice is one job; a fresh one by default")
     run.add_argument("--wait", action="store_true", help="wait until it ends; the exit code says how")
     run.add_argument("--follow", action="store_true", help="show its log as it is written, and wait")
     run.add_argument("--download", type=Path, metavar="DIR", help="wait, and fetch its results into DIR")
