@@ -103,7 +103,7 @@ statements:
 """
 
 # What text needs in a statement depends on the session's mode, so that is set first.
-_SESSION: Final = "SET SESSION sql_mode = '', NAMES utf8mb4;\n"
+_SESSION: Final = "SET SESSION sql_mode = '';\n"
 _CANNOT_CONNECT: Final = re.compile(r"^ERROR 200[23] ", re.MULTILINE)
 _NAME: Final = r"`(?:[^`]|``)*`"
 _LEVEL: Final = rf"(?:[A-Z]+(?: BODY)? )?(?:{_NAME}|\*)\.(?:{_NAME}|\*)"
