@@ -32,7 +32,7 @@ from webfront.web import bodies
 from webfront.web.actions import KEY as ACTION_KEY
 from webfront.web.actions import ActionLog
 from webfront.web.answers import Answers, Connections, translate
-from webfront.web.guard import Guard
+from webfront.web.guard import Guard, client_address
 from webfront.web.health import HealthService
 from webfront.web.navigation import Place, places
 from webfront.web.services import Services
@@ -63,6 +63,7 @@ class WebFront(bottle.Bottle):  # type: ignore[misc]  # bottle has no types
     def __init__(self, settings: Settings, answers: Answers) -> None:
         super().__init__()
         self._answers = answers
+        self._settings = settings
         self._headers = [*_SECURITY_HEADERS, *([_TRANSPORT] if settings.secure_cookies else [])]
 
     @functools.cached_property
@@ -76,7 +77,8 @@ class WebFront(bottle.Bottle):  # type: ignore[misc]  # bottle has no types
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             if ACTION_KEY not in environ:  # an action's record says all this already
-                _log_access(environ, int(status[:3]), time.perf_counter_ns() - begun)
+                client = client_address(self._settings, environ)
+                _log_access(environ, client, int(status[:3]), time.perf_counter_ns() - begun)
             given = {name.lower() for name, _ in headers}
             headers = headers + [pair for pair in self._headers if pair[0].lower() not in given]
             if "cache-control" not in given:
@@ -136,7 +138,7 @@ def _route_modules(*packages: ModuleType) -> Iterable[ModuleType]:
                 yield module
 
 
-def _log_access(environ: dict[str, Any], status: int, duration_ns: int) -> None:
+def _log_access(environ: dict[str, Any], client: str, status: int, duration_ns: int) -> None:
     """One record a request, of no request that a page makes by itself: polling and static files are told at debug."""
     path = environ.get("PATH_INFO", "")
     quiet = status < 400 and (path.startswith(("/static/", "/api/")) and environ.get("REQUEST_METHOD") == "GET")
@@ -151,6 +153,6 @@ def _log_access(environ: dict[str, Any], status: int, duration_ns: int) -> None:
             "url.path": path,
             "http.request.method": environ.get("REQUEST_METHOD"),
             "http.response.status_code": status,
-            "source.address": environ.get("REMOTE_ADDR"),
+            "source.address": client or None,
         },
     )

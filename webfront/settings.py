@@ -52,6 +52,8 @@ class Settings:
     web_port: Annotated[int, Variable(least=1, most=65535)] = 8460
     web_threads: Annotated[int, Variable(least=1, most=1024)] = 16
     secure_cookies: bool = False
+    proxy_networks: Networks = ()
+    """Where proxies may be, beside this machine, that say who a client is."""
     project_dir: Path = Path(__file__).resolve().parent.parent
     inventory: Path | None = None
     plays_socket: Path = Path("plays.sock")

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -136,24 +136,26 @@ def _check_csrf(found: Identity | None) -> None:
             raise Forbidden("This page has expired. Load it again and repeat what you did.")
 
 
-def client_address(settings: Settings) -> str:
-    """The address the request comes from, for throttling.
+def client_address(settings: Settings, environ: Mapping[str, Any] | None = None) -> str:
+    """The address the request comes from, for throttling and the log.
 
-    Behind TLS (`SKERRY_SECURE_COOKIES`) the proxy on this machine adds the client to `X-Forwarded-For`; anyone else's
-    header is not believed.
+    Behind TLS (`SKERRY_SECURE_COOKIES`) the proxy on this machine, or in one of `SKERRY_PROXY_NETWORKS`, adds the
+    client to `X-Forwarded-For`; anyone else's header is not believed.
     """
-    peer = str(bottle.request.environ.get("REMOTE_ADDR", ""))
-    forwarded = str(bottle.request.get_header("X-Forwarded-For", "")).rpartition(",")[2].strip()
-    if settings.secure_cookies and forwarded and _is_loopback(peer):
+    given = bottle.request.environ if environ is None else environ
+    peer = str(given.get("REMOTE_ADDR", ""))
+    forwarded = str(given.get("HTTP_X_FORWARDED_FOR", "")).rpartition(",")[2].strip()
+    if settings.secure_cookies and forwarded and _is_proxy(peer, settings):
         return forwarded[:64]
     return peer.rpartition(":")[0][:64] if peer.count(":") == 1 else peer[:64]
 
 
-def _is_loopback(address: str) -> bool:
+def _is_proxy(peer: str, settings: Settings) -> bool:
     try:
-        return ipaddress.ip_address(address).is_loopback
+        address = ipaddress.ip_address(peer)
     except ValueError:
         return False
+    return address.is_loopback or any(address in network for network in settings.proxy_networks)
 
 
 def cookie_name(settings: Settings) -> str:

@@ -66,6 +66,11 @@ def test_a_killed_process_comes_back(host: Any, process: str) -> None:
     assert host.service(f"skerry-{process}").is_enabled
 
 
+def test_a_proxy_on_the_machine_reads_its_static_files(host: Any) -> None:
+    with host.sudo("www-data"):
+        assert "font-face" in host.check_output("cat /opt/skerry/static/skerry.css")
+
+
 def test_no_other_user_of_the_machine_reads_its_secrets(host: Any) -> None:
     # The connection's own user is an ordinary one.
     done = host.run("find /etc/skerry /var/lib/skerry /srv/skerry -type f -readable 2>/dev/null")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import ipaddress
 import logging
 import re
 from collections.abc import Callable, Iterator
@@ -11,6 +13,8 @@ import pytest
 
 from webfront.application import WebFront
 from webfront.errors import Throttled
+from webfront.settings import Settings
+from webfront.web import guard
 from webfront.web.services import Services
 
 Browse = Callable[..., httpx.Client]
@@ -173,3 +177,25 @@ def test_the_navigation_is_what_the_pages_say(with_session: tuple[httpx.Client, 
     shown = re.findall(r'<a href="([^"]*)"(?: aria-current="page")?>(\w+)</a>', page.partition("</nav>")[0])
     assert shown == [(place.address, place.nav.words) for place in app.places if not place.nav.admin]
     assert 'aria-current="page">Jobs</a>' in page
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "secure", "networks", "found"),
+    [
+        ("127.0.0.1", "10.9.9.9, 192.0.2.7", True, (), "192.0.2.7"),
+        ("127.0.0.1", "192.0.2.7", False, (), "127.0.0.1"),
+        ("10.0.0.9", "192.0.2.7", True, (), "10.0.0.9"),
+        ("10.0.0.9", "192.0.2.7", True, ("10.0.0.0/28",), "192.0.2.7"),
+        ("10.0.0.9", "192.0.2.7", False, ("10.0.0.0/28",), "10.0.0.9"),
+        ("10.0.1.9", "192.0.2.7", True, ("10.0.0.0/28", "fd00::/8"), "10.0.1.9"),
+        ("fd00::9", "2001:db8::7", True, ("10.0.0.0/28", "fd00::/8"), "2001:db8::7"),
+        ("10.0.0.9", "", True, ("10.0.0.0/28",), "10.0.0.9"),
+    ],
+)
+def test_a_proxys_word_about_the_client_is_taken_and_nobody_elses(
+    settings: Settings, peer: str, forwarded: str, secure: bool, networks: tuple[str, ...], found: str
+) -> None:
+    trusted = tuple(ipaddress.ip_network(one) for one in networks)
+    behind = dataclasses.replace(settings, secure_cookies=secure, proxy_networks=trusted)
+    environ = {"REMOTE_ADDR": peer, "HTTP_X_FORWARDED_FOR": forwarded}
+    assert guard.client_address(behind, environ) == found
