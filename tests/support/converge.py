@@ -22,10 +22,8 @@ class Converge:
     RESTART = "Start the programs, and restart those with outdated settings"
 
     def __call__(self, *options: str) -> Run:
-        playbook = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"]) / "converge.yml"
-        command = ["ansible-playbook", "--inventory", os.environ["MOLECULE_INVENTORY_FILE"], str(playbook), *options]
-        environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=600)
+        """A run that goes well."""
+        done = self._run(*options)
         assert done.returncode == 0, done.stdout + done.stderr
         changed: list[str] = []
         for line in done.stdout.splitlines():
@@ -34,3 +32,15 @@ class Converge:
             elif line.startswith("changed: ") and task not in changed:
                 changed.append(task)
         return Run(done.stdout, changed)
+
+    def refused(self, *options: str) -> str:
+        """What a run that fails says."""
+        done = self._run(*options)
+        assert done.returncode != 0, done.stdout
+        return done.stdout + done.stderr
+
+    def _run(self, *options: str) -> subprocess.CompletedProcess[str]:
+        playbook = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"]) / "converge.yml"
+        command = ["ansible-playbook", "--inventory", os.environ["MOLECULE_INVENTORY_FILE"], str(playbook), *options]
+        environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=600)
