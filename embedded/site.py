@@ -128,17 +128,20 @@ def _run_playbook(home: Home, console: Console) -> None:
 
 
 def _follow(run: subprocess.Popen[str], kept: TextIO, console: Console) -> None:
-    """Read the playbook's output to its end, telling a step for each of its plays."""
+    """Read the playbook's output to its end, telling a step for each of its plays that has something to do here."""
     lines: list[str] = []
     with contextlib.ExitStack() as steps:
-        note: Callable[[str], None] | None = None
+        play = ""
+        note: Callable[[str], None] = _nothing
         for line in run.stdout or ():
             kept.write(line)
             lines.append(line.rstrip("\n"))
             if found := _PLAY.match(line):
-                steps.close()
-                note = steps.enter_context(console.step(found[1]))
-            elif (found := _TASK.match(line)) and note is not None:
+                play = found[1]
+            elif found := _TASK.match(line):
+                if play:
+                    steps.close()
+                    play, note = "", steps.enter_context(console.step(play))
                 note(found[1])
             elif line.startswith("PLAY RECAP"):
                 break
@@ -147,6 +150,10 @@ def _follow(run: subprocess.Popen[str], kept: TextIO, console: Console) -> None:
         if run.wait() != 0:
             # In here, so that the step it failed in is shown as failed.
             raise _explain(lines, Path(kept.name))
+
+
+def _nothing(_task: str) -> None:
+    """What is told of a task before the first play."""
 
 
 def _explain(lines: list[str], log: Path) -> Problem:

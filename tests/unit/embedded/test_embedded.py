@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from embedded import site
 from embedded.api import pack_folder
+from embedded.console import Console
 from embedded.home import Home
 from embedded.problems import Problem, recognise
 
@@ -84,3 +86,18 @@ def test_the_same_folder_gives_the_same_zip(tmp_path: Path) -> None:
     (tmp_path / "app.yml").touch()
     (tmp_path / "inputs/a.csv").write_text("b")
     assert pack_folder(tmp_path, leave_out=("inputs",)) == first
+
+
+def test_a_play_without_a_machine_here_is_no_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = (
+        "PLAY [Set up the broker] ***\n\nTASK [rabbitmq : Install] ***\nok: [controller]\n\n"
+        "PLAY [Set up the front door] ***\nskipping: no hosts matched\n\n"
+        "PLAY [Set up the rest] ***\n\nTASK [Look] ***\nok: [controller]\n\nPLAY RECAP ***\n"
+    )
+    run = subprocess.Popen(["printf", "%s", told], stdout=subprocess.PIPE, text=True)
+    with (tmp_path / "log").open("w") as kept, run:
+        site._follow(run, kept, Console())
+    assert (tmp_path / "log").read_text() == told
+    shown = [line.split("  ")[2].strip() for line in capsys.readouterr().out.splitlines()]
+    assert len(shown) == 2
+    assert "front door" not in str(shown)
