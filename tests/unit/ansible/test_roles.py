@@ -34,8 +34,8 @@ def required(role: str) -> set[str]:
 
 
 def sources(role: str) -> str:
-    """Every task, template, handler and variable file of a role, as text."""
-    folders = ("tasks", "templates", "handlers", "vars")
+    """Every task, template, handler, variable file and filter of a role, as text."""
+    folders = ("tasks", "templates", "handlers", "vars", "filter_plugins")
     files = [path for folder in folders for path in (PROJECT / "roles" / role / folder).rglob("*") if path.is_file()]
     return "\n".join(path.read_text(encoding="utf-8") for path in files)
 

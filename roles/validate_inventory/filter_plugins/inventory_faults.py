@@ -1,0 +1,197 @@
+"""What is wrong with an inventory, as far as the inventory alone can tell: all of it at once, with what to change.
+
+Pure: groups and the hosts' variables in, sentences out. No sentence holds the value of a secret.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+GROUPS: Final = ("brokers", "controllers", "databases", "proxies", "nodes", "local_nodes", "ssh_nodes")
+"""The groups that the playbooks know."""
+
+NODE_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
+"""As `wire.topology` has it, and the next three as `webfront.fleet.validation`: a test compares them."""
+LABEL: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,31}")
+MOST_SLOTS: Final = 256
+MOST_LABELS: Final = 20
+
+PLACEHOLDER: Final = "replace-with"
+"""How the example's vault begins what is to be replaced."""
+SECRETS: Final = {
+    "rabbitmq_admin_password": ("brokers", 16),
+    "webfront_broker_password": ("controllers", 16),
+    "webfront_admin_password": ("controllers", 12),
+    "webfront_database_password": ("controllers", 0),
+}
+"""Each with the group whose hosts need it, and its shortest length; 0 where it may be left out."""
+_LOOPBACK: Final = re.compile(r"localhost|127\.[0-9.]+|::1")
+
+
+class Inventory(NamedTuple):
+    """Groups by name, each with its hosts; and each host's variables."""
+
+    groups: Mapping[str, Sequence[str]]
+    hosts: Mapping[str, Mapping[str, Any]]
+
+    def group(self, name: str) -> list[str]:
+        return list(self.groups.get(name, []))
+
+    def value(self, host: str, name: str, default: Any = None) -> Any:
+        """A host's variable; the default where it has none, or one that needs a variable that is not there."""
+        try:
+            found = self.hosts[host][name]
+            # A variable that refers to a missing one may come as an object that raises when it is used.
+            str(found)
+        except Exception:
+            return default
+        # Older releases of ansible-core give the template itself back.
+        return default if isinstance(found, str) and "{{" in found else found
+
+    def has(self, host: str, name: str) -> bool:
+        return name in self.hosts[host]
+
+
+def inventory_faults(groups: Mapping[str, Sequence[str]], hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The faults of an inventory, in the order in which one would mend them. Empty when there is none."""
+    inventory = Inventory(groups, hosts)
+    return [fault for check in CHECKS for fault in check(inventory)]
+
+
+def _unknown_groups(inventory: Inventory) -> Iterator[str]:
+    for name in sorted(inventory.groups):
+        if name in GROUPS or not inventory.group(name):
+            continue
+        for known in difflib.get_close_matches(name, GROUPS, 1, 0.8):
+            if not inventory.group(known):
+                yield f"The group {name} is unknown to the playbooks, and {known} is empty. Rename it to {known}."
+
+
+def _needed_groups(inventory: Inventory) -> Iterator[str]:
+    for name in ("brokers", "controllers"):
+        if not inventory.group(name):
+            yield f"The group {name} is empty. Put at least one host into it."
+    brokers = len(inventory.group("brokers"))
+    if brokers > 1 and brokers % 2 == 0:
+        yield (
+            f"There are {brokers} brokers. A cluster of an even number stops as easily as one of {brokers - 1}: "
+            f"use {brokers - 1} or {brokers + 1}."
+        )
+    if len(inventory.group("databases")) > 1:
+        yield "There are several hosts in the group databases, and a platform has one database. Leave one."
+
+
+def _secrets(inventory: Inventory) -> Iterator[str]:
+    for name, (group, shortest) in SECRETS.items():
+        for host in inventory.group(group):
+            value = inventory.value(host, name)
+            if value is None:
+                if inventory.has(host, name):
+                    yield f"{name} of {host} refers to a variable that is not there. Set that, best in the vault."
+                elif shortest:
+                    yield f"{name} of {host} is not set. Set it, best in the vault."
+            elif str(value).startswith(PLACEHOLDER):
+                yield f"{name} of {host} is still the example's. Put one of your own into the vault."
+            elif len(str(value)) < shortest:
+                yield f"{name} of {host} is too short. Give it at least {shortest} characters."
+
+
+def _database(inventory: Inventory) -> Iterator[str]:
+    controllers = inventory.group("controllers")
+    for host in controllers:
+        url = str(inventory.value(host, "webfront_database_url", ""))
+        if url.startswith("mysql://"):
+            continue
+        if len(controllers) > 1:
+            yield (
+                f"{host} would keep its rows in a file of its own, and there are {len(controllers)} controllers. Set "
+                "webfront_database_url to mysql://USER@HOST:3306/NAME for all of them."
+            )
+        elif inventory.group("databases"):
+            yield (
+                f"There is a host in databases, and {host} does not use it. Set webfront_database_url to "
+                "mysql://USER@HOST:3306/NAME."
+            )
+        elif not url and inventory.value(host, "webfront_manager", "systemd") == "systemd":
+            yield (
+                f"{host} would keep its rows in an SQLite file. Put a host into databases and set "
+                "webfront_database_url to mysql://USER@HOST:3306/NAME; or, for a small platform, set it to "
+                "sqlite:////var/lib/skerry/skerry.sqlite yourself."
+            )
+
+
+def _front_door(inventory: Inventory) -> Iterator[str]:
+    for host in inventory.group("controllers"):
+        listens = str(inventory.value(host, "webfront_host", "127.0.0.1"))
+        elsewhere = inventory.value(host, "validate_inventory_proxy_elsewhere", False) is True
+        if inventory.group("proxies") or elsewhere or not _LOOPBACK.fullmatch(listens):
+            continue
+        if inventory.value(host, "webfront_secure_cookies", False) is True:
+            yield (
+                f"{host} asks for HTTPS (webfront_secure_cookies) and nothing speaks it: nobody could sign in. Put a "
+                "host into proxies, or say validate_inventory_proxy_elsewhere: true where you have your own."
+            )
+
+
+def _nodes(inventory: Inventory) -> Iterator[str]:
+    reached: dict[tuple[str, int], str] = {}
+    for host in inventory.group("nodes"):
+        if not NODE_NAME.fullmatch(host):
+            yield f"{host} cannot be a node's name. Use up to 32 of a-z, 0-9 and hyphen, with no hyphen at its ends."
+        slots = inventory.value(host, "node_slots", 1)
+        if not str(slots).isdecimal() or not 1 <= int(slots) <= MOST_SLOTS:
+            yield f"node_slots of {host} is {slots!r}. Give a whole number from 1 to {MOST_SLOTS}."
+        labels = inventory.value(host, "node_labels", [])
+        if isinstance(labels, str) or not isinstance(labels, Sequence):
+            yield f"node_labels of {host} is no list. Write it as [one, another]."
+        else:
+            if len(labels) > MOST_LABELS:
+                yield f"{host} has {len(labels)} labels. Leave {MOST_LABELS} at most."
+            for label in labels:
+                if not LABEL.fullmatch(str(label)):
+                    yield f"{label!r} of {host} is no label. Use up to 32 of a-z, 0-9, dot, hyphen and underscore."
+        if host in inventory.group("local_nodes"):
+            continue
+        address = str(inventory.value(host, "ansible_host", host)), int(inventory.value(host, "ansible_port", 22))
+        if address in reached:
+            yield f"{reached[address]} and {host} are the same machine ({address[0]}). Leave one of them."
+        reached.setdefault(address, host)
+
+
+def _what_nodes_are_told(inventory: Inventory) -> Iterator[str]:
+    told = [(host, "", inventory.hosts[host]) for host in inventory.group("ssh_nodes")]
+    for host in inventory.group("controllers"):
+        given = inventory.value(host, "webfront_plays_variables", {})
+        if isinstance(given, Mapping):
+            told.append((host, "webfront_plays_variables.", given))
+    for host, where, variables in told:
+        one = Inventory({}, {host: variables})
+        if _LOOPBACK.fullmatch(str(one.value(host, "node_agent_broker_host", ""))):
+            yield (
+                f"{where}node_agent_broker_host of {host} is this machine's own loopback address, which other machines "
+                "cannot reach. Give the broker's address in their network."
+            )
+        source = str(one.value(host, "node_agent_share_source", ""))
+        if one.value(host, "node_agent_share_manage", "existing") == "nfs" and not re.fullmatch(r".+:/.*", source):
+            yield f"{where}node_agent_share_source of {host} is {source!r}. Name the share to mount as HOST:/PATH."
+
+
+CHECKS: Final[tuple[Callable[[Inventory], Iterator[str]], ...]] = (
+    _unknown_groups,
+    _needed_groups,
+    _secrets,
+    _database,
+    _front_door,
+    _nodes,
+    _what_nodes_are_told,
+)
+
+
+class FilterModule:
+    """What Ansible loads."""
+
+    def filters(self) -> dict[str, Callable[..., list[str]]]:
+        return {"inventory_faults": inventory_faults}

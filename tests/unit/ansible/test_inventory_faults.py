@@ -1,0 +1,165 @@
+"""The inventory's faults: each is told with what to change, all at once, and what can work is not refused."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from webfront.fleet import validation
+from wire import topology
+
+PROJECT = Path(__file__).resolve().parents[3]
+PLUGIN = runpy.run_path(str(PROJECT / "roles/validate_inventory/filter_plugins/inventory_faults.py"))
+faults: Callable[[dict[str, list[str]], dict[str, dict[str, Any]]], list[str]] = PLUGIN["inventory_faults"]
+
+SECRETS = {
+    "rabbitmq_admin_password": "a-long-one-for-rabbitmq",
+    "webfront_broker_password": "a-long-one-for-rabbitmq",
+    "webfront_admin_password": "a-long-one-for-people",
+    "webfront_database_password": "a-long-one-for-the-database",
+}
+FLEET: dict[str, dict[str, Any]] = {
+    "b": {**SECRETS, "ansible_host": "10.0.0.5"},
+    "c": {
+        **SECRETS,
+        "webfront_database_url": "mysql://skerry@10.0.0.6/skerry",
+        "webfront_secure_cookies": True,
+        "webfront_plays_variables": {"node_agent_broker_host": "10.0.0.5"},
+    },
+    "d": {},
+    "edge-1": {"ansible_host": "10.0.1.1", "node_slots": 2, "node_labels": ["hall-3"], "node_agent_broker_host": "b"},
+    "edge-2": {"ansible_host": "10.0.1.2"},
+}
+GROUPS = {
+    "all": ["b", "c", "d", "edge-1", "edge-2"],
+    "brokers": ["b"],
+    "controllers": ["c"],
+    "databases": ["d"],
+    "proxies": ["c"],
+    "nodes": ["edge-1", "edge-2"],
+    "ssh_nodes": ["edge-1", "edge-2"],
+    "hall_3": ["edge-1"],
+}
+
+
+def told(*, groups: dict[str, list[str]] | None = None, **hosts: dict[str, Any]) -> str:
+    """The faults of a good inventory with these changes."""
+    changed = FLEET | {name: FLEET.get(name, {}) | more for name, more in hosts.items()}
+    return "\n".join(faults(GROUPS | (groups or {}), changed))
+
+
+def test_a_good_one_has_none() -> None:
+    assert told() == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "groups", "hosts"),
+    [
+        ("The group brokers is empty", {"brokers": []}, {}),
+        ("The group controllers is empty", {"controllers": []}, {}),
+        ("There are 2 brokers", {"brokers": ["b", "c"]}, {}),
+        ("several hosts in the group databases", {"databases": ["b", "d"]}, {}),
+        ("rabbitmq_admin_password of b is too short", {}, {"b": {"rabbitmq_admin_password": "x"}}),
+        ("webfront_admin_password of c is still the example's", {}, {"c": {"webfront_admin_password": "replace-with"}}),
+        ("webfront_broker_password of c refers to", {}, {"c": {"webfront_broker_password": "{{ vault_x }}"}}),
+        ("does not use it", {}, {"c": {"webfront_database_url": ""}}),
+        ("an SQLite file", {"databases": []}, {"c": {"webfront_database_url": ""}}),
+        ("a file of its own, and there are 2 controllers", {"controllers": ["c", "d"]}, {"d": SECRETS}),
+        ("nobody could sign in", {"proxies": []}, {}),
+        ("Edge_1 cannot be a node's name", {"nodes": ["Edge_1"]}, {"Edge_1": {}}),
+        ("node_slots of edge-1 is 0", {}, {"edge-1": {"node_slots": 0}}),
+        ("node_slots of edge-1 is 'many'", {}, {"edge-1": {"node_slots": "many"}}),
+        ("node_labels of edge-1 is no list", {}, {"edge-1": {"node_labels": "hall-3"}}),
+        ("'Hall 3' of edge-1 is no label", {}, {"edge-1": {"node_labels": ["Hall 3"]}}),
+        ("edge-1 has 21 labels", {}, {"edge-1": {"node_labels": [f"l{number}" for number in range(21)]}}),
+        ("edge-1 and edge-2 are the same machine", {}, {"edge-2": {"ansible_host": "10.0.1.1"}}),
+        ("own loopback address", {}, {"edge-1": {"node_agent_broker_host": "localhost"}}),
+        (
+            "webfront_plays_variables.node_agent_broker_host of c",
+            {},
+            {"c": {"webfront_plays_variables": {"node_agent_broker_host": "127.0.0.1"}}},
+        ),
+        ("Name the share to mount as HOST:/PATH", {}, {"edge-1": {"node_agent_share_manage": "nfs"}}),
+    ],
+)
+def test_a_fault_is_told(words: str, groups: dict[str, list[str]], hosts: dict[str, dict[str, Any]]) -> None:
+    found = told(groups=groups, **hosts)
+    assert words in found
+    assert len(found.splitlines()) == 1, found
+
+
+def test_a_misspelt_group_is_named() -> None:
+    found = told(groups={"brokers": [], "broker": ["b"]})
+    assert "The group broker is unknown to the playbooks, and brokers is empty. Rename it to brokers." in found
+
+
+@pytest.mark.parametrize(
+    ("groups", "hosts"),
+    [
+        ({"databases": []}, {"c": {"webfront_database_url": "sqlite:////srv/skerry.sqlite"}}),
+        ({"databases": []}, {"c": {"webfront_database_url": "", "webfront_manager": "supervisor"}}),
+        ({"proxies": []}, {"c": {"validate_inventory_proxy_elsewhere": True}}),
+        ({"proxies": []}, {"c": {"webfront_secure_cookies": False}}),
+        ({"brokers": ["b", "c", "d"]}, {"d": SECRETS}),
+        ({"broker": []}, {}),
+        ({}, {"edge-2": {"ansible_host": "10.0.1.1", "ansible_port": 2222}}),
+        ({"local_nodes": ["edge-1"]}, {"edge-2": {"ansible_host": "10.0.1.1"}}),
+        ({}, {"edge-1": {"node_agent_share_manage": "nfs", "node_agent_share_source": "[fd00::6]:/srv/skerry"}}),
+        ({}, {"c": {"webfront_database_password": "x"}}),
+    ],
+)
+def test_what_can_work_is_not_refused(groups: dict[str, list[str]], hosts: dict[str, dict[str, Any]]) -> None:
+    assert told(groups=groups, **hosts) == ""
+
+
+def test_all_faults_come_at_once_and_without_secrets() -> None:
+    found = told(
+        groups={"proxies": [], "databases": []},
+        b={"rabbitmq_admin_password": "hush"},
+        c={"webfront_admin_password": "silence", "webfront_database_url": ""},
+    )
+    assert len(found.splitlines()) == 4
+    assert "hush" not in found
+    assert "silence" not in found
+
+
+def test_its_rules_are_the_platforms() -> None:
+    assert PLUGIN["NODE_NAME"].pattern == topology.NODE_NAME.pattern
+    assert PLUGIN["LABEL"].pattern == validation._LABEL.pattern
+    assert PLUGIN["MOST_SLOTS"] == validation._MOST_SLOTS
+    assert PLUGIN["MOST_LABELS"] == validation._MOST_LABELS
+
+
+def test_its_groups_are_the_playbooks() -> None:
+    used = {
+        name
+        for path in (PROJECT / "playbooks").glob("*.yml")
+        for line in re.findall(r"^  hosts: (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+        for name in re.findall(r"[a-z_]+", re.sub(r"\{\{.*?\}\}", "nodes", line))
+    }
+    assert used - {"all", "localhost"} <= set(PLUGIN["GROUPS"])
+
+
+def play(inventory: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["ansible-playbook", "-i", str(inventory), "playbooks/site.yml", "--tags", "validate_inventory"],
+        cwd=PROJECT, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+
+
+def test_the_example_lacks_nothing_but_its_secrets(tmp_path: Path) -> None:
+    shutil.copytree(PROJECT / "inventories/example", tmp_path / "mine")
+    told = play(tmp_path / "mine")
+    assert told.returncode != 0
+    assert "still the example's" in told.stdout
+    vault = tmp_path / "mine/group_vars/all/vault.yml"
+    vault.write_text(re.sub(r"replace-with[a-z-]*", "a-long-one-that-nobody-knows", vault.read_text()))
+    told = play(tmp_path / "mine")
+    assert told.returncode == 0, told.stdout + told.stderr
