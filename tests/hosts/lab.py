@@ -8,6 +8,7 @@ goes on from what it finds; a machine that is there is kept.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import secrets
 import shutil
@@ -23,8 +24,11 @@ from hosts.machines import Machine, MachineError, create, destroy, docker, host_
 PROJECT = Path(__file__).resolve().parents[2]
 HOME = Path(os.environ.get("SKERRY_LAB_HOME", PROJECT / ".lab"))
 KEY = HOME / "id_ed25519"
-OWNER = f"{PROJECT}:lab-of-its-own"
+OWNER = f"lab:{HOME}"
 PREFIX = "skerry-lab-"
+"""How the machines' names in the inventory begin."""
+SUFFIX = "-" + hashlib.sha256(str(HOME).encode()).hexdigest()[:8]
+"""How the names of their containers end: two labs may stand side by side."""
 SERVICES = ("broker", "database", "controller")
 SHARING = ("controller", "node")
 """Machines whose names begin so see the share: one directory of this machine, since their kernel has no NFS."""
@@ -45,7 +49,7 @@ def up(nodes: int) -> None:
     for name in wanted:
         step(f"machine {name}")
         machines.append(there[name] if name in there else make(name))
-    destroy([PREFIX + name for name in set(there) - set(wanted)])
+    destroy([PREFIX + name + SUFFIX for name in set(there) - set(wanted)])
     write_inventory(machines)
     step("site.yml")
     play("site.yml")
@@ -75,7 +79,7 @@ def status() -> int:
         state = "running" if short in there else "gone"
         print(f"  {short:<12} {state:<8} {variables['ansible_host']:<16} ./lab ssh {short}")
     controller = known[f"{PREFIX}controller"]["ansible_host"]
-    print(f"\nThe web front: https://{controller}/   (its certificate is by the lab's own CA)")
+    print(f"\nThe web front: http://{controller}:8460")
     print(f"Sign in as:    admin, with the password in {HOME}/secrets/webfront_admin")
     return 0 if len(there) == len(known) else 1
 
@@ -111,7 +115,7 @@ def make_home() -> None:
 
 def make(name: str) -> Machine:
     return create(
-        PREFIX + name,
+        PREFIX + name + SUFFIX,
         release="debian-13",
         owner=OWNER,
         user="root",
@@ -127,15 +131,15 @@ def running() -> dict[str, Machine]:
     names = docker("ps", "--format", "{{.Names}}", "--filter", f"label=skerry.owner={OWNER}").split()
     for full in names:
         address = docker("inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", full)
-        found[full.removeprefix(PREFIX)] = Machine(full, address, 22, "root", host_key(full))
+        found[full.removeprefix(PREFIX).removesuffix(SUFFIX)] = Machine(full, address, 22, "root", host_key(full))
     return found
 
 
 def write_inventory(machines: list[Machine]) -> None:
     """Where the machines are, and the secrets, beside `inventories/lab`."""
     (HOME / "known_hosts").write_text("".join(f"{one.address} {one.host_key}\n" for one in machines))
-    hosts = {one.name: {"ansible_host": one.address} for one in machines}
-    nodes = {one.name: None for one in machines if one.name.startswith(f"{PREFIX}node-")}
+    hosts = {one.name.removesuffix(SUFFIX): {"ansible_host": one.address} for one in machines}
+    nodes = {name: None for name in hosts if name.startswith(f"{PREFIX}node-")}
     variables: dict[str, Any] = {
         "ansible_ssh_private_key_file": str(KEY),
         "ansible_ssh_common_args": f"-o UserKnownHostsFile={HOME}/known_hosts -o IdentitiesOnly=yes",

@@ -46,9 +46,11 @@ class Inventory(NamedTuple):
             found = self.hosts[host][name]
             # A variable that refers to a missing one may come as an object that raises when it is used.
             str(found)
-        except Exception:
-            return default
-        # Older releases of ansible-core give the template itself back.
+        except Exception as error:
+            # What looks at another host's variables is not resolved from here: its template stands for it.
+            raw = getattr(self.hosts, "raw_get", None)
+            return raw(host).get(name, default) if raw is not None and "hostvars" in str(error) else default
+        # Older releases of ansible-core give the template itself back where a variable is missing.
         return default if isinstance(found, str) and "{{" in found else found
 
     def has(self, host: str, name: str) -> bool:
