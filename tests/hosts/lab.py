@@ -79,7 +79,8 @@ def status() -> int:
         state = "running" if short in there else "gone"
         print(f"  {short:<12} {state:<8} {variables['ansible_host']:<16} ./lab ssh {short}")
     controller = known[f"{PREFIX}controller"]["ansible_host"]
-    print(f"\nThe web front: http://{controller}:8460")
+    print(f"\nThe web front: https://{controller}/")
+    print("Its authority: ./lab ssh controller cat /etc/nginx/skerry/ca.crt")
     print(f"Sign in as:    admin, with the password in {HOME}/secrets/webfront_admin")
     return 0 if len(there) == len(known) else 1
 

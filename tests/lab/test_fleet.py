@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import re
+import ssl
 import subprocess
 import time
 import zipfile
@@ -36,7 +37,9 @@ class Lab:
         """A client that is signed in."""
         hosts = yaml.safe_load((self.home / "inventory/hosts.yml").read_text())["all"]["hosts"]
         address = hosts["skerry-lab-controller"]["ansible_host"]
-        with httpx.Client(base_url=f"http://{address}:8460/api/v1", timeout=30) as api:
+        authority = self("ssh", "controller", "cat", "/etc/nginx/skerry/ca.crt").stdout
+        trusted = ssl.create_default_context(cadata=authority)
+        with httpx.Client(base_url=f"https://{address}/api/v1", timeout=30, verify=trusted) as api:
             password = (self.home / "secrets/webfront_admin").read_text()
             answer = api.post("/tokens", json={"user": "admin", "password": password})
             api.headers["Authorization"] = f"Bearer {answer.json()['token']}"
