@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,8 +18,14 @@ from support.cut import Cut, cut
 from support.front import PASSWORD, Front
 from support.rabbitmq import PrivateRabbit
 from support.stores import Store
+from support.submitting import at_once, make_app, submission, submit
 
+from webfront.accounts.users import create_user
+from webfront.database.connection import transaction
 from webfront.database.models import Fact, Job, SubmissionKey
+from webfront.jobs.intake import NewJob, insert_jobs
+from webfront.jobs.keys import key_of, take
+from webfront.jobs.submission import Accepted
 
 INPUT = bytes(range(256)) * 4096 * 3  # 3 MiB
 
@@ -142,3 +149,25 @@ def test_hostile_keys_reach_nothing(front: Front, ada: httpx.Client) -> None:
     assert ask_raw(front, ada, rb'"a \"quoted\" \\ key"')[0] == 202
     assert SubmissionKey.get().key == r'a "quoted" \ key'
     assert front.health()["status"] == "ok"
+
+
+@pytest.mark.stores("mariadb")  # SQLite lets one writer in at a time
+@pytest.mark.usefixtures("database")
+def test_a_web_front_that_hangs_with_a_key_holds_up_nobody_else(tmp_path: Path) -> None:
+    user = create_user("ada", PASSWORD)
+    version = make_app(user).id
+    web, answers = submission(tmp_path), list[Accepted]()
+    waiting = threading.Thread(target=lambda: answers.append(submit(web, user, "taken", data=None)))
+    hanging = NewJob(f"{0:026}", version, user.id, 0, None, {}, time.time(), "ada", "tool")
+    key = key_of(user.id, "taken", app="tool", version=None, parameters={}, priority=0, given=None)
+    with transaction():
+        assert take(key, hanging.id, time.time())
+        insert_jobs([hanging])
+        waiting.start()
+        time.sleep(0.5)
+        begun = time.monotonic()
+        at_once([lambda: answers.append(submit(web, user, "free")), lambda: answers.append(submit(web, user, None))])
+        assert time.monotonic() - begun < 5
+        assert [answer.replayed for answer in answers] == [False, False]
+    waiting.join()
+    assert (answers[-1].job.id, answers[-1].replayed) == (hanging.id, True)

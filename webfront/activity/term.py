@@ -14,12 +14,9 @@ import contextlib
 import threading
 from collections.abc import Iterator
 
-import peewee
-
 from webfront.clock import Clock, system_clock
-from webfront.database import models
 from webfront.database.connection import transaction
-from webfront.database.rows import value
+from webfront.database.rows import shared, value
 
 _EPOCH = "SELECT epoch FROM leadership"
 
@@ -42,7 +39,7 @@ class Term:
         """Make sure, within a transaction, that this term lasts until the transaction's end. Raises `Deposed`."""
         if self.over.is_set():
             raise Deposed("this scheduler no longer leads")
-        if value(_shared(_EPOCH)) != self.epoch:
+        if value(shared(_EPOCH)) != self.epoch:
             raise Deposed("another scheduler has taken over")
 
     @contextlib.contextmanager
@@ -58,7 +55,3 @@ class Term:
     def end(self) -> None:
         """The term is over, as far as this process knows."""
         self.over.set()
-
-
-def _shared(sql: str) -> str:
-    return f"{sql} LOCK IN SHARE MODE" if isinstance(models.database.obj, peewee.MySQLDatabase) else sql

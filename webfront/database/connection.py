@@ -9,7 +9,7 @@ import threading
 import urllib.parse
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import peewee
 from playhouse.pool import PooledMySQLDatabase
@@ -18,7 +18,10 @@ from pymysql.constants import CLIENT, ER
 from webfront.database import models
 from webfront.errors import Unavailable
 
+R = TypeVar("R")
+
 _BUSY_TIMEOUT_MS: Final = 10_000
+_TRIES: Final = 5
 
 _turns = threading.local()
 """This thread's open file of the lock that gives writers their turn; a lock belongs to an open file, not a process."""
@@ -69,12 +72,18 @@ def transaction() -> Iterator[None]:
             call()
 
 
-def was_deadlock(error: peewee.PeeweeException) -> bool:
-    """Whether the database has undone the transaction to let another one go on, so that it may be done again.
+def despite_deadlocks(work: Callable[[], R]) -> R:
+    """Do the work, a transaction or a statement, and do it again where a deadlock has undone it: five times at most.
 
-    MySQL's alone: SQLite lets one writer in at a time.
+    MySQL alone has them, and ends one so that the others can go on. SQLite lets one writer in at a time.
     """
-    return isinstance(error, peewee.OperationalError) and ER.LOCK_DEADLOCK in error.args
+    for _ in range(_TRIES - 1):
+        try:
+            return work()
+        except peewee.OperationalError as error:
+            if ER.LOCK_DEADLOCK not in error.args:
+                raise
+    return work()
 
 
 def after_commit(call: Callable[[], None]) -> None:

@@ -53,6 +53,14 @@ def locked(sql: str) -> str:
     return f"{sql} FOR UPDATE" if isinstance(models.database.obj, peewee.MySQLDatabase) else sql
 
 
+def shared(sql: str) -> str:
+    """The query with its rows held, but not from others that hold them so; SQLite's needs no holding, see `locked`.
+
+    Outside a transaction it only waits for those that are just writing such rows, on MySQL.
+    """
+    return f"{sql} LOCK IN SHARE MODE" if isinstance(models.database.obj, peewee.MySQLDatabase) else sql
+
+
 def unless_there(sql: str) -> str:
     """The `INSERT` so that a row whose unique key is taken is no error: it is left out, and `change` returns 0.
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import operator
 import threading
 from collections.abc import Iterable
+from functools import partial
 from typing import Final, NamedTuple
 
 import msgspec
@@ -20,14 +21,12 @@ import peewee
 
 from webfront.activity import deeds
 from webfront.activity.facts import Kind, NewFact, record_many
-from webfront.database.connection import transaction, was_deadlock
+from webfront.database.connection import despite_deadlocks, transaction
 from webfront.database.rows import many
 from webfront.jobs.keys import Key, take
 from webfront.jobs.states import JobState
 
 _MOST: Final = 200
-_TRIES: Final = 5
-"""Of a transaction that ends in a deadlock."""
 _INSERT: Final = (
     "INSERT INTO job (id, app_version_id, user_id, state, priority, input, parameters, attempts, message, "
     "cancel_requested, excluded_nodes, waiting_reason, submitted_at, schedule) "
@@ -123,16 +122,13 @@ def insert_jobs(jobs: Iterable[NewJob]) -> None:
 
 def _insert(batch: list[_Ticket]) -> None:
     # Two that take a key which was just given up may deadlock on MySQL, whose locks reach beyond the key's row.
-    for left in reversed(range(_TRIES)):
-        try:
-            with transaction():
-                _take_keys(batch)
-                insert_jobs(ticket.job for ticket in batch if ticket.accepted)
-        except peewee.OperationalError as error:
-            if not (left and was_deadlock(error)):
-                raise
-        else:
-            break
+    despite_deadlocks(partial(_insert_once, batch))
+
+
+def _insert_once(batch: list[_Ticket]) -> None:
+    with transaction():
+        _take_keys(batch)
+        insert_jobs(ticket.job for ticket in batch if ticket.accepted)
 
 
 def _take_keys(batch: list[_Ticket]) -> None:

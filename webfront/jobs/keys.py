@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from functools import partial
 from typing import Final, NamedTuple
 
 import msgspec
 
 from webfront.activity.term import Term
-from webfront.database.connection import transaction
-from webfront.database.rows import change, rows, unless_there
+from webfront.database.connection import despite_deadlocks, transaction
+from webfront.database.rows import change, rows, shared, unless_there
 from webfront.errors import InvalidInput, KeyReused
 from webfront.jobs.inputs import InputFile, clean_file_name
 
@@ -29,9 +30,11 @@ _SLICE: Final = 500
 """Removed in one transaction, so that others need not wait long."""
 
 _FIND: Final = (
-    "SELECT k.id, k.request, k.job, k.at, j.id AS found FROM submission_key k LEFT JOIN job j ON j.id = k.job "
+    "SELECT k.request, k.job, k.at, j.id AS found FROM submission_key k LEFT JOIN job j ON j.id = k.job "
     "WHERE k.user_id = ? AND k.`key` = ?"
 )
+# By user and key, as it is found: who locked the row first and then its key would wait for who does it the other way.
+_GIVE_UP: Final = "DELETE FROM submission_key WHERE user_id = ? AND `key` = ? AND job = ?"
 _TAKE: Final = "INSERT INTO submission_key (user_id, `key`, request, job, at) VALUES (?, ?, ?, ?, ?)"
 # Ids grow with time: what is old comes first, and once the oldest ones are to be kept, so are the others.
 _OLDEST: Final = "SELECT id, at FROM submission_key ORDER BY id LIMIT ?"
@@ -49,7 +52,6 @@ class Key(NamedTuple):
 
 
 class _Row(NamedTuple):
-    id: int
     request: str
     job: str
     at: float
@@ -85,12 +87,12 @@ def key_of(
 def job_of(key: Key, now: float) -> str | None:
     """The id of the job that the key's first request became; None while the key is free. KeyReused.
 
-    A row that no longer holds is removed.
+    A row that no longer holds is removed. On MySQL this waits for a transaction that is just taking the key: if that
+    hangs, here it holds up nobody else.
     """
-    for row in rows(_Row, _FIND, key.user_id, key.text):
+    for row in despite_deadlocks(lambda: rows(_Row, shared(_FIND), key.user_id, key.text)):
         if row.found is None or row.at <= now - KEEP_S:
-            with transaction():
-                change(_DELETE, [row.id])
+            despite_deadlocks(partial(_give_up, key, row.job))
         elif row.request != key.request:
             raise KeyReused(
                 f"This idempotency key came before with another request, which became the job {row.job}. "
@@ -102,11 +104,16 @@ def job_of(key: Key, now: float) -> str | None:
     return None
 
 
+def _give_up(key: Key, job_id: str) -> None:
+    with transaction():
+        change(_GIVE_UP, key.user_id, key.text, job_id)
+
+
 def take(key: Key, job_id: str, at: float) -> bool:
     """Write the key's row within the transaction of its job's. False: it is another job's.
 
-    On MySQL that waits for a transaction that is just taking the key. Who takes several takes them in their order, so
-    that two do not wait for each other.
+    On MySQL this too waits for a transaction that is just taking the key. Who takes several takes them in their order,
+    so that two do not wait for each other.
     """
     return change(unless_there(_TAKE), key.user_id, key.text, key.request, job_id, at) == 1
 
