@@ -40,4 +40,7 @@ class Share:
     def _owner(self) -> os.stat_result:
         # Of the mount's own root first: to look at that, nobody has to be let in.
         found = self.folder.stat()
-        return found if found.st_uid != 0 else self.results.stat()
+        if found.st_uid == 0:
+            with contextlib.suppress(FileNotFoundError):
+                found = self.results.stat()
+        return found
