@@ -15,6 +15,11 @@ def test_an_ordinary_user_runs_it_with_its_packages(host: Any) -> None:
     assert host.run("touch /opt/code/wire/another.py").rc != 0
 
 
+def test_its_files_are_of_this_release_by_their_times(host: Any) -> None:
+    # In the archive all have the same: a browser would take another release's script for the one that it has.
+    assert host.run("find /opt/code/ -type f -not -newermt 2001-01-01").stdout == ""
+
+
 def test_only_what_was_named_is_shipped(host: Any) -> None:
     assert sorted(host.check_output("ls /opt/code").split()) == ["node_scripts", "wire"]
 
