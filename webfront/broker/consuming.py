@@ -80,7 +80,7 @@ class Consumer(Generic[_T]):
         on_trouble: Callable[[Exception], None],
         may_gather: Callable[[], bool] = lambda: False,
         batch: int = 300,
-        gather_s: float = 0.008,
+        gather_s: float = 0.012,
     ) -> None:
         """`apply(items, alone)` is given up to `batch` messages of each queue, in the order they came.
 
