@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from hosts.machines import Machine, MachineError, create, destroy, docker, host_key
+from hosts.machines import Machine, MachineError, address, create, destroy, docker, host_key
 
 PROJECT = Path(__file__).resolve().parents[2]
 HOME = Path(os.environ.get("SKERRY_LAB_HOME", PROJECT / ".lab"))
@@ -131,8 +131,7 @@ def running() -> dict[str, Machine]:
     found = {}
     names = docker("ps", "--format", "{{.Names}}", "--filter", f"label=skerry.owner={OWNER}").split()
     for full in names:
-        address = docker("inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", full)
-        found[full.removeprefix(PREFIX).removesuffix(SUFFIX)] = Machine(full, address, 22, "root", host_key(full))
+        found[full.removeprefix(PREFIX).removesuffix(SUFFIX)] = Machine(full, address(full), 22, "root", host_key(full))
     return found
 
 

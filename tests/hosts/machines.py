@@ -83,8 +83,7 @@ def create(
     )
     wait_until_booted(name)
     add_user(name, user, authorized_key, password)
-    address = docker("inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", name)
-    return Machine(name=name, address=address, port=22, user=user, host_key=host_key(name))
+    return Machine(name=name, address=address(name), port=22, user=user, host_key=host_key(name))
 
 
 def wait_until_booted(name: str) -> None:
@@ -133,6 +132,11 @@ def add_user(name: str, user: str, authorized_key: Path | None, password: str | 
 
 def write_file(name: str, path: str, content: str, *, mode: str, owner: str) -> None:
     docker("exec", "--interactive", name, "install", "-m", mode, "-o", owner, "/dev/stdin", path, stdin=content)
+
+
+def address(name: str) -> str:
+    """Where it is in Docker's network, which may be another place after each start."""
+    return docker("inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", name)
 
 
 def host_key(name: str) -> str:

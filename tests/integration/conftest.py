@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from support.admin import Admin
 from support.agents import APP, AgentProcess
@@ -39,6 +40,16 @@ def front(tmp_path: Path, broker: PrivateRabbit, store: Store, database: object)
     yield made
     if made.process is not None and made.process.poll() is None:
         made.end(signal.SIGTERM)
+
+
+@pytest.fixture
+def ada(front: Front) -> Iterator[httpx.Client]:
+    """A client of hers, with an app `noop` that needs no input."""
+    with httpx.Client(base_url=f"{front.api}/", timeout=30) as client:
+        token = client.post("tokens", json={"user": "ada", "password": PASSWORD}).json()["token"]
+        client.headers["Authorization"] = f"Bearer {token}"
+        client.post("apps", files={"file": ("noop.py", b"")}).raise_for_status()
+        yield client
 
 
 @pytest.fixture

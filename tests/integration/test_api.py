@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import pytest
 from support.front import PASSWORD, Front, until
 from support.rabbitmq import PrivateRabbit
 
@@ -22,15 +21,6 @@ from webfront.database.models import Job
 from wire import topology
 from wire.broker import Broker, BrokerAddress, Delivery
 from wire.messages import Submitted, decode
-
-
-@pytest.fixture
-def ada(front: Front) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=f"{front.api}/", timeout=30) as client:
-        token = client.post("tokens", json={"user": "ada", "password": PASSWORD}).json()["token"]
-        client.headers["Authorization"] = f"Bearer {token}"
-        client.post("apps", files={"file": ("noop.py", b"")}).raise_for_status()
-        yield client
 
 
 def take_hints(broker: PrivateRabbit, until: str) -> list[str]:

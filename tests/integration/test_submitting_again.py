@@ -31,15 +31,6 @@ INPUT = bytes(range(256)) * 4096 * 3  # 3 MiB
 
 
 @pytest.fixture
-def ada(front: Front) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=f"{front.api}/", timeout=30) as client:
-        token = client.post("tokens", json={"user": "ada", "password": PASSWORD}).json()["token"]
-        client.headers["Authorization"] = f"Bearer {token}"
-        client.post("apps", files={"file": ("noop.py", b"")}).raise_for_status()
-        yield client
-
-
-@pytest.fixture
 def broken(front: Front) -> Iterator[Cut]:
     with cut(front.port) as made:
         yield made

@@ -73,3 +73,11 @@ def browse(app: WebFront) -> Iterator[Callable[..., httpx.Client]]:
     yield client
     for one in made:
         one.close()
+
+
+@pytest.fixture
+def ada(browse: Callable[..., httpx.Client]) -> httpx.Client:
+    """A client of hers, with an app `noop` that needs no input."""
+    client = browse("ada")
+    client.post("/api/v1/apps", files={"file": ("noop.py", b"")}).raise_for_status()
+    return client

@@ -23,17 +23,6 @@ MIB = 2**20
 
 
 @pytest.fixture
-def address(host: Any) -> str:
-    return str(host.ansible.get_variables()["ansible_host"])
-
-
-@pytest.fixture
-def client(host: Any, address: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=f"https://{address}", verify=trust(host), timeout=30) as made:
-        yield made
-
-
-@pytest.fixture
 def two_fronts(host: Any) -> Iterator[None]:
     """For a test that kills or stops one: both answer again afterwards, and nginx has forgotten who failed."""
     with host.sudo():

@@ -6,7 +6,6 @@ On one machine: a run takes its time, and does the same on both.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +19,6 @@ LIMIT = "--limit=proxy-13"
 CONFIGURATION = "Write nginx's configuration"
 CERTIFICATE = "Keep a certificate of the machine's own authority"
 RELOAD = "Have nginx read its settings"
-
-
-@pytest.fixture
-def address(host: Any) -> str:
-    return str(host.ansible.get_variables()["ansible_host"])
-
-
-@pytest.fixture
-def client(host: Any, address: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=f"https://{address}", verify=trust(host), timeout=30) as made:
-        yield made
 
 
 def pid(host: Any) -> str:

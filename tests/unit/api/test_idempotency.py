@@ -15,13 +15,6 @@ from webfront.database.models import Fact, Job
 Browse = Callable[..., httpx.Client]
 
 
-@pytest.fixture
-def ada(browse: Browse) -> httpx.Client:
-    client = browse("ada")
-    client.post("/api/v1/apps", files={"file": ("noop.py", b"")}).raise_for_status()
-    return client
-
-
 def submit(client: httpx.Client, key: str, **wish: Any) -> httpx.Response:
     return client.post("/api/v1/jobs", json={"app": "noop"} | wish, headers={"Idempotency-Key": key})
 

@@ -15,13 +15,6 @@ from webfront.web.services import Services
 Browse = Callable[..., httpx.Client]
 
 
-@pytest.fixture
-def ada(browse: Browse) -> httpx.Client:
-    client = browse("ada")
-    client.post("/api/v1/apps", files={"file": ("noop.py", b"")}).raise_for_status()
-    return client
-
-
 def key_of(page: httpx.Response) -> str:
     (key,) = re.findall(r'name="idempotency_key" value="([^"]+)"', page.text)
     return str(key)
