@@ -6,11 +6,9 @@ from collections.abc import Collection
 from typing import Final, NamedTuple
 
 from webfront.activity.numbering import last_batch
+from webfront.activity.slices import remove_in_slices
 from webfront.activity.term import Term
 from webfront.database.rows import change, rows
-
-_SLICE: Final = 500
-"""Facts removed in one transaction, so that others need not wait long."""
 
 # Ids grow with time: what is old comes first, and once the oldest ones are to be kept, so are the others.
 _OLDEST: Final = "SELECT id, at, batch FROM fact ORDER BY id LIMIT ?"
@@ -32,16 +30,13 @@ class _Had(NamedTuple):
 def forget_old_facts(term: Term, *, keep_s: float, consumers: Collection[str]) -> str:
     """Remove facts older than `keep_s`, none that one of these consumers has not had."""
     limit = term.now() - keep_s
-    removed = 0
-    while not term.over.is_set():
+
+    def find(most: int) -> list[int]:
         had = _had_by_all(consumers)
-        found = rows(_OldFact, _OLDEST, _SLICE)
-        old = [one.id for one in found if one.at < limit and one.batch is not None and one.batch <= had]
-        if old:
-            with term.transaction():
-                removed += change(_DELETE, old)
-        if len(old) < _SLICE:
-            break
+        found = rows(_OldFact, _OLDEST, most)
+        return [one.id for one in found if one.at < limit and one.batch is not None and one.batch <= had]
+
+    removed = remove_in_slices(term, find, lambda ids: change(_DELETE, ids))
     return f"removed {removed} old facts" if removed else ""
 
 

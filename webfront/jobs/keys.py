@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from webfront.activity.slices import remove_in_slices
 from webfront.activity.term import Term
 from webfront.database.connection import despite_deadlocks, transaction
 from webfront.database.rows import change, rows, shared, unless_there
@@ -26,8 +27,6 @@ from webfront.jobs.inputs import InputFile, clean_file_name
 
 KEEP_S: Final = 24 * 3600.0
 LONGEST: Final = 255
-_SLICE: Final = 500
-"""Removed in one transaction, so that others need not wait long."""
 
 _FIND: Final = (
     "SELECT k.request, k.job, k.at, j.id AS found FROM submission_key k LEFT JOIN job j ON j.id = k.job "
@@ -121,12 +120,9 @@ def take(key: Key, job_id: str, at: float) -> bool:
 def forget_old_keys(term: Term) -> str:
     """The chore: remove the keys that no longer hold."""
     limit = term.now() - KEEP_S
-    removed = 0
-    while not term.over.is_set():
-        old = [one.id for one in rows(_OldKey, _OLDEST, _SLICE) if one.at <= limit]
-        if old:
-            with term.transaction():
-                removed += change(_DELETE, old)
-        if len(old) < _SLICE:
-            break
+
+    def find(most: int) -> list[int]:
+        return [one.id for one in rows(_OldKey, _OLDEST, most) if one.at <= limit]
+
+    removed = remove_in_slices(term, find, lambda ids: change(_DELETE, ids))
     return f"removed {removed} old idempotency keys" if removed else ""
