@@ -127,13 +127,7 @@ def _database(url: str, password_file: Path | None) -> peewee.Database:
     if parts.scheme == "sqlite":
         path = urllib.parse.unquote(parts.path)
         # FULL: a committed job must outlive a power cut, since the user has been told that it is accepted.
-        pragmas = {
-            "journal_mode": "wal",
-            "synchronous": "full",
-            "foreign_keys": 1,
-            "busy_timeout": _BUSY_TIMEOUT_MS,
-            "wal_autocheckpoint": 4000,
-        }
+        pragmas = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1, "busy_timeout": _BUSY_TIMEOUT_MS}
         return peewee.SqliteDatabase(path, pragmas=pragmas)
     if parts.scheme == "mysql":
         # A connection that is given back stays open for the next to ask: to open one costs 50 ms, most of it PyMySQL's

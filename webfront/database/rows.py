@@ -29,8 +29,6 @@ def rows(kind: type[R], sql: str, *values: Any) -> list[R]:
     """
     cursor = _execute(sql, values)
     found = cursor.fetchall()
-    if not found:
-        return []
     if (kind, sql) not in _pickers:
         _pickers[kind, sql] = _picking(kind, tuple(column[0] for column in cursor.description))
     pick = _pickers[kind, sql]

@@ -60,7 +60,7 @@ def decide(demand: Demand, nodes: Sequence[Candidate]) -> Placement:
         node=fitting[0].node if fitting else None,
         sentence=_won(fitting, failed, demand) if fitting else _nobody(failed, demand),
         ranking=tuple(fitting[:RANKED]),
-        excluded={one.name: len(failed[one.name]) for one in CONSTRAINTS if one.name in failed} if failed else {},
+        excluded={one.name: len(failed[one.name]) for one in CONSTRAINTS if one.name in failed},
         considered=len(nodes),
     )
 

@@ -39,6 +39,8 @@ def test_a_field_is_the_column_of_its_name() -> None:
 def test_a_column_that_is_wanted_and_missing_is_told() -> None:
     with pytest.raises(TypeError, match="Failure wants at, and the query has user_name, client"):
         rows(Failure, "SELECT user_name, client FROM sign_in_failure")
+    with pytest.raises(TypeError, match="Failure wants at"):  # also where there is no row to lack it
+        rows(Failure, "SELECT user_name, client FROM sign_in_failure WHERE id = 7")
 
 
 def test_values_and_lists_travel_as_parameters() -> None:
