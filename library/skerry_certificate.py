@@ -16,6 +16,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -101,6 +102,14 @@ class CertificateError(Exception):
     """openssl failed; the message is its own."""
 
 
+class Wish(NamedTuple):
+    """Why the authority is to be made anew."""
+
+    why: str
+    new_key: bool = True
+    """Without one, its certificate is renewed, and what it has signed stays valid."""
+
+
 class Certificates:
     """The files in one folder, and what is wrong with them."""
 
@@ -112,17 +121,17 @@ class Certificates:
         self._ca = folder / "ca.pem"
         self._own = folder / "own.pem"
 
-    def authority_wants(self, rotate: str) -> str:
-        """Why the authority is to be made anew, or renewed; empty where it is well."""
+    def authority_wants(self, rotate: str) -> Wish | None:
+        """Why the authority is to be made anew, or renewed; None where it is well."""
         if rotate == "authority":
-            return "asked for"
+            return Wish("asked for")
         if not self._ca.exists():
-            return "there is none"
+            return Wish("there is none")
         if not self._belongs(self._ca):
-            return "its key and certificate do not belong together"
+            return Wish("its key and certificate do not belong together")
         if not self._lasts(self._ca, self._days):
-            return f"it ends within the {self._days} days of a certificate it signs"
-        return ""
+            return Wish(f"it ends within the {self._days} days of a certificate it signs", new_key=False)
+        return None
 
     def certificate_wants(self, rotate: str, renew_days: int) -> str:
         """Why the certificate is to be made anew; empty where it is well."""
@@ -263,17 +272,18 @@ def keep(
     if check and not has_openssl:  # a machine that has nothing yet
         return dict.fromkeys(("authority", "certificate", "published"), "there is none")
     reasons = {}
-    if why := certificates.authority_wants(rotate):
-        reasons["authority"] = why
+    wish = certificates.authority_wants(rotate)
+    if wish is not None:
+        reasons["authority"] = wish.why
         if not check:
-            certificates.make_authority(with_new_key=not why.startswith("it ends"))
+            certificates.make_authority(with_new_key=wish.new_key)
     if why := certificates.certificate_wants(rotate, renew_days):
         reasons["certificate"] = why
-    elif reasons and not reasons["authority"].startswith("it ends"):
+    elif wish is not None and wish.new_key:
         reasons["certificate"] = "another authority signed it"
     if "certificate" in reasons and not check:
         certificates.make_certificate()
-    if reasons.get("authority") and check:
+    if wish is not None and check:
         reasons["published"] = "the authority is another"
     elif not authority.exists() or authority.read_text(encoding="ascii") != certificates.authority_text():
         reasons["published"] = "the authority is another" if authority.exists() else "there is none"
