@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +15,7 @@ from typing import Annotated
 from wire.broker import BrokerAddress
 from wire.settings import LogLevel, Networks, SettingsError, Variable, read
 
+_HostName = Annotated[str, Variable(pattern=r"[^\s/]{1,64}", form="a name of at most 64 characters")]
 _Weight = Annotated[float, Variable(least=0.0, most=1e9)]
 _Divisor = Annotated[float, Variable(least=1e-6, most=1e9)]
 _Celsius = Annotated[float, Variable(least=-100.0, most=1000.0)]
@@ -57,6 +59,8 @@ class Settings:
     project_dir: Path = Path(__file__).resolve().parent.parent
     inventory: Path | None = None
     plays_socket: Path = Path("plays.sock")
+    controller_name: _HostName = "controller"
+    """Which controller this is, of several on one database."""
     heartbeat_suspect_s: _Seconds = 15.0
     heartbeat_dead_s: _Seconds = 45.0
     node_backlog: Annotated[int, Variable(least=0, most=10_000)] = 1
@@ -77,6 +81,7 @@ class Settings:
             given,
             database_url=f"sqlite:///{state_dir}/skerry.sqlite",
             plays_socket=state_dir / "plays.sock",
+            controller_name=socket.gethostname()[:64] or "controller",
             secrets_key_file=state_dir / "secrets.key",
         )
         if settings.heartbeat_dead_s <= settings.heartbeat_suspect_s:

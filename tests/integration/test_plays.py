@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import signal
@@ -402,3 +403,54 @@ def test_only_one_plays_process_works(settings: Settings) -> None:
         process.terminate()
         process.wait(20)
     assert not settings.plays_socket.exists()
+
+
+def test_another_controller_ends_what_a_stopped_one_ran_and_that_one_finds_out(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webfront.plays.process.LOOK_EVERY_S", 0.2)
+    play = add_play(add_node(None, state="draining"), "drain")
+    first = start_process(settings)
+    alive = settings.project_dir / "playbooks/alive"
+    elsewhere = tmp_path / "second"
+    elsewhere.mkdir()
+    second = PlaysProcess(
+        dataclasses.replace(
+            settings, state_dir=elsewhere, plays_socket=elsewhere / "plays.sock", controller_name="second"
+        )
+    )
+    loop = threading.Thread(target=second.work)
+    try:
+        until(alive.exists)
+        first.send_signal(signal.SIGSTOP)
+        second.open()
+        assert Play.get_by_id(play.id).state == "running"
+        loop.start()
+        assert "cut off" in ended(play).message
+        first.send_signal(signal.SIGCONT)
+        until(lambda: not ansible_of(settings), 15)
+        assert first.poll() is None
+        assert Play.get_by_id(play.id).state == "failed"
+    finally:
+        second.stop()
+        if loop.is_alive():
+            loop.join()
+        first.send_signal(signal.SIGCONT)
+        first.terminate()
+        first.wait(20)
+
+
+def test_a_play_whose_secrets_are_gone_says_so(settings: Settings) -> None:
+    node = add_node(None)
+    play = add_play(node, "register")
+    Play.update(has_secrets=True).where(Play.id == play.id).execute()
+    process = PlaysProcess(settings)
+    process.open()
+    loop = threading.Thread(target=process.work)
+    loop.start()
+    try:
+        assert "is gone" in ended(play).message
+    finally:
+        process.stop()
+        loop.join()
+    assert Node.get_by_id(node.id).state == "unregistered"

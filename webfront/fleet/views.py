@@ -44,6 +44,10 @@ class Secrets(msgspec.Struct, frozen=True):
     private_key: str = ""
     password: str = ""
 
+    @property
+    def is_empty(self) -> bool:
+        return not self.private_key and not self.password
+
     def __repr__(self) -> str:
         return "Secrets(...)"
 

@@ -8,19 +8,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-import peewee
-
 from webfront.database.models import Node, Play
 from webfront.fleet.views import Secrets
 from webfront.plays import hostkeys, keys
-from webfront.plays.failures import CUT_OFF, NOTHING_RAN, TOO_LONG, explain_output
+from webfront.plays.failures import CUT_OFF, NOTHING_RAN, SECRETS_LOST, TOO_LONG, explain_output
 from webfront.plays.inventory import Machine, SshAccess, Typed, write_hosts, write_private
 from webfront.plays.outcome import Failure, PlayFailed, Target
 from webfront.plays.private import plays_base, private_directory
 from webfront.plays.rows import StepRows, end_play_surely
 from webfront.plays.runner import Run, RunEnd, run
 from webfront.plays.scrub import Scrubber
-from webfront.plays.states import PlayState
 from webfront.plays.verbs import VERBS, Verb
 from webfront.plays.words import Teller
 from webfront.settings import Settings
@@ -37,8 +34,8 @@ _UNKNOWN_VERB: Final = Failure(
 )
 
 
-def execute(settings: Settings, play: Play, secrets: Secrets, should_stop: Callable[[], bool]) -> None:
-    """Run a claimed play and record its end, whatever happens."""
+def execute(settings: Settings, play: Play, secrets: Secrets | None, should_stop: Callable[[], bool]) -> None:
+    """Run a claimed play and record its end, whatever happens. `secrets` is None where they are not to be had."""
     context = {"skerry.play": play.id, "skerry.node": play.node, "user.name": play.requested_by}
     _log.info("play %s of %s begins", play.verb, play.node, extra={**context, "event.action": f"play.{play.verb}"})
     rows = StepRows(play.id)
@@ -48,8 +45,11 @@ def execute(settings: Settings, play: Play, secrets: Secrets, should_stop: Calla
         verb = VERBS.get(play.verb)
         if verb is None:
             failure = _UNKNOWN_VERB
+        elif play.has_secrets and secrets is None:
+            # Without them it would fail in words about the platform's own key.
+            failure = SECRETS_LOST
         else:
-            execution = _Execution(settings, play, verb, secrets, rows, should_stop)
+            execution = _Execution(settings, play, verb, secrets or Secrets(), rows, should_stop)
             failure = execution.run()
             failed_step = execution.failed_step
     except Exception as error:
@@ -206,12 +206,3 @@ class _Execution:
         with contextlib.suppress(OSError):
             variables["register_platform_public_key"] = public_key_file.read_text(encoding="utf-8").strip()
         return variables
-
-
-def queued_plays() -> list[Play]:
-    """The plays that wait, the oldest first. Empty when the database is away."""
-    try:
-        return list(Play.select().where(Play.state == PlayState.QUEUED).order_by(Play.id))
-    except peewee.PeeweeException as error:
-        _log.warning("the queued plays cannot be read: %s", error)
-        return []

@@ -17,6 +17,10 @@ CUT_OFF: Final = Failure(
     "Run it again; it goes on from what is already done. Secrets are not kept, so give a key or password again if the "
     "first registration had not succeeded yet.",
 )
+SECRETS_LOST: Final = Failure(
+    "The key or password that was given is gone: the plays process that held it in its memory has ended",
+    "Ask for it once more, and give the key or password again.",
+)
 TOO_LONG: Final = Failure(
     "The play took longer than it may, and was stopped",
     "Look at the step it was in: the machine or its network hangs there. Then run it again.",

@@ -1,9 +1,13 @@
-"""The plays process: takes queued plays and runs them, several at once, one per node at a time."""
+"""The plays process: takes queued plays and runs them, several at once, one per node at a time.
+
+Of several controllers each runs what it was asked for, and what one that is gone has left (see `controllers`).
+"""
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import signal
 import threading
@@ -19,9 +23,10 @@ from webfront.database.models import Play, PlayEvent
 from webfront.database.schema import open_database
 from webfront.fleet.views import Secrets
 from webfront.plays import private
-from webfront.plays.execution import execute, queued_plays
+from webfront.plays.controllers import ANYONE, LOOK_EVERY_S, Controllers, claim, still_run_by
+from webfront.plays.execution import execute
 from webfront.plays.failures import CUT_OFF
-from webfront.plays.rows import claim, end_play_surely
+from webfront.plays.rows import end_play_surely
 from webfront.plays.runner import forget_foreign
 from webfront.plays.secrets import SecretKeeper
 from webfront.plays.states import PlayState
@@ -65,6 +70,11 @@ class PlaysProcess:
         self._wake = threading.Event()
         self._stopping = False
         self._running: dict[int, tuple[str, threading.Thread]] = {}
+        self._own = settings.controller_name
+        self._controllers = Controllers(self._own)
+        self._looked_at = -math.inf
+        self._lost: set[int] = set()
+        """Plays of this process that another has ended meanwhile."""
         self._keeper = SecretKeeper(settings.plays_socket, self._wake.set)
 
     def open(self) -> None:
@@ -72,18 +82,22 @@ class PlaysProcess:
         self._keeper.open()
         # Only now: with the socket's lock held, what is found running is nobody's.
         with models.database.obj.connection_context():
-            cut_off = list(Play.select().where(Play.state == PlayState.RUNNING))
+            own = Play.controller.in_([self._own, ANYONE])
+            cut_off = list(Play.select().where(Play.state == PlayState.RUNNING, own))
             private.clear(private.plays_base(self._settings.state_dir))
-            for play in cut_off:
-                _log.warning("play %s of %s was cut off", play.verb, play.node, extra={"skerry.play": play.id})
-                end_play_surely(play.id, CUT_OFF, _last_step(play))
+            _end_cut_off(cut_off)
 
     def work(self) -> None:
         """Run plays until `stop`; what runs then is stopped, and recorded as cut off."""
         _log.info("plays are run from %s", self._settings.project_dir)
         try:
             while not self._stopping:
-                self._start_what_can()
+                try:
+                    with models.database.obj.connection_context():
+                        self._look_at_the_others()
+                        self._start_what_can()
+                except peewee.PeeweeException as error:
+                    _log.warning("the queued plays cannot be read: %s", error)
                 self._keeper.forget_old()
                 self._wake.wait(_LOOK_EVERY_S)
                 self._wake.clear()
@@ -101,27 +115,43 @@ class PlaysProcess:
         self._stopping = True
         self._wake.set()
 
+    def _look_at_the_others(self) -> None:
+        """Say that this controller is there, and end what one that is gone has left. Now and then."""
+        if time.monotonic() - self._looked_at < LOOK_EVERY_S:
+            return
+        self._looked_at = time.monotonic()
+        # First: a process that goes on after a long stop finds here what became of its own plays.
+        self._lost = set(self._running) - still_run_by(self._own, list(self._running))
+        self._controllers.beat()
+        _end_cut_off(self._controllers.left_running())
+
     def _start_what_can(self) -> None:
         for play_id in [play_id for play_id, (_, thread) in self._running.items() if not thread.is_alive()]:
             del self._running[play_id]
-        with contextlib.suppress(peewee.PeeweeException), models.database.obj.connection_context():
-            for play in queued_plays():
-                busy = {node for node, _ in self._running.values()}
-                if len(self._running) >= MOST_AT_ONCE:
-                    return
-                # If this process dies after the claim, the next one finds the play running and ends it as cut off.
-                if play.node not in busy and claim(play.id, time.time()):
-                    self._start(play, self._keeper.take(play.id))
+        theirs = Play.controller.in_(self._controllers.runs_for())
+        for play in list(Play.select().where(Play.state == PlayState.QUEUED, theirs).order_by(Play.id)):
+            busy = {node for node, _ in self._running.values()}
+            if len(self._running) >= MOST_AT_ONCE:
+                return
+            # If this process dies after the claim, the next one finds the play running and ends it as cut off.
+            if play.node not in busy and claim(play.id, self._own, time.time()):
+                self._start(play, self._keeper.take(play.id))
 
-    def _start(self, play: Play, secrets: Secrets) -> None:
+    def _start(self, play: Play, secrets: Secrets | None) -> None:
         def job() -> None:
             with models.database.obj.connection_context():
-                execute(self._settings, play, secrets, lambda: self._stopping)
+                execute(self._settings, play, secrets, lambda: self._stopping or play.id in self._lost)
             self._wake.set()
 
         thread = threading.Thread(target=job, name=f"play-{play.id}", daemon=True)
         self._running[play.id] = (play.node, thread)
         thread.start()
+
+
+def _end_cut_off(plays: list[Play]) -> None:
+    for play in plays:
+        _log.warning("play %s of %s was cut off", play.verb, play.node, extra={"skerry.play": play.id})
+        end_play_surely(play.id, CUT_OFF, _last_step(play))
 
 
 def _last_step(play: Play) -> str:

@@ -81,16 +81,6 @@ def _reconnect() -> None:
         models.database.obj.close()
 
 
-def claim(play_id: int, now: float) -> bool:
-    """Take a queued play for this process. False when it is no longer queued."""
-    taken = (
-        Play.update(state=PlayState.RUNNING.value, started_at=now)
-        .where(Play.id == play_id, Play.state == PlayState.QUEUED)
-        .execute()
-    )
-    return bool(taken)
-
-
 def end_play(play_id: int, failure: Failure | None, failed_step: str, now: float) -> bool:
     """Record how a running play ended, and bring its node's row in line, in one transaction. False if it had ended."""
     with transaction():

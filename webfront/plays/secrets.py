@@ -149,10 +149,11 @@ class SecretKeeper:
         with self._guard:
             self._held.clear()
 
-    def take(self, play_id: int) -> Secrets:
-        """The play's secrets, which are forgotten here with this call; empty ones when none were handed over."""
+    def take(self, play_id: int) -> Secrets | None:
+        """The play's secrets, which are forgotten here with this call; None where they are not here, or no longer."""
         with self._guard:
-            return self._held.pop(play_id, (0.0, Secrets()))[1]
+            held = self._held.pop(play_id, None)
+        return None if held is None else held[1]
 
     def forget_old(self) -> None:
         """Forget what was kept for longer than the limit."""

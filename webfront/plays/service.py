@@ -30,9 +30,10 @@ from webfront.plays.views import PlayView, Registration
 
 
 class PlayService:
-    def __init__(self, socket: Path, clock: Clock = system_clock) -> None:
-        """`socket` is the plays process's."""
+    def __init__(self, socket: Path, controller: str, clock: Clock = system_clock) -> None:
+        """`socket` is that of the plays process on this controller."""
         self._socket = socket
+        self._controller = controller
         self._clock = clock
 
     get = staticmethod(get_play)
@@ -86,6 +87,8 @@ class PlayService:
             verb=verb.name,
             node=row.name,
             state=PlayState.QUEUED.value,
+            controller=self._controller,
+            has_secrets=not secrets.is_empty,
             requested_by=account.name,
             created_at=self._clock(),
         )

@@ -16,8 +16,9 @@ from webfront.errors import Conflict, Forbidden, InvalidInput, NotFound, Unavail
 from webfront.fleet.service import FleetService
 from webfront.fleet.states import NODE_TRANSITIONS, NodeState
 from webfront.fleet.views import NewNode, Secrets
+from webfront.plays.controllers import claim
 from webfront.plays.outcome import Failure
-from webfront.plays.rows import claim, end_play
+from webfront.plays.rows import end_play
 from webfront.plays.secrets import SecretKeeper
 from webfront.plays.service import PlayService
 from webfront.plays.states import PlayState
@@ -54,7 +55,7 @@ def keeper() -> Iterator[SecretKeeper]:
 
 @pytest.fixture
 def plays(keeper: SecretKeeper) -> PlayService:
-    return PlayService(keeper._path)
+    return PlayService(keeper._path, "one")
 
 
 @pytest.fixture
@@ -76,13 +77,13 @@ def test_a_registration_is_a_node_and_a_play_with_secrets(
     begun = plays.register(ada, ALPHA)
     assert (begun.node.state, begun.node.labels, begun.node.slots) == ("registering", ("gpu",), 2)
     assert (begun.play.verb, begun.play.state, begun.play.node) == ("register", "queued", "alpha")
-    assert keeper.take(begun.play.id).password == "one-time"
+    assert keeper.take(begun.play.id) == Secrets(password="one-time")
     assert "one-time" not in str([*Node.select().dicts(), *Play.select().dicts()])
 
 
 def test_nothing_is_begun_when_the_plays_process_is_away(database: object, ada: Account, tmp_path: Path) -> None:
     with pytest.raises(Unavailable):
-        PlayService(tmp_path / "none.sock").register(ada, ALPHA)
+        PlayService(tmp_path / "none.sock", "one").register(ada, ALPHA)
     assert not Node.select().exists()
     assert not Play.select().exists()
 
@@ -175,21 +176,21 @@ def test_a_key_arrives_in_the_form_ssh_reads(plays: PlayService, keeper: SecretK
     key = openssh_key(b"none")
     pasted = "  " + key.replace("\n", "\r\n") + "\r\n\r\n"
     begun = plays.register(ada, NewNode("alpha", "ssh", "host.example", 22, "root", Secrets(private_key=pasted)))
-    assert keeper.take(begun.play.id).private_key == key + "\n"
+    assert keeper.take(begun.play.id) == Secrets(private_key=key + "\n")
 
 
 def test_a_registration_that_failed_is_tried_again_under_its_name(
     plays: PlayService, keeper: SecretKeeper, ada: Account
 ) -> None:
     begun = plays.register(ada, ALPHA)
-    claim(begun.play.id, 1.0)
+    claim(begun.play.id, "one", 1.0)
     end_play(begun.play.id, Failure("it is off"), "Reach the machine", 2.0)
     assert Node.get(Node.name == "alpha").state == NodeState.UNREGISTERED
     with pytest.raises(Conflict, match="unregistered"):
         plays.begin(ada, "alpha", DRAIN)
     again = plays.begin(ada, "alpha", REGISTER)
     assert Node.get(Node.name == "alpha").state == NodeState.REGISTERING
-    claim(again.id, 3.0)
+    claim(again.id, "one", 3.0)
     end_play(again.id, Failure("it is off"), "Reach the machine", 4.0)
     plays.register(ada, ALPHA)
     assert Node.get(Node.name == "alpha").state == NodeState.REGISTERING

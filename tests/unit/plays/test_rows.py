@@ -6,8 +6,9 @@ import peewee
 import pytest
 
 from webfront.database.models import Node, Play, PlayEvent
+from webfront.plays.controllers import claim
 from webfront.plays.outcome import Failure
-from webfront.plays.rows import StepRows, claim, end_play
+from webfront.plays.rows import StepRows, end_play
 from webfront.plays.states import StepState
 from webfront.plays.words import PlayStep
 
@@ -54,8 +55,8 @@ def _fail(*arguments: object, **named: object) -> None:
 
 
 def test_a_play_is_claimed_and_ended_once(play: Play) -> None:
-    assert claim(play.id, 1.0)
-    assert not claim(play.id, 1.0)
+    assert claim(play.id, "one", 1.0)
+    assert not claim(play.id, "one", 1.0)
     StepRows(play.id).tell(PlayStep(1, 0.0, "a", StepState.RUNNING))
     assert end_play(play.id, Failure("it is off", "Switch it on."), "a", 2.0)
     assert not end_play(play.id, None, "", 3.0)

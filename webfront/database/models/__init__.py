@@ -14,7 +14,7 @@ from webfront.database.models.apps import App, AppVersion
 from webfront.database.models.base import LARGEST_NUMBER, JsonField, Model, database
 from webfront.database.models.fleet import Node
 from webfront.database.models.jobs import Attempt, Job, LogChunk, SubmissionKey
-from webfront.database.models.plays import Play, PlayEvent
+from webfront.database.models.plays import Controller, Play, PlayEvent
 from webfront.database.models.schedules import Schedule, ScheduleTick
 from webfront.database.models.scheduling import Leadership
 from webfront.database.models.schema import SchemaStep, SchemaVersion
@@ -29,6 +29,7 @@ __all__ = [
     "Attempt",
     "Chore",
     "Consumer",
+    "Controller",
     "Delivery",
     "Fact",
     "Job",

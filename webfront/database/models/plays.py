@@ -25,6 +25,18 @@ class Play(Model):
     """What the failure means, in words."""
     advice = peewee.TextField(default="")
     """What to do about it."""
+    controller = peewee.CharField(64, default="", constraints=[peewee.SQL("DEFAULT ''")])
+    """The controller that was asked for it, or runs it; empty in rows from before there could be several."""
+    has_secrets = peewee.BooleanField(default=False, constraints=[peewee.SQL("DEFAULT 0")])
+    """Whether it is to have secrets, which are in the memory of that controller's plays process alone."""
+
+
+class Controller(Model):
+    """A controller whose plays process works, or did."""
+
+    name = peewee.CharField(64, unique=True)
+    beats = peewee.IntegerField()
+    """Grows while it is there."""
 
 
 class PlayEvent(Model):
