@@ -1,4 +1,4 @@
-"""`python -m benchmarks jobs|latency|pages`: one measurement; jobs and latency of every lane in the same run."""
+"""`python -m benchmarks jobs|latency|pages|idle`: one measurement; jobs and latency of every lane in the same run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import pages
+from benchmarks import idle, pages
 from benchmarks.lanes.ceiling import CeilingLane
 from benchmarks.lanes.celery import CeleryLane
 from benchmarks.lanes.dramatiq import DramatiqLane
@@ -125,9 +125,11 @@ def print_table(rows: list[dict[str, object]]) -> None:
 def main() -> int:
     """Measure, print the table, write the JSON file."""
     parser = argparse.ArgumentParser(prog="./bench", description=__doc__)
-    parser.add_argument("name", choices=["jobs", "latency", "pages"])
+    parser.add_argument("name", choices=["jobs", "latency", "pages", "idle"])
     parser.add_argument(
-        "--count", type=int, help="jobs per lane and round (default 1000; latency: 100); pages: requests each (200)"
+        "--count",
+        type=int,
+        help="jobs per lane and round (default 1000; latency: 100); pages: requests (200); idle: connections (10000)",
     )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure here")
@@ -136,6 +138,12 @@ def main() -> int:
     options = parser.parse_args()
     if options.name == "pages":
         rows = pages.run([options.store] if options.store else list(KINDS), options.jobs, options.count or 200)
+        print_table(rows)
+        write_report(options.json, options.name, rows, {})
+        return 0
+    if options.name == "idle":
+        most = options.count or 10_000
+        rows = idle.run([most // 10, most])
         print_table(rows)
         write_report(options.json, options.name, rows, {})
         return 0

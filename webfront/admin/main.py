@@ -101,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
         one.set_defaults(command=command)
         if name not in ("node-show", "node-wait", "reseal"):
             one.add_argument("--check", action="store_true", help="say what would change, and change nothing")
-        if name not in ("init", "migrate", "reseal"):
+        if name not in ("init", "migrate", "platform-key", "reseal"):
             one.add_argument("name", metavar="NAME", help="the node")
         return one
 
@@ -109,6 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     one = add("init", setup.init)
     one.add_argument("--admin", required=True, metavar="NAME", help="the first user")
     one.add_argument("--password-file", required=True, type=Path, help="a file with the first user's password")
+    add("platform-key", secrets.platform_key)
     add("node-show", nodes.node_show)
     one = add("node-admit", nodes.node_admit)
     of_row = one.add_argument_group("for the row of a node that the web front does not know yet")

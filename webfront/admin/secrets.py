@@ -1,4 +1,4 @@
-"""Commands for the secrets that the database keeps."""
+"""Commands for the platform's own secrets: its SSH key, and the key of those that the database keeps."""
 
 from __future__ import annotations
 
@@ -7,8 +7,17 @@ import argparse
 from webfront.admin.setup import Answer, open_platform
 from webfront.database.connection import transaction
 from webfront.database.models import Webhook
+from webfront.plays import keys
 from webfront.secretbox import SecretBox, Unreadable
 from webfront.settings import Settings
+
+
+def platform_key(settings: Settings, options: argparse.Namespace) -> Answer:
+    """Make the SSH key with which plays sign in to nodes, if it is not there."""
+    missing = not keys.is_made(settings.state_dir)
+    if missing and not options.check:
+        keys.platform_key(settings.state_dir)
+    return {"changed": missing}
 
 
 def reseal(settings: Settings, options: argparse.Namespace) -> Answer:

@@ -16,10 +16,15 @@ _TIMEOUT_S: Final = 15
 _MAGIC: Final = b"openssh-key-v1\0"
 
 
+def is_made(state_dir: Path) -> bool:
+    """Whether the platform has its SSH key."""
+    return _private_half(state_dir).exists()
+
+
 def platform_key(state_dir: Path) -> Path:
     """The platform's private key, 0600 in the state directory, made on first use; its public half is `.pub`."""
-    folder = state_dir / "ssh"
-    key = folder / "id_ed25519"
+    key = _private_half(state_dir)
+    folder = key.parent
     if key.exists():
         return key
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -41,6 +46,10 @@ def platform_key(state_dir: Path) -> Path:
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return key
+
+
+def _private_half(state_dir: Path) -> Path:
+    return state_dir / "ssh/id_ed25519"
 
 
 def public_half(private_key: Path) -> Path:

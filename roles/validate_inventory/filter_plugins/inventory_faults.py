@@ -138,6 +138,32 @@ def _front_door(inventory: Inventory) -> Iterator[str]:
             )
 
 
+def _several_controllers(inventory: Inventory) -> Iterator[str]:
+    """What one front door needs to reach several web fronts."""
+    controllers = inventory.group("controllers")
+    if len(controllers) < 2:
+        return
+    for host in controllers:
+        listens = str(inventory.value(host, "webfront_host", "127.0.0.1"))
+        if _LOOPBACK.fullmatch(listens):
+            yield (
+                f"The web front of {host} listens on {listens} alone, and there are {len(controllers)} controllers: "
+                "the front door reaches one of them at most. Set webfront_host to the host's address in their network."
+            )
+        if not inventory.value(host, "webfront_proxy_networks", []):
+            yield (
+                f"{host} does not know from where the front door speaks to it, and would take it for the client. Set "
+                "webfront_proxy_networks to the addresses of the hosts in proxies."
+            )
+    for host in inventory.group("proxies"):
+        fronts = inventory.value(host, "nginx_fronts", ["127.0.0.1:8460"])
+        if isinstance(fronts, Sequence) and not isinstance(fronts, str) and len(fronts) < len(controllers):
+            yield (
+                f"nginx_fronts of {host} names {len(fronts)} of the {len(controllers)} web fronts. Name each, as "
+                "HOST:PORT."
+            )
+
+
 def _nodes(inventory: Inventory) -> Iterator[str]:
     reached: dict[tuple[str, int], str] = {}
     for host in inventory.group("nodes"):
@@ -187,6 +213,7 @@ CHECKS: Final[tuple[Callable[[Inventory], Iterator[str]], ...]] = (
     _secrets,
     _database,
     _front_door,
+    _several_controllers,
     _nodes,
     _what_nodes_are_told,
 )

@@ -47,6 +47,19 @@ GROUPS = {
     "ssh_nodes": ["edge-1", "edge-2"],
     "hall_3": ["edge-1"],
 }
+TWO = {"controllers": ["c", "d"], "databases": ["e"], "proxies": ["p"]}
+"""The same with two controllers, PAIR, behind a front door on another host."""
+SECOND: dict[str, Any] = {
+    **FLEET["c"],
+    "webfront_host": "10.0.0.9",
+    "webfront_proxy_networks": ["10.0.0.7"],
+}
+PAIR: dict[str, dict[str, Any]] = {
+    "c": {**SECOND, "webfront_host": "10.0.0.8"},
+    "d": SECOND,
+    "e": {},
+    "p": {"nginx_fronts": ["10.0.0.8:8460", "10.0.0.9:8460"]},
+}
 
 
 def told(*, groups: dict[str, list[str]] | None = None, **hosts: dict[str, Any]) -> str:
@@ -71,8 +84,11 @@ def test_a_good_one_has_none() -> None:
         ("webfront_broker_password of c refers to", {}, {"c": {"webfront_broker_password": "{{ vault_x }}"}}),
         ("does not use it", {}, {"c": {"webfront_database_url": ""}}),
         ("an SQLite file", {"databases": []}, {"c": {"webfront_database_url": ""}}),
-        ("a file of its own, and there are 2 controllers", {"controllers": ["c", "d"]}, {"d": SECRETS}),
+        ("a file of its own, and there are 2 controllers", TWO, PAIR | {"d": {**SECOND, "webfront_database_url": ""}}),
         ("nobody could sign in", {"proxies": []}, {}),
+        ("listens on 127.0.0.1 alone, and there are 2", TWO, PAIR | {"d": {**SECOND, "webfront_host": "127.0.0.1"}}),
+        ("d does not know from where the front door", TWO, PAIR | {"d": {**SECOND, "webfront_proxy_networks": []}}),
+        ("nginx_fronts of p names 1 of the 2 web fronts", TWO, PAIR | {"p": {"nginx_fronts": ["10.0.0.8:8460"]}}),
         ("Edge_1 cannot be a node's name", {"nodes": ["Edge_1"]}, {"Edge_1": {}}),
         ("node_slots of edge-1 is 0", {}, {"edge-1": {"node_slots": 0}}),
         ("node_slots of edge-1 is 'many'", {}, {"edge-1": {"node_slots": "many"}}),
@@ -103,6 +119,7 @@ def test_a_misspelt_group_is_named() -> None:
 @pytest.mark.parametrize(
     ("groups", "hosts"),
     [
+        (TWO, PAIR),
         ({"databases": []}, {"c": {"webfront_database_url": "sqlite:////srv/skerry.sqlite"}}),
         ({"databases": []}, {"c": {"webfront_database_url": "", "webfront_manager": "supervisor"}}),
         ({"proxies": []}, {"c": {"validate_inventory_proxy_elsewhere": True}}),
