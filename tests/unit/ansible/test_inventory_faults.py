@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import runpy
 import shutil
@@ -180,3 +181,29 @@ def test_the_example_lacks_nothing_but_its_secrets(tmp_path: Path) -> None:
     vault.write_text(re.sub(r"replace-with[a-z-]*", "a-long-one-that-nobody-knows", vault.read_text()))
     told = play(tmp_path / "mine")
     assert told.returncode == 0, told.stdout + told.stderr
+
+
+def test_a_clouds_machines_are_mapped_onto_the_groups_by_their_tags(tmp_path: Path) -> None:
+    shutil.copytree(PROJECT / "inventories/cloud", tmp_path / "mine")
+    # What a cloud's plugin would give.
+    (tmp_path / "mine/1-machines.aws_ec2.yml").unlink()
+    (tmp_path / "mine/1-machines.yml").write_text(
+        "all:\n  hosts:\n"
+        "    core: {ansible_host: 10.0.0.4, tags: {skerry: broker database controller proxy}}\n"
+        "    edge-1: {ansible_host: 10.0.1.1, tags: {skerry: node, skerry_slots: '2', skerry_labels: hall-3 gpu}}\n"
+        "    edge-2: {ansible_host: 10.0.1.2, tags: {skerry: node}}\n"
+    )
+    vault = tmp_path / "mine/group_vars/all/vault.yml"
+    vault.write_text(re.sub(r"replace-with[a-z-]*", "a-long-one-that-nobody-knows", vault.read_text()))
+    shown = subprocess.run(
+        ["ansible-inventory", "-i", str(tmp_path / "mine"), "--list"],
+        cwd=PROJECT, capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    # What came from outside is marked as no template.
+    found = json.loads(shown.stdout, object_hook=lambda one: one.get("__ansible_unsafe", one))
+    for group in ("brokers", "controllers", "databases", "proxies"):
+        assert found[group]["hosts"] == ["core"]
+    assert found["ssh_nodes"]["hosts"] == found["nodes"]["hosts"] == ["edge-1", "edge-2"]
+    told = {host: (one["node_slots"], one["node_labels"]) for host, one in found["_meta"]["hostvars"].items()}
+    assert (told["edge-1"], told["edge-2"]) == ((2, ["hall-3", "gpu"]), (1, []))
+    assert play(tmp_path / "mine").returncode == 0
