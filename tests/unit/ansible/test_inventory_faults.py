@@ -165,6 +165,11 @@ def test_its_groups_are_the_playbooks() -> None:
     assert used - {"all", "localhost"} <= set(PLUGIN["GROUPS"])
 
 
+def fill_vault(inventory: Path) -> None:
+    vault = inventory / "group_vars/all/vault.yml"
+    vault.write_text(re.sub(r"replace-with[a-z-]*", "a-long-one-that-nobody-knows", vault.read_text()))
+
+
 def play(inventory: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["ansible-playbook", "-i", str(inventory), "playbooks/site.yml", "--tags", "validate_inventory"],
@@ -177,8 +182,18 @@ def test_the_example_lacks_nothing_but_its_secrets(tmp_path: Path) -> None:
     told = play(tmp_path / "mine")
     assert told.returncode != 0
     assert "still the example's" in told.stdout
-    vault = tmp_path / "mine/group_vars/all/vault.yml"
-    vault.write_text(re.sub(r"replace-with[a-z-]*", "a-long-one-that-nobody-knows", vault.read_text()))
+    fill_vault(tmp_path / "mine")
+    told = play(tmp_path / "mine")
+    assert told.returncode == 0, told.stdout + told.stderr
+
+
+def test_five_lines_are_enough(tmp_path: Path) -> None:
+    shutil.copytree(PROJECT / "inventories/example", tmp_path / "mine")
+    fill_vault(tmp_path / "mine")
+    lines = re.search(r"in five lines.*?```yaml\n(.*?)```", (PROJECT / "docs/operating.md").read_text(), re.DOTALL)
+    assert lines is not None
+    assert len(lines[1].splitlines()) == 5
+    (tmp_path / "mine/hosts.yml").write_text(lines[1])
     told = play(tmp_path / "mine")
     assert told.returncode == 0, told.stdout + told.stderr
 
@@ -193,8 +208,7 @@ def test_a_clouds_machines_are_mapped_onto_the_groups_by_their_tags(tmp_path: Pa
         "    edge-1: {ansible_host: 10.0.1.1, tags: {skerry: node, skerry_slots: '2', skerry_labels: hall-3 gpu}}\n"
         "    edge-2: {ansible_host: 10.0.1.2, tags: {skerry: node}}\n"
     )
-    vault = tmp_path / "mine/group_vars/all/vault.yml"
-    vault.write_text(re.sub(r"replace-with[a-z-]*", "a-long-one-that-nobody-knows", vault.read_text()))
+    fill_vault(tmp_path / "mine")
     shown = subprocess.run(
         ["ansible-inventory", "-i", str(tmp_path / "mine"), "--list"],
         cwd=PROJECT, capture_output=True, text=True, check=True, timeout=60,
