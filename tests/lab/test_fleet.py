@@ -2,48 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
-import os
 import re
-import ssl
-import subprocess
 import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
-import yaml
-
-PROJECT = Path(__file__).resolve().parents[2]
-
-
-class Lab:
-    """A lab of the test's own, beside a developer's."""
-
-    def __init__(self, home: Path) -> None:
-        self.home = home
-
-    def __call__(self, *words: str) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "SKERRY_LAB_HOME": str(self.home)}
-        return subprocess.run(
-            ["./lab", *words], cwd=PROJECT, env=environment, capture_output=True, text=True, check=False, timeout=400
-        )
-
-    @contextlib.contextmanager
-    def api(self) -> Iterator[httpx.Client]:
-        """A client that is signed in."""
-        hosts = yaml.safe_load((self.home / "inventory/hosts.yml").read_text())["all"]["hosts"]
-        address = hosts["skerry-lab-controller"]["ansible_host"]
-        authority = self("ssh", "controller", "cat", "/etc/nginx/skerry/ca.crt").stdout
-        trusted = ssl.create_default_context(cadata=authority)
-        with httpx.Client(base_url=f"https://{address}/api/v1", timeout=30, verify=trusted) as api:
-            password = (self.home / "secrets/webfront_admin").read_text()
-            answer = api.post("/tokens", json={"user": "admin", "password": password})
-            api.headers["Authorization"] = f"Bearer {answer.json()['token']}"
-            yield api
+from support.history import History
+from support.lab import Lab
 
 
 @pytest.fixture
@@ -79,6 +47,8 @@ def test_a_fleet_runs_a_job_and_a_second_run_changes_nothing(lab: Lab) -> None:
     assert len(set(listed)) == 1
     assert listed[0] != "0"
 
+    a_machine_that_loses_its_power_costs_no_job(lab)
+
     again = lab("up", "--nodes", "1")
     assert again.returncode == 0, again.stdout[-4000:] + again.stderr[-2000:]
     assert set(re.findall(r"changed=(\d+)", again.stdout)) == {"0"}
@@ -86,6 +56,20 @@ def test_a_fleet_runs_a_job_and_a_second_run_changes_nothing(lab: Lab) -> None:
     assert lab("down").returncode == 0
     assert lab("status").returncode == 1
     assert not lab.home.exists()
+
+
+def a_machine_that_loses_its_power_costs_no_job(lab: Lab) -> None:
+    """The node's, then the broker's: one seed of `./faults lab`."""
+    with lab.api() as api:
+        history = History(api)
+        history.upload()
+        with history:
+            for machine in ("node-1", "broker"):
+                history.wait_for(len(history.accepted) + 5)
+                lab.power_off(machine)
+                lab.power_on(machine)
+            history.wait_for(len(history.accepted) + 5)
+        assert history.faults(within_s=240) == []
 
 
 def zipped(files: dict[str, bytes]) -> bytes:
