@@ -7,15 +7,16 @@ import re
 import threading
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
 import pytest
-from conftest import Machine
 from support.converge import Converge
 
 testinfra_hosts = ["site-services"]
+
+Machine = Callable[[str], Any]
 
 WITHIN_S = 60.0
 CONTROLLERS = ("site-first", "site-second")
@@ -164,7 +165,11 @@ def test_the_second_controller_goes_on_alone(client: httpx.Client, app: str, mac
     wait_for(lambda: client.get("/health").status_code == 200)
     job = client.post("/jobs", json={"app": app}).raise_for_status().json()["job"]["id"]
     assert ended(client, job)["state"] == "succeeded"
-    # A play: it signs in to the node with the key that the first one made.
+    # A play signs in with the key that the first one made. By hand, nobody has told the node of it.
+    second, node = machine("site-second"), machine("site-node")
+    with second.sudo():
+        key = second.check_output("cat /var/lib/skerry/ssh/id_ed25519.pub")
+    node.run_expect([0], "echo %s >> ~/.ssh/authorized_keys", key)
     play = client.post("/nodes/site-node/register").raise_for_status().json()["play"]["id"]
     told = wait_for(lambda: (found := client.get(f"/plays/{play}").json()["play"])["finished_at"] and found, 120)
     assert told["state"] == "succeeded", told
