@@ -22,7 +22,7 @@ WITHIN_S = 60.0
 CONTROLLERS = ("site-first", "site-second")
 PROCESSES = ("web", "scheduler", "plays")
 SCRIPT = b"import sys; open(sys.argv[sys.argv.index('--output') + 1] + '/predictions.csv', 'w').write('right')"
-ASK = "python3 -c 'import sys, urllib.request as one; one.urlopen(f\"http://{sys.argv[1]}:8460/api/v1/health\", timeout=5)'"
+ASK = "python3 -c 'import sys, urllib.request as one; one.urlopen(sys.argv[1], timeout=5)'"
 """Asks a web front itself, past the front door."""
 MANIFEST = b"name: tool\nentrypoint: tool.py\ninputs: {required: false}\noutputs: [predictions.csv]\n"
 
@@ -150,7 +150,7 @@ def test_a_front_that_is_killed_or_restarted_costs_no_client_an_answer(
                 with one.sudo():
                     one.run_expect([0], how)
                 # It is to be there again when the other one goes, and nginx is to have forgotten that it failed.
-                wait_for(lambda one=one: one.run(f"{ASK} {address_of(one)}").rc == 0)
+                wait_for(lambda one=one: one.run(f"{ASK} http://{address_of(one)}:8460/api/v1/health").rc == 0)
                 time.sleep(2)
     assert load.trouble == []
     assert load.read > 50
