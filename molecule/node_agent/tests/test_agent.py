@@ -128,7 +128,7 @@ def test_an_order_is_run_and_its_end_is_told(node: Node, platform: pika.Blocking
     with node.host.sudo():
         result = node.host.check_output(f"cat /srv/skerry/results/{job}/1/predictions.csv")
     # The agent is root and has a user for each slot: the app ran as the first one's, not as root.
-    assert result.splitlines() == ["greeting,user", "ahoy,60600"]
+    assert result.splitlines() == ["greeting,user", "ahoy,61600"]
     assert end.outputs[0].sha256 == hashlib.sha256((result + "\n").encode()).hexdigest()
 
 
