@@ -10,7 +10,16 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-GROUPS: Final = ("brokers", "controllers", "databases", "proxies", "nodes", "local_nodes", "ssh_nodes")
+GROUPS: Final = (
+    "brokers",
+    "controllers",
+    "databases",
+    "file_servers",
+    "proxies",
+    "nodes",
+    "local_nodes",
+    "ssh_nodes",
+)
 """The groups that the playbooks know."""
 
 NODE_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
@@ -28,6 +37,8 @@ SECRETS: Final = {
     "webfront_database_password": ("controllers", 0),
 }
 """Each with the group whose hosts need it, and its shortest length; 0 where it may be left out."""
+_SOURCE: Final = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:]+\]):(?:/[A-Za-z0-9_.-]+)+")
+"""What the role nfs_client mounts."""
 _LOOPBACK: Final = re.compile(r"localhost|127\.[0-9.]+|::1")
 
 
@@ -125,6 +136,43 @@ def _database(inventory: Inventory) -> Iterator[str]:
             )
 
 
+def _share(inventory: Inventory) -> Iterator[str]:
+    servers, controllers = inventory.group("file_servers"), inventory.group("controllers")
+    if len(servers) > 1:
+        yield "There are several hosts in the group file_servers, and a platform has one share. Leave one."
+    for host in controllers:
+        if inventory.value(host, "webfront_manager", "systemd") != "systemd" or host in servers:
+            continue
+        mounts = bool(inventory.value(host, "nfs_client_source", ""))
+        if servers and not mounts:
+            yield (
+                f"There is a host in file_servers, and {host} does not mount its share. Set nfs_client_source to "
+                "HOST:/PATH."
+            )
+        elif mounts and not inventory.value(host, "webfront_share_unit", ""):
+            yield f"{host} mounts the share and does not wait for it. Set webfront_share_unit to skerry-share.service."
+        elif not mounts and inventory.value(host, "validate_inventory_share_elsewhere", False) is not True:
+            yield (
+                f"Nothing makes the share that {host} and the nodes need. Put a host into file_servers and set "
+                "nfs_client_source to HOST:/PATH; or, where it is there already, say "
+                "validate_inventory_share_elsewhere: true."
+            )
+    for server in servers[:1]:
+        for host in controllers:
+            for mine, its in (("webfront_uid", "nfs_server_uid"), ("webfront_gid", "nfs_server_gid")):
+                there, here = inventory.value(server, its, 60590), inventory.value(host, mine, "")
+                if str(there) != str(here):
+                    yield (
+                        f"{mine} of {host} is {here!r}, and {its} of {server} is {there}. NFS knows users by their "
+                        "numbers: give both the same."
+                    )
+        if (
+            inventory.value(server, "nfs_server_uid", 60590) == 0
+            or inventory.value(server, "nfs_server_gid", 60590) == 0
+        ):
+            yield f"The share of {server} would belong to root, who is squashed. Give nfs_server_uid and _gid above 0."
+
+
 def _front_door(inventory: Inventory) -> Iterator[str]:
     for host in inventory.group("controllers"):
         listens = str(inventory.value(host, "webfront_host", "127.0.0.1"))
@@ -202,9 +250,14 @@ def _what_nodes_are_told(inventory: Inventory) -> Iterator[str]:
                 f"{where}node_agent_broker_host of {host} is this machine's own loopback address, which other machines "
                 "cannot reach. Give the broker's address in their network."
             )
-        source = str(one.value(host, "node_agent_share_source", ""))
-        if one.value(host, "node_agent_share_manage", "existing") == "nfs" and not re.fullmatch(r".+:/.*", source):
-            yield f"{where}node_agent_share_source of {host} is {source!r}. Name the share to mount as HOST:/PATH."
+        source = str(one.value(host, "nfs_client_source", ""))
+        if source and "{{" not in source and not _SOURCE.fullmatch(source):
+            yield f"{where}nfs_client_source of {host} is {source!r}. Name the share to mount as HOST:/PATH."
+        elif _LOOPBACK.fullmatch(source.partition(":/")[0].strip("[]")):
+            yield (
+                f"{where}nfs_client_source of {host} is on this machine's own loopback address, which other machines "
+                "cannot reach. Give the file server's address in their network."
+            )
 
 
 CHECKS: Final[tuple[Callable[[Inventory], Iterator[str]], ...]] = (
@@ -212,6 +265,7 @@ CHECKS: Final[tuple[Callable[[Inventory], Iterator[str]], ...]] = (
     _needed_groups,
     _secrets,
     _database,
+    _share,
     _front_door,
     _several_controllers,
     _nodes,

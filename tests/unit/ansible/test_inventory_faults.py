@@ -32,17 +32,23 @@ FLEET: dict[str, dict[str, Any]] = {
         **SECRETS,
         "webfront_database_url": "mysql://skerry@10.0.0.6/skerry",
         "webfront_secure_cookies": True,
+        "nfs_client_source": "10.0.0.8:/srv/skerry",
+        "webfront_share_unit": "skerry-share.service",
+        "webfront_uid": 60590,
+        "webfront_gid": 60590,
         "webfront_plays_variables": {"node_agent_broker_host": "10.0.0.5"},
     },
     "d": {},
+    "f": {"ansible_host": "10.0.0.8"},
     "edge-1": {"ansible_host": "10.0.1.1", "node_slots": 2, "node_labels": ["hall-3"], "node_agent_broker_host": "b"},
     "edge-2": {"ansible_host": "10.0.1.2"},
 }
 GROUPS = {
-    "all": ["b", "c", "d", "edge-1", "edge-2"],
+    "all": ["b", "c", "d", "f", "edge-1", "edge-2"],
     "brokers": ["b"],
     "controllers": ["c"],
     "databases": ["d"],
+    "file_servers": ["f"],
     "proxies": ["c"],
     "nodes": ["edge-1", "edge-2"],
     "ssh_nodes": ["edge-1", "edge-2"],
@@ -103,7 +109,14 @@ def test_a_good_one_has_none() -> None:
             {},
             {"c": {"webfront_plays_variables": {"node_agent_broker_host": "127.0.0.1"}}},
         ),
-        ("Name the share to mount as HOST:/PATH", {}, {"edge-1": {"node_agent_share_manage": "nfs"}}),
+        ("Name the share to mount as HOST:/PATH", {}, {"edge-1": {"nfs_client_source": "10.0.0.8"}}),
+        ("own loopback address", {}, {"edge-1": {"nfs_client_source": "[::1]:/srv/skerry"}}),
+        ("several hosts in the group file_servers", {"file_servers": ["f", "d"]}, {}),
+        ("c does not mount its share", {}, {"c": {"nfs_client_source": ""}}),
+        ("c mounts the share and does not wait for it", {}, {"c": {"webfront_share_unit": ""}}),
+        ("Nothing makes the share that c", {"file_servers": []}, {"c": {"nfs_client_source": ""}}),
+        ("webfront_uid of c is 999, and nfs_server_uid of f is 60590", {}, {"c": {"webfront_uid": 999}}),
+        ("would belong to root", {}, {"f": {"nfs_server_gid": 0}, "c": {"webfront_gid": 0}}),
     ],
 )
 def test_a_fault_is_told(words: str, groups: dict[str, list[str]], hosts: dict[str, dict[str, Any]]) -> None:
@@ -122,14 +135,19 @@ def test_a_misspelt_group_is_named() -> None:
     [
         (TWO, PAIR),
         ({"databases": []}, {"c": {"webfront_database_url": "sqlite:////srv/skerry.sqlite"}}),
-        ({"databases": []}, {"c": {"webfront_database_url": "", "webfront_manager": "supervisor"}}),
+        (
+            {"databases": [], "file_servers": []},
+            {"c": {"webfront_database_url": "", "webfront_manager": "supervisor", "nfs_client_source": ""}},
+        ),
+        ({"file_servers": []}, {"c": {"nfs_client_source": "", "validate_inventory_share_elsewhere": True}}),
+        ({"file_servers": ["c"]}, {"c": {"nfs_client_source": "", "webfront_share_unit": ""}}),
         ({"proxies": []}, {"c": {"validate_inventory_proxy_elsewhere": True}}),
         ({"proxies": []}, {"c": {"webfront_secure_cookies": False}}),
         ({"brokers": ["b", "c", "d"]}, {"d": SECRETS}),
         ({"broker": []}, {}),
         ({}, {"edge-2": {"ansible_host": "10.0.1.1", "ansible_port": 2222}}),
         ({"local_nodes": ["edge-1"]}, {"edge-2": {"ansible_host": "10.0.1.1"}}),
-        ({}, {"edge-1": {"node_agent_share_manage": "nfs", "node_agent_share_source": "[fd00::6]:/srv/skerry"}}),
+        ({}, {"edge-1": {"nfs_client_source": "[fd00::6]:/srv/skerry"}}),
         ({}, {"c": {"webfront_database_password": "x"}}),
     ],
 )
@@ -204,7 +222,7 @@ def test_a_clouds_machines_are_mapped_onto_the_groups_by_their_tags(tmp_path: Pa
     (tmp_path / "mine/1-machines.aws_ec2.yml").unlink()
     (tmp_path / "mine/1-machines.yml").write_text(
         "all:\n  hosts:\n"
-        "    core: {ansible_host: 10.0.0.4, tags: {skerry: broker database controller proxy}}\n"
+        "    core: {ansible_host: 10.0.0.4, tags: {skerry: broker database files controller proxy}}\n"
         "    edge-1: {ansible_host: 10.0.1.1, tags: {skerry: node, skerry_slots: '2', skerry_labels: hall-3 gpu}}\n"
         "    edge-2: {ansible_host: 10.0.1.2, tags: {skerry: node}}\n"
     )
@@ -215,7 +233,7 @@ def test_a_clouds_machines_are_mapped_onto_the_groups_by_their_tags(tmp_path: Pa
     )  # fmt: skip
     # What came from outside is marked as no template.
     found = json.loads(shown.stdout, object_hook=lambda one: one.get("__ansible_unsafe", one))
-    for group in ("brokers", "controllers", "databases", "proxies"):
+    for group in ("brokers", "controllers", "databases", "file_servers", "proxies"):
         assert found[group]["hosts"] == ["core"]
     assert found["ssh_nodes"]["hosts"] == found["nodes"]["hosts"] == ["edge-1", "edge-2"]
     told = {host: (one["node_slots"], one["node_labels"]) for host, one in found["_meta"]["hostvars"].items()}
