@@ -19,13 +19,14 @@ from pathlib import Path
 from typing import Final
 
 from node_scripts.attempts import Attempts
+from node_scripts.elsewhere import Elsewhere
 from node_scripts.heartbeat import Heartbeats
 from node_scripts.journal import Journal, JournalError
 from node_scripts.outbox import Outbox
 from node_scripts.running.interface import Runner
 from node_scripts.settings import NodeSettings
 from wire import topology
-from wire.broker import Broker, Delivery
+from wire.broker import Broker, BrokerAddress, Delivery
 from wire.logs import LogShipper
 from wire.messages import Cancel, MessageError, Order, RunBenchmark, decode
 
@@ -47,16 +48,29 @@ class AgentError(Exception):
 class Agent:
     """One node's agent. `run` returns after `stop`."""
 
-    def __init__(self, settings: NodeSettings, runner: Runner, *, now: Callable[[], float] = time.time) -> None:
-        """Opens the journal, and so refuses a second agent on the same state directory. Raises `AgentError`."""
+    def __init__(
+        self,
+        settings: NodeSettings,
+        runner: Runner,
+        *,
+        now: Callable[[], float] = time.time,
+        elsewhere: Elsewhere | None = None,
+        address: BrokerAddress | None = None,
+    ) -> None:
+        """Opens the journal, and so refuses a second agent on the same state directory. Raises `AgentError`.
+
+        `elsewhere` is the machine, where that is not this one; several such agents may share a process, whose log
+        records none of them ships. `address` is the broker's, in place of the settings'.
+        """
         self._settings = settings
+        self._elsewhere = elsewhere
         self._lock = _lock(settings.state_dir)
         try:
             self._journal = Journal(settings.state_dir / "journal.sqlite")
         except JournalError as error:
             raise AgentError(str(error)) from error
         self._broker = Broker(
-            settings.broker_address(),
+            address or settings.broker_address(),
             name=f"skerry agent {settings.node_id}",
             on_connected=self._on_connected,
             on_lost=self._on_lost,
@@ -77,6 +91,7 @@ class Agent:
             every_s=settings.heartbeat_s,
             state_dir=settings.state_dir,
             now=now,
+            elsewhere=elsewhere,
         )
         self._shipper: LogShipper | None = None
         self._orders_tag: str | None = None
@@ -89,8 +104,9 @@ class Agent:
     async def run(self) -> None:
         """Work until `stop`. Raises what went wrong when nothing but a new start can help."""
         loop = asyncio.get_running_loop()
-        self._shipper = LogShipper(self._broker, loop)
-        self._shipper.attach()
+        if self._elsewhere is None:
+            self._shipper = LogShipper(self._broker, loop)
+            self._shipper.attach()
         held = self._journal.held()
         self._journal.start(loop)
         self._attempts.recover(held)
@@ -114,7 +130,8 @@ class Agent:
             for task in parts:
                 task.cancel()
             await asyncio.gather(*parts, return_exceptions=True)
-            logging.getLogger().removeHandler(self._shipper)
+            if self._shipper is not None:
+                logging.getLogger().removeHandler(self._shipper)
             self._journal.close()
             self._lock.close()
         if self._failure is not None:
@@ -204,6 +221,10 @@ class Agent:
                 _log.error("a control message of an unexpected kind: %s", type(message).__name__)
 
     async def _run_benchmark(self) -> None:
+        if self._elsewhere is not None:
+            if await self._elsewhere.benchmark():
+                self._heartbeats.send()
+            return
         # A process of its own: seconds of arithmetic here would hold up everything else.
         process = await asyncio.create_subprocess_exec(sys.executable, "-m", "node_scripts", "benchmark")
         try:

@@ -85,6 +85,8 @@ class Attempts:
             self._execution.adopt(held, found, started_at, record.lines_confirmed)
         if record.finished is not None:
             held.finished = record.finished
+            if held.running is not None:
+                held.running.cancel()  # its end stands, so nothing of it may go on
             self._begin(held, self._hand_over(held))
         elif found is Recovered.LOST:
             text = "the node was restarted while it ran, and nothing was left of it"

@@ -14,6 +14,7 @@ import msgspec
 
 from node_scripts import benchmark
 from node_scripts.collectors import Collection
+from node_scripts.elsewhere import Elsewhere
 from node_scripts.memory import give_back_memory
 from wire import VERSION, topology
 from wire.broker import Broker
@@ -37,6 +38,7 @@ class Heartbeats:
         every_s: float,
         state_dir: Path,
         now: Callable[[], float],
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         self._broker = broker
         self._held = held
@@ -44,10 +46,10 @@ class Heartbeats:
         self._every_s = every_s
         self._state_dir = state_dir
         self._now = now
-        self._collection = Collection(state_dir)
-        self._metrics = self._collection.collect()
-        self._measuring: asyncio.Future[Metrics] | None = None
-        self._arch = os.uname().machine
+        self._elsewhere = elsewhere
+        self._collect: Callable[[], Metrics | None] = (elsewhere or Collection(state_dir)).collect
+        self._metrics = self._collect()
+        self._measuring: asyncio.Future[Metrics | None] | None = None
         self._boot = uuid.uuid4().hex
         self._events_per_second: float | None = None
         self.reload_benchmark()
@@ -59,7 +61,11 @@ class Heartbeats:
 
     def send(self) -> None:
         """Send one now, with the newest figures there are."""
-        metrics = msgspec.structs.replace(self._metrics, events_per_second=self._events_per_second)
+        metrics = self._metrics
+        if metrics is None:
+            return
+        if self._elsewhere is None:
+            metrics = msgspec.structs.replace(metrics, events_per_second=self._events_per_second)
         self._broker.publish_unconfirmed(
             topology.HEARTBEATS,
             "",
@@ -70,7 +76,7 @@ class Heartbeats:
                     held=self._held(),
                     slots=self._slots,
                     agent_version=VERSION,
-                    arch=self._arch,
+                    arch=self._elsewhere.arch if self._elsewhere is not None else os.uname().machine,
                     boot=self._boot,
                 )
             ),
@@ -93,7 +99,7 @@ class Heartbeats:
 
     async def _measure(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._measuring is None:
-            self._measuring = loop.run_in_executor(None, self._collection.collect)
+            self._measuring = loop.run_in_executor(None, self._collect)
         done, _ = await asyncio.wait([self._measuring], timeout=min(_PATIENCE_S, self._every_s))
         if done:
             self._metrics = self._measuring.result()

@@ -178,6 +178,8 @@ class Metrics(msgspec.Struct, frozen=True):
     """The sensor's own thresholds, where the machine states them."""
     events_per_second: float | None = None
     """The node's own benchmark, None until it has run."""
+    measured_at: float | None = None
+    """When these figures were taken, where that is not when they are sent: of a node without an agent, every minute."""
 
 
 class HeldAttempt(msgspec.Struct, frozen=True):

@@ -44,6 +44,8 @@ class Candidate(msgspec.Struct, frozen=True):
     """None before its first heartbeat."""
     memory_gb: float = 0.0
     """All the memory it has, free or not."""
+    agentless: bool = False
+    """Plays give it its work."""
 
 
 Fits = Callable[[Demand, Candidate], bool]

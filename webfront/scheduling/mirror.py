@@ -174,7 +174,8 @@ class Mirror:
     def beat(self, node: NodeEntry, heartbeat: Heartbeat, now: float) -> None:
         """Take a heartbeat's figures; the newest of a transaction is written."""
         node.metrics = heartbeat.metrics
-        node.metrics_at = heartbeat.at
+        measured_at = heartbeat.metrics.measured_at
+        node.metrics_at = heartbeat.at if measured_at is None else measured_at
         node.agent_slots = heartbeat.slots
         node.arch = heartbeat.arch or node.arch
         self._beats[node.name] = (heartbeat, now)
@@ -238,6 +239,7 @@ class Mirror:
             room=node.room(self._backlog),
             score=self._score(node, held),
             memory_gb=node.metrics.memory_gb if node.metrics is not None else 0.0,
+            agentless=node.metrics is not None and node.metrics.measured_at is not None,
         )
 
     def flush(self) -> None:

@@ -28,6 +28,8 @@ class Ranked(msgspec.Struct, frozen=True):
     score: Score
     live: int
     slots: int
+    agentless: bool = False
+    """Plays give it its work, so that a job takes some seconds longer to begin."""
 
 
 class Placement(msgspec.Struct, frozen=True):
@@ -54,7 +56,7 @@ def decide(demand: Demand, nodes: Sequence[Candidate]) -> Placement:
         if constraint is not None:
             failed.setdefault(constraint, []).append(node.name)
         elif node.score is not None:
-            fitting.append(Ranked(node.name, node.score, node.live, node.slots))
+            fitting.append(Ranked(node.name, node.score, node.live, node.slots, node.agentless))
     fitting.sort(key=lambda one: (-one.score.value, one.live / max(1, one.slots), one.node))
     return Placement(
         node=fitting[0].node if fitting else None,
