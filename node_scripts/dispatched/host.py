@@ -1,0 +1,131 @@
+"""The process that attends to one attempt on a machine without an agent, from its order to its end.
+
+It is detached from whoever started it: a connection that breaks is no concern of it. It may be started again at any
+time. The lock on `host` lets one work; that one asks the runner what became of the attempt, as an agent does after its
+own restart, and goes on from there. What it must not lose is in files before it goes on:
+
+    order.json stands     nothing was launched: prepare and launch
+    the room's keeper     launched: adopt it; without a keeper and without its exit, the machine lost it (a restart)
+    results, then end.json     ended; nobody attends to it again
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from node_scripts.dispatched.places import OrderPlace, Places, Site, State
+from node_scripts.running.interface import AttemptEnded, Ended, Recovered, RunningAttempt
+from node_scripts.running.rooms import FolderLock, is_locked, write_record
+from node_scripts.running.sandbox import SandboxRunner
+from wire.messages import Cause, Order
+
+_LOOK_S: Final = 0.1
+_LOST: Final = Ended(Cause.NODE_LOST, "the machine was restarted while it ran, and nothing was left of it")
+_CANCELLED: Final = Ended(Cause.CANCELLED, "cancelled before it was started")
+
+
+def start(places: Places, place: OrderPlace, kit: Path) -> None:
+    """Have somebody attend to this order; nothing if somebody does, or if it has ended."""
+    if place.end.exists() or is_locked(place.host):
+        return
+    command = [sys.executable, "-I", str(kit), str(places.root), "host", place.key]
+    if os.geteuid() == 0 and Path("/run/systemd/system").is_dir() and shutil.which("systemd-run"):
+        # A unit of its own: what a login started would be ended with it where logind is told so.
+        unit = f"skerry-{place.key.replace('.', '-').lower()}-{secrets.token_hex(3)}"
+        properties = ("KillMode=process", "TasksMax=infinity", "LimitNOFILE=65536", "OOMPolicy=continue")
+        options = [option for one in properties for option in ("-p", one)]
+        done = subprocess.run(
+            ["systemd-run", "--quiet", "--collect", f"--unit={unit}", *options, "--", *command],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
+        if done.returncode == 0:
+            return
+    with (place.folder / "host.log").open("ab") as log:
+        subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/", close_fds=True
+        )
+
+
+def attend(places: Places, key: str) -> None:
+    """Attend to the attempt until its end is written down. At once if it has ended, or another attends to it."""
+    place = places.order(key)
+    if not place.folder.is_dir():
+        return
+    lock = FolderLock.try_take(place.host)
+    if lock is None:
+        return
+    try:
+        # Read under the lock: whoever sends an order anew holds it meanwhile.
+        staged = place.staged()
+        if staged is None or place.end.exists():
+            return
+        try:
+            ended = asyncio.run(_Attending(places, place, staged.order, staged.slot).to_its_end())
+        except Exception as error:
+            ended = Ended(Cause.REJECTED, f"the machine could not run it: {error}")
+        write_record(place.end, ended)
+    finally:
+        lock.close()
+
+
+class _Attending:
+    def __init__(self, places: Places, place: OrderPlace, order: Order, slot: int) -> None:
+        self._place = place
+        self._order = order
+        self._slot = slot
+        # The interpreter's real place: `-I` and the shipped file must not follow into apps' environments.
+        self._runner = SandboxRunner(Site(places.state, places.share, Path(sys.executable)))
+
+    async def to_its_end(self) -> Ended:
+        found = self._runner.recover(self._order, self._slot)
+        if found is Recovered.LOST:
+            return _LOST
+        try:
+            running = await self._launch() if isinstance(found, Recovered) else found
+        except AttemptEnded as end:
+            return end.ended
+        state = self._place.state
+        if not state.exists() or isinstance(found, Recovered):
+            self._place.tell(State("", time.time()))
+        await self._wait(running)
+        return await running.finish()
+
+    async def _launch(self) -> RunningAttempt:
+        def preparing(what: str) -> None:
+            with suppress(OSError):  # words are not worth an attempt
+                self._place.tell(State(what))
+
+        preparing("")
+        task = asyncio.ensure_future(self._runner.prepare(self._order, self._slot, preparing))
+        while not task.done():
+            await asyncio.wait([task], timeout=_LOOK_S)
+            if self._place.cancel.exists() and not task.done():
+                task.cancel()
+                with suppress(asyncio.CancelledError, AttemptEnded):
+                    await task
+                raise AttemptEnded(_CANCELLED)
+        prepared = task.result()
+        if self._place.cancel.exists():
+            raise AttemptEnded(_CANCELLED)
+        return await self._runner.launch(prepared)
+
+    async def _wait(self, running: RunningAttempt) -> None:
+        gone = asyncio.ensure_future(running.wait())
+        cancelled = False
+        while not gone.done():
+            await asyncio.wait([gone], timeout=_LOOK_S)
+            if not cancelled and self._place.cancel.exists():
+                cancelled = True
+                running.cancel()
+        await gone
