@@ -20,6 +20,7 @@ from embedded.problems import Problem, recognise
 _RUN_MARK: Final = "SKERRY_EMBEDDED_RUN"
 _PARTS: Final = (
     "ansible.cfg",
+    "dispatch",
     "inventories/embedded",
     "library",
     "playbooks",

@@ -22,11 +22,13 @@ options:
   state:
     description:
       - C(admitted) gives the node its broker user, rights and queues, and a row in the database if it has none.
+      - C(agentless) keeps what plays must know of a machine without an agent, and gives it a row in the database if it
+        has none. The platform's own process does the rest.
       - C(present) waits for a heartbeat that comes after now. In check mode it waits for none.
       - C(drained) gives the node no new jobs and waits until those that it has have ended.
       - C(absent) takes the node's broker user and queues away, and its row out of the fleet.
     type: str
-    choices: [admitted, present, drained, absent]
+    choices: [admitted, agentless, present, drained, absent]
     default: present
   password:
     description: Password of the node's broker user, at least 16 characters. Required with O(state=admitted).
@@ -57,6 +59,16 @@ options:
     description: How many attempts it runs at once.
     type: int
     default: 1
+  root:
+    description: The platform's folder on the machine. Required with O(state=agentless), as is O(python).
+    type: str
+  python:
+    description: The Python that the platform's keeper is run with there.
+    type: str
+  as_root:
+    description: Whether plays may become root there, so that each app runs as a user of its own.
+    type: bool
+    default: true
   timeout_s:
     description: Seconds to wait at most, for a heartbeat or for jobs to end.
     type: int
@@ -152,17 +164,26 @@ class Admin:
         return answer
 
 
-def admit(admin: Admin, given: dict[str, Any], before: str | None) -> Outcome:
-    row = (
-        f"--connection={given['connection']}",
+def row(given: dict[str, Any]) -> tuple[str, ...]:
+    """What a row is made from, if there is none."""
+    return (
         f"--address={given['address']}",
         f"--ssh-port={given['ssh_port']}",
         f"--ssh-user={given['ssh_user']}",
         f"--labels={','.join(given['labels'])}",
         f"--slots={given['slots']}",
     )
+
+
+def know(admin: Admin, given: dict[str, Any], before: str | None) -> Outcome:
+    way = (f"--root={given['root']}", f"--python={given['python']}", *(() if given["as_root"] else ("--as-user",)))
+    answer = admin("node-agentless", *row(given), *way)
+    return Outcome(answer["changed"], "registering" if answer["row_created"] else before)
+
+
+def admit(admin: Admin, given: dict[str, Any], before: str | None) -> Outcome:
     # On standard input: an argument could be seen by every user of the machine.
-    answer = admin("node-admit", *row, stdin=given["password"])
+    answer = admin("node-admit", f"--connection={given['connection']}", *row(given), stdin=given["password"])
     after = "registering" if answer["row_created"] else before
     return Outcome(answer["changed"], after, was_admitted=not answer["broker_changed"], is_admitted=True)
 
@@ -190,7 +211,7 @@ def told(state: str | None, admitted: bool | None) -> dict[str, Any]:
     return {"state": state} if admitted is None else {"state": state, "admitted": admitted}
 
 
-_STATES = {"admitted": admit, "present": await_heartbeat, "drained": drain, "absent": dismiss}
+_STATES = {"admitted": admit, "agentless": know, "present": await_heartbeat, "drained": drain, "absent": dismiss}
 
 
 def main() -> None:
@@ -205,10 +226,13 @@ def main() -> None:
             "ssh_user": {"type": "str", "default": "root"},
             "labels": {"type": "list", "elements": "str", "default": []},
             "slots": {"type": "int", "default": 1},
+            "root": {"type": "str"},
+            "python": {"type": "str"},
+            "as_root": {"type": "bool", "default": True},
             "timeout_s": {"type": "int", "default": 60},
             "command": {"type": "path", "default": "/usr/local/bin/skerry-admin"},
         },
-        required_if=[("state", "admitted", ["password"])],
+        required_if=[("state", "admitted", ["password"]), ("state", "agentless", ["root", "python"])],
         supports_check_mode=True,
     )
     admin = Admin(module)

@@ -37,7 +37,10 @@ def take(places: Places, node: str) -> bool:
     owner = places.root / "node"
     with suppress(FileNotFoundError):
         if (before := owner.read_text().strip()) != node:
-            raise Refused(f"this machine is the node {before} already, without an agent; remove that one first")
+            raise Refused(
+                f"this machine is the node {before} already, without an agent. Remove that one first; if it is "
+                f"nobody's any more, remove {places.root} on the machine"
+            )
         return False
     places.make()
     write_whole(owner, node.encode())

@@ -62,6 +62,21 @@ def test_a_node_is_admitted_drained_and_dismissed(admin: Admin) -> None:
     admin("node-dismiss", name)
 
 
+def test_what_plays_know_of_a_machine_without_an_agent_is_kept(admin: Admin) -> None:
+    known = ("node-agentless", "far", "--address", "10.0.0.9", "--root", "/var/lib/x", "--python", "/usr/bin/python3")
+    assert admin(*known, "--check") == {"changed": True, "row_created": True}
+    assert admin(*known) == {"changed": True, "row_created": True}
+    assert admin(*known) == {"changed": False, "row_created": False}
+    row = Node.get(Node.name == "far")
+    assert row.machine == {"root": "/var/lib/x", "python": "/usr/bin/python3", "as_root": True}
+    assert admin(*known, "--as-user", "--check") == {"changed": True, "row_created": False}
+    late = admin("node-wait", "far", "--timeout", "0.2", expect=1)
+    assert "has not measured it" in late["error"]["message"]
+    Node.create(name="alpha", state="active", connection="ssh", address="10.0.0.8", created_at=0)
+    refused = admin("node-agentless", "alpha", "--root", "/x", "--python", "/y", expect=1)
+    assert "with an agent" in refused["error"]["message"]
+
+
 def test_only_a_heartbeat_after_now_counts(admin: Admin) -> None:
     Node.create(name="alpha", state="registering", connection="local", address="localhost", created_at=0,
                 last_heartbeat_at=time.time())  # fmt: skip

@@ -29,13 +29,13 @@ def test_every_room_of_the_control_plane_is_named() -> None:
         if (path / "__init__.py").is_file() or (path.suffix == ".py" and path.stem != "__init__")
     }
     assert found - {"webfront.cli"} <= set(documented())
-    assert all(f"`{name}`" in PAGE for name in ("webfront.cli", "node_scripts", "embedded"))
+    assert all(f"`{name}`" in PAGE for name in ("webfront.cli", "node_scripts", "dispatch", "embedded"))
 
 
 def test_no_file_of_the_wire_or_the_control_plane_is_too_long_to_read() -> None:
     long = {
         str(path.relative_to(PROJECT)): lines
-        for room in ("wire", "webfront")
+        for room in ("wire", "webfront", "dispatch", "node_scripts/dispatched")
         for path in (PROJECT / room).rglob("*.py")
         if (lines := len(path.read_text(encoding="utf-8").splitlines())) > 300
     }

@@ -114,11 +114,13 @@ def _parser() -> argparse.ArgumentParser:
     one = add("node-admit", nodes.node_admit)
     of_row = one.add_argument_group("for the row of a node that the web front does not know yet")
     of_row.add_argument("--connection", choices=["ssh", "local"], default="ssh")
-    of_row.add_argument("--address", default="")
-    of_row.add_argument("--ssh-port", type=int, default=22)
-    of_row.add_argument("--ssh-user", default="root")
-    of_row.add_argument("--labels", default="", help="separated by commas")
-    of_row.add_argument("--slots", type=int, default=1)
+    _row_options(of_row)
+    one = add("node-agentless", nodes.node_agentless)
+    of_row = one.add_argument_group("for the row of a node that the web front does not know yet")
+    _row_options(of_row)
+    one.add_argument("--root", required=True, help="the platform's folder on the machine")
+    one.add_argument("--python", required=True, help="the Python that runs the platform's keeper there")
+    one.add_argument("--as-user", action="store_true", help="plays cannot become root there")
     for name, command, timeout in (("node-wait", nodes.node_wait, 60.0), ("node-drain", nodes.node_drain, 600.0)):
         one = add(name, command)
         one.add_argument("--timeout", type=float, default=timeout, metavar="S", help="seconds to wait at most")
@@ -126,6 +128,14 @@ def _parser() -> argparse.ArgumentParser:
     add("node-pin", nodes.node_pin)
     add("reseal", secrets.reseal)
     return parser
+
+
+def _row_options(of_row: argparse._ArgumentGroup) -> None:
+    of_row.add_argument("--address", default="")
+    of_row.add_argument("--ssh-port", type=int, default=22)
+    of_row.add_argument("--ssh-user", default="root")
+    of_row.add_argument("--labels", default="", help="separated by commas")
+    of_row.add_argument("--slots", type=int, default=1)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from webfront.database.connection import transaction
 from webfront.database.models import Attempt, Node
 from webfront.errors import Conflict, Unavailable
 from webfront.fleet import rows
+from webfront.fleet.agentless import Machine, machine_of, note_machine
 from webfront.fleet.states import NODE_TRANSITIONS, NodeState, change_node
 from webfront.fleet.validation import check_machine
 from webfront.fleet.views import NewNode
@@ -48,6 +49,22 @@ def node_admit(settings: Settings, options: argparse.Namespace) -> Answer:
     return {"changed": row or broker, "row_created": row, "broker_changed": broker}
 
 
+def node_agentless(settings: Settings, options: argparse.Namespace) -> Answer:
+    """What plays know of a machine without an agent; its row, if a play by hand registers it."""
+    open_platform(settings)
+    options.connection = "ssh"
+    before = Node.get_or_none(Node.name == options.name)
+    if before is not None and before.state != NodeState.REMOVED and not before.agentless:
+        raise Conflict(f"{before.name} is a node with an agent. Remove it first, or choose another name.")
+    row = _ensure_row(options, agentless=True)
+    known = Machine(root=options.root, python=options.python, as_root=not options.as_user)
+    if options.check:
+        return {"changed": row or machine_of(before) != known, "row_created": row}
+    with transaction():
+        changed = note_machine(options.name, known)
+    return {"changed": row or changed, "row_created": row}
+
+
 def node_wait(settings: Settings, options: argparse.Namespace) -> Answer:
     """Wait for a heartbeat that comes after now."""
     since = time.time()
@@ -58,6 +75,12 @@ def node_wait(settings: Settings, options: argparse.Namespace) -> Answer:
         return node if node.last_heartbeat_at is not None and node.last_heartbeat_at > since else None
 
     node = _wait(options.timeout, beaten)
+    if node is None and rows.find(options.name).agentless:
+        raise Unavailable(
+            f"{options.name} was set up, but the platform has not measured it within {options.timeout:.0f} seconds",
+            detail="Look for `dispatch` in the log of the plays process on the controller; does that process run, and "
+            "the scheduler? Then run it again.",
+        )
     if node is None:
         raise Unavailable(
             f"The agent of {options.name} was started, but no heartbeat came within {options.timeout:.0f} seconds",
@@ -126,7 +149,7 @@ def _broker(settings: Settings, options: argparse.Namespace) -> Management:
     return (ReadOnlyManagement if options.check else Management).of(settings)
 
 
-def _ensure_row(options: argparse.Namespace) -> bool:
+def _ensure_row(options: argparse.Namespace, *, agentless: bool = False) -> bool:
     """Make the node's row, or begin it anew if it was removed. A row the web front made stays as it is."""
     local = options.connection == "local"
     new = check_machine(
@@ -138,6 +161,7 @@ def _ensure_row(options: argparse.Namespace) -> bool:
             ssh_user=options.ssh_user,
             labels=tuple(options.labels.split(",")),
             slots=options.slots,
+            agentless=agentless,
         )
     )
     if options.check:

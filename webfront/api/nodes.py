@@ -30,6 +30,7 @@ class NodeBody(AccessBody):
     host_key: str = ""
     labels: tuple[str, ...] = ()
     slots: int = 1
+    agentless: bool = False
 
 
 def register(app: bottle.Bottle, services: Services) -> None:
@@ -63,6 +64,7 @@ def register(app: bottle.Bottle, services: Services) -> None:
                 host_key=body.host_key,
                 labels=body.labels,
                 slots=body.slots,
+                agentless=body.agentless,
             ),
         )
         return reply(code=202, node=begun.node, play=begun.play)

@@ -46,6 +46,8 @@ def node_view(row: Node, busy: int = 0) -> NodeView:
         ssh_user=row.ssh_user,
         ssh_port=row.ssh_port,
         host_key=row.host_key,
+        agentless=row.agentless,
+        isolated=not row.machine or bool(row.machine.get("as_root", True)),
     )
 
 

@@ -71,4 +71,5 @@ def _given(new: NewNode, registered_by: str) -> dict[str, Any]:
         "labels": list(new.labels),
         "slots": new.slots,
         "registered_by": registered_by,
+        "machine": {} if new.agentless else None,
     }

@@ -46,6 +46,8 @@ def check_machine(new: NewNode) -> NewNode:
             raise _refuse("labels", f"{label[:40]!r} is no label: up to 32 of a-z, 0-9, dot, hyphen, underscore.")
     if len(labels) > _MOST_LABELS:
         raise _refuse("labels", f"A node has at most {_MOST_LABELS} labels.")
+    if new.agentless and new.connection != "ssh":
+        raise _refuse("connection", "A machine without an agent is reached over SSH.")
     if new.connection == "local":
         return NewNode(name=name, connection="local", address="localhost", labels=labels, slots=new.slots)
     if new.connection != "ssh":

@@ -32,6 +32,11 @@ class NodeView(msgspec.Struct, frozen=True):
     ssh_port: int = 22
     host_key: str = ""
     """The pinned host key (public), one `type key` a line; empty for a local node or before it is pinned."""
+    agentless: bool = False
+    """No agent is there: plays measure it and give it work."""
+    isolated: bool = True
+    """Whether apps run as users of their own there. False without an agent where the user that signs in may not use
+    sudo without a password."""
 
     @property
     def owned_by(self) -> str:
@@ -66,3 +71,5 @@ class NewNode(msgspec.Struct, frozen=True):
     """`type key` lines as in known_hosts without the host; empty lets the play pin what it first sees."""
     labels: tuple[str, ...] = ()
     slots: int = 1
+    agentless: bool = False
+    """Over SSH alone, without the platform's agent."""

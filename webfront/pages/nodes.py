@@ -131,10 +131,11 @@ def _typed() -> dict[str, str]:
 
 
 def _new_node(typed: dict[str, str]) -> NewNode:
-    over_ssh = typed["connection"] == "ssh"
+    agentless = typed["connection"] == "agentless"
+    over_ssh = typed["connection"] == "ssh" or agentless
     return NewNode(
         name=typed["name"],
-        connection=typed["connection"],
+        connection="ssh" if agentless else typed["connection"],
         address=typed["address"] if over_ssh else "",
         ssh_port=_number(typed["ssh_port"], "The port") if over_ssh else 22,
         ssh_user=typed["ssh_user"] if over_ssh else "",
@@ -142,6 +143,7 @@ def _new_node(typed: dict[str, str]) -> NewNode:
         host_key=typed["host_key"] if over_ssh else "",
         labels=tuple(dict.fromkeys(typed["labels"].replace(",", " ").split())),
         slots=_number(typed["slots"], "The number of slots"),
+        agentless=agentless,
     )
 
 

@@ -49,6 +49,11 @@ class Controllers:
     def gone(self) -> frozenset[str]:
         return frozenset(name for name, (_, looks) in self._seen.items() if looks >= STILL_LOOKS)
 
+    @property
+    def is_first(self) -> bool:
+        """Whether this one does what only one may do: of those that are there, the first by name."""
+        return all(self._own < name for name in self._seen.keys() - self.gone)
+
     def runs_for(self) -> list[str]:
         """Whose queued plays are run here."""
         return [self._own, ANYONE, *self.gone]

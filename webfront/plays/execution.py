@@ -8,11 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from webfront.database.models import Node, Play
 from webfront.fleet.views import Secrets
 from webfront.plays import hostkeys, keys
 from webfront.plays.failures import CUT_OFF, NOTHING_RAN, SECRETS_LOST, TOO_LONG, explain_output
-from webfront.plays.inventory import Machine, SshAccess, Typed, write_hosts, write_private
+from webfront.plays.inventory import AGENTLESS, Machine, SshAccess, Typed, write_hosts, write_private
 from webfront.plays.outcome import Failure, PlayFailed, Target
 from webfront.plays.private import plays_base, private_directory
 from webfront.plays.rows import StepRows, end_play_surely
@@ -115,12 +117,14 @@ class _Execution:
         )
 
     def _in(self, folder: Path, node: Node, teller: Teller) -> Failure | None:
-        playbook, inventory = self._sources()
+        playbook, inventory = self._sources(agentless=node.agentless)
         platform_key = keys.platform_key(self._settings.state_dir)
         access = self._let_in(folder, node, teller, platform_key) if node.connection == "ssh" else None
         machine = Machine(
             name=node.name, connection=node.connection, address=node.address, port=node.ssh_port, user=node.ssh_user
         )
+        if node.agentless:
+            machine = msgspec.structs.replace(machine, group=AGENTLESS)
         hosts = write_hosts(folder, machine, access, self._secrets)
         what = Run(
             folder=folder,
@@ -151,8 +155,8 @@ class _Execution:
         teller.finish()
         return teller.failure
 
-    def _sources(self) -> tuple[Path, Path]:
-        playbook = self._settings.project_dir / "playbooks" / self._verb.playbook
+    def _sources(self, *, agentless: bool) -> tuple[Path, Path]:
+        playbook = self._settings.project_dir / "playbooks" / self._verb.playbook(agentless=agentless)
         if not playbook.is_file():
             raise PlayFailed(Failure(f"There is no playbook {playbook}", "Check SKERRY_PROJECT_DIR."))
         inventory = self._settings.inventory
@@ -203,6 +207,11 @@ class _Execution:
             "node_slots": node.slots,
             "node_labels": [Typed(label) for label in node.labels],
         }
+        if node.agentless:
+            variables["register_kit_dir"] = str(self._settings.state_dir / "dispatch" / "kit")
+            variables["remove_machine"] = {
+                key: Typed(value) if isinstance(value, str) else value for key, value in node.machine.items()
+            }
         with contextlib.suppress(OSError):
             variables["register_platform_public_key"] = public_key_file.read_text(encoding="utf-8").strip()
         return variables

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +17,8 @@ import yaml
 
 from webfront.fleet.views import Secrets
 
+AGENTLESS: Final = "agentless_nodes"
+"""The group of nodes without an agent."""
 _CONTROL_PERSIST: Final = (
     "-o ControlMaster=auto -o ControlPersist=60s -o ServerAliveInterval=15 -o ServerAliveCountMax=3"
 )
@@ -29,6 +32,8 @@ class Machine(msgspec.Struct, frozen=True):
     address: str = ""
     port: int = 22
     user: str = ""
+    group: str = "ssh_nodes"
+    """Its group in the inventory, where it is reached over SSH."""
 
 
 class SshAccess(msgspec.Struct, frozen=True):
@@ -74,27 +79,48 @@ def write_hosts(folder: Path, machine: Machine, access: SshAccess | None, secret
         group = "local_nodes"
     else:
         host = _over_ssh(folder, machine, access, secrets)
-        group = "ssh_nodes"
+        group = machine.group
     if secrets.password and machine.user != "root":
         host["ansible_become_password"] = Typed(secrets.password)
+    if group == AGENTLESS:
+        # No node of `nodes`, which the playbooks for agents are about.
+        return write_yaml(folder / "hosts.yml", {group: {"hosts": {machine.name: host}}})
     groups = {"nodes": {"hosts": {machine.name: host}}, group: {"hosts": {machine.name: None}}}
     return write_yaml(folder / "hosts.yml", groups)
 
 
-def _over_ssh(folder: Path, machine: Machine, access: SshAccess, secrets: Secrets) -> dict[str, Any]:
-    known_hosts = "".join(f"{machine.name} {key}\n" for key in access.host_keys.splitlines())
-    known_hosts_file = write_private(folder / "known_hosts", known_hosts)
-    options = [
-        f"-o UserKnownHostsFile={shlex.quote(str(known_hosts_file))}",
-        "-o GlobalKnownHostsFile=/dev/null",
-        "-o StrictHostKeyChecking=yes",
+def write_agentless(folder: Path, machines: Mapping[str, tuple[Machine, SshAccess, dict[str, Any]]]) -> Path:
+    """The inventory file of plays about several nodes without an agent, with each one's own variables."""
+    hosts = {}
+    for name, (machine, access, variables) in machines.items():
+        own = folder / name
+        own.mkdir(mode=0o700)
+        hosts[name] = {**_over_ssh(own, machine, access, Secrets()), **variables}
+    return write_yaml(folder / "hosts.yml", {AGENTLESS: {"hosts": hosts}})
+
+
+def known_hosts(name: str, host_keys: str) -> str:
+    """A known_hosts file for the node, which is known by its name whatever its address and port."""
+    return "".join(f"{name} {key}\n" for key in host_keys.splitlines())
+
+
+def ssh_options(name: str, known_hosts_file: Path) -> list[str]:
+    """How ssh is to reach the node: this host key or none, and no question asked of anybody."""
+    return [
+        f"UserKnownHostsFile={known_hosts_file}",
+        "GlobalKnownHostsFile=/dev/null",
+        "StrictHostKeyChecking=yes",
         # The pinned key belongs to the node, whatever its address and port.
-        f"-o HostKeyAlias={machine.name}",
-        "-o ConnectTimeout=15",
-        "-o NumberOfPasswordPrompts=1",
-        # No configuration of the user this process runs as has a say in it.
-        "-F /dev/null",
+        f"HostKeyAlias={name}",
+        "ConnectTimeout=15",
+        "NumberOfPasswordPrompts=1",
     ]
+
+
+def _over_ssh(folder: Path, machine: Machine, access: SshAccess, secrets: Secrets) -> dict[str, Any]:
+    file = write_private(folder / "known_hosts", known_hosts(machine.name, access.host_keys))
+    # `-F`: no configuration of the user this process runs as has a say in it.
+    options = [*(f"-o {shlex.quote(one)}" for one in ssh_options(machine.name, file)), "-F /dev/null"]
     host: dict[str, Any] = {
         "ansible_connection": "ssh",
         "ansible_host": Typed(machine.address),

@@ -24,6 +24,7 @@ from webfront.database.schema import open_database
 from webfront.fleet.views import Secrets
 from webfront.plays import private
 from webfront.plays.controllers import ANYONE, LOOK_EVERY_S, Controllers, claim, still_run_by
+from webfront.plays.dispatching import Dispatching
 from webfront.plays.execution import execute
 from webfront.plays.failures import CUT_OFF
 from webfront.plays.rows import end_play_surely
@@ -76,6 +77,7 @@ class PlaysProcess:
         self._lost: set[int] = set()
         """Plays of this process that another has ended meanwhile."""
         self._keeper = SecretKeeper(settings.plays_socket, self._wake.set)
+        self._dispatching = Dispatching()
 
     def open(self) -> None:
         """Take the socket, and clear up after a plays process that died. Raises `Conflict`, `Unavailable`."""
@@ -96,6 +98,7 @@ class PlaysProcess:
                     with models.database.obj.connection_context():
                         self._look_at_the_others()
                         self._start_what_can()
+                        self._dispatching.keep(leads=self._controllers.is_first)
                 except peewee.PeeweeException as error:
                     _log.warning("the queued plays cannot be read: %s", error)
                 self._keeper.forget_old()
@@ -104,6 +107,7 @@ class PlaysProcess:
         finally:
             self._stopping = True
             self._keeper.close()
+            self._dispatching.stop()
             deadline = time.monotonic() + _STOP_S
             for _, thread in list(self._running.values()):
                 thread.join(max(0.0, deadline - time.monotonic()))

@@ -57,6 +57,10 @@ class Run(msgspec.Struct, frozen=True):
     private_key: str = ""
     """Held by an ssh-agent for this run alone."""
     limit_s: int = 3600
+    tags: str = ""
+    """Only the tasks with one of these, separated by commas; all, where empty."""
+    forks: int = 0
+    """On how many hosts at once; Ansible's own number for 0."""
 
     def __repr__(self) -> str:
         return f"Run({self.playbook})"
@@ -96,6 +100,8 @@ def _configure(what: Run) -> ansible_runner.RunnerConfig:
         project_dir=str(what.project_dir),
         envvars=_environment(what),
         ssh_key=what.private_key or None,
+        tags=what.tags or None,
+        forks=what.forks or None,
     )
     config.prepare()
     tie = [sys.executable, "-I", str(Path(tether.__file__)), str(os.getpid()), str(folder)]

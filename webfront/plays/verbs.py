@@ -60,12 +60,13 @@ class Verb:
     succeeded: Settlement | None = None
     failed: Settlement | None = None
     """Its reason is the failure's own, after the verb."""
+    agentless_playbook: str = ""
+    """Played in place of the verb's own where the node has no agent."""
     takes_secrets: bool = False
     """Whoever asks for it may give a key or a password to sign in with; the others use the platform's own key."""
 
-    @property
-    def playbook(self) -> str:
-        return f"{self.name}.yml"
+    def playbook(self, *, agentless: bool = False) -> str:
+        return self.agentless_playbook if agentless and self.agentless_playbook else f"{self.name}.yml"
 
     @property
     def action(self) -> str:
@@ -80,6 +81,7 @@ _NOT_SET_UP: Final = frozenset({NodeState.REGISTERING, NodeState.UNREGISTERED})
 
 REGISTER: Final = Verb(
     name="register",
+    agentless_playbook="register_agentless.yml",
     limit_s=_HOUR_S,
     asked_from=_ALL,
     offered_from=_NOT_SET_UP | {NodeState.DEAD, NodeState.REMOVED, NodeState.SUSPECT},
@@ -120,6 +122,7 @@ DRAIN: Final = Verb(
 
 REMOVE: Final = Verb(
     name="remove",
+    agentless_playbook="remove_agentless.yml",
     limit_s=_HOUR_S,
     asked_from=_MEMBERS,
     offered_from=_MEMBERS,

@@ -19,6 +19,7 @@ GROUPS: Final = (
     "nodes",
     "local_nodes",
     "ssh_nodes",
+    "agentless_nodes",
 )
 """The groups that the playbooks know."""
 
@@ -214,7 +215,7 @@ def _several_controllers(inventory: Inventory) -> Iterator[str]:
 
 def _nodes(inventory: Inventory) -> Iterator[str]:
     reached: dict[tuple[str, int], str] = {}
-    for host in inventory.group("nodes"):
+    for host in (*inventory.group("nodes"), *inventory.group("agentless_nodes")):
         if not NODE_NAME.fullmatch(host):
             yield f"{host} cannot be a node's name. Use up to 32 of a-z, 0-9 and hyphen, with no hyphen at its ends."
         slots = inventory.value(host, "node_slots", 1)

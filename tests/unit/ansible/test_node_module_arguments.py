@@ -62,6 +62,19 @@ def test_each_state_is_one_command(admin: Path, state: str, real: list[str], che
     assert calls(admin) == check
 
 
+def test_what_is_known_of_a_machine_without_an_agent_is_one_command(admin: Path) -> None:
+    given: dict[str, Any] = {"name": "edge", "state": "agentless", "root": "/var/lib/x", "python": "/usr/bin/python3"}
+    run_module("skerry_node", **given, as_root=False, command=str(admin))
+    row = "--address= --ssh-port=22 --ssh-user=root --labels= --slots=1"
+    known = f"node-agentless edge {row} --root=/var/lib/x --python=/usr/bin/python3"
+    assert calls(admin) == ["node-show edge", f"{known} --as-user"]
+    (admin.parent / "calls").unlink()
+    run_module("skerry_node", check=True, **given, command=str(admin))
+    assert calls(admin) == ["node-show edge", f"{known} --check"]
+    del given["root"]
+    assert "root" in run_module("skerry_node", **given, command=str(admin))["msg"]
+
+
 def test_an_admission_needs_a_password(admin: Path) -> None:
     assert "password" in run_module("skerry_node", name="edge", state="admitted", command=str(admin))["msg"]
 

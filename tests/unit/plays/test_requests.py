@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from webfront.accounts.users import create_user
@@ -217,3 +218,15 @@ def test_what_a_verb_settles_is_an_allowed_transition() -> None:
         for one in (verb.begun, verb.succeeded, verb.failed):
             if one is not None and one.to is not None:
                 assert all(one.to in NODE_TRANSITIONS[source] or source is one.to for source in one.sources), verb.name
+
+
+def test_a_machine_is_registered_without_an_agent(plays: PlayService, keeper: SecretKeeper, ada: Account) -> None:
+    begun = plays.register(ada, msgspec.structs.replace(ALPHA, agentless=True))
+    assert begun.node.agentless
+    row = Node.get(Node.name == "alpha")
+    assert (row.connection, row.machine) == ("ssh", {})
+    assert REGISTER.playbook(agentless=True) == "register_agentless.yml"
+    assert REGISTER.playbook() == "register.yml"
+    assert DRAIN.playbook(agentless=True) == "drain.yml"
+    with pytest.raises(InvalidInput, match="reached over SSH"):
+        plays.register(ada, NewNode("beta", "local", agentless=True))

@@ -34,6 +34,14 @@ class Node(Model):
     consecutive_failures = peewee.IntegerField(default=0)
     registered_by = peewee.CharField(64, default="")
     created_at = peewee.DoubleField()
+    machine = JsonField(null=True)
+    """None for a node with an agent. Of one without: what plays know of it, as `fleet.agentless.Machine`; `{}` until
+    its registration has come that far."""
+
+    @property
+    def agentless(self) -> bool:
+        """Whether plays do for it what an agent does elsewhere."""
+        return self.machine is not None
 
     @property
     def owned_by(self) -> str:
