@@ -17,6 +17,7 @@ import yaml
 from support.checkouts import built, checked_out, of_version
 from support.composed import docker
 from support.machines import make_machine, remove_machine
+from support.pipelines import read
 from support.registry import PrivateRegistry
 
 from wire import VERSION
@@ -230,7 +231,30 @@ def test_check_mode_tells_another_version_and_changes_nothing(lab: Lab) -> None:
     assert lab.version() == VERSION
 
 
-def test_another_version_takes_its_place_and_back(lab: Lab) -> None:
+def test_the_pipelines_deployment_brings_another_version_and_the_first_again(
+    lab: Lab, closed_registry: PrivateRegistry, key: Path, tmp_path: Path
+) -> None:
+    [command] = read(PROJECT / "Jenkinsfile").stages()["Deploy"].shells()
+    (tmp_path / "vault").write_text("not asked for: the inventory has no vault")
+    given = {
+        "INVENTORY": str(lab.inventory),
+        "REGISTRY": closed_registry.host,
+        "REGISTRY_USER": closed_registry.USER,
+        "REGISTRY_PASSWORD": PASSWORD,
+        "ANSIBLE_VAULT_PASSWORD_FILE": str(tmp_path / "vault"),
+        "ANSIBLE_PRIVATE_KEY_FILE": str(key),
+    }
     for version in (NEXT, VERSION):
-        recap(lab.play("--extra-vars", f"webfront_image={lab.images[version]}"))
+        environment = {**os.environ, **given, "VERSION": version}
+        done = subprocess.run(
+            ["sh", "-xe", "-c", command],
+            cwd=PROJECT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        recap(done)
+        assert PASSWORD not in done.stdout + done.stderr
         assert lab.version() == version
