@@ -163,7 +163,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for one in (folder / places).iterdir():
             if one.is_dir() and one.name not in (kept, "machines"):
                 shutil.rmtree(one)
-    for name in ("integration", "browser", "lab", "quickstart", "containers", "releases"):
+    for name in ("integration", "browser", "lab", "vm", "faults", "quickstart", "containers", "releases"):
         shutil.rmtree(folder / "tests" / name, ignore_errors=True)
     shutil.rmtree(folder / "benchmarks")
     test = folder / "test"
