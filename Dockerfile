@@ -13,6 +13,7 @@
 ARG BASE_IMAGE=debian:trixie-slim
 
 FROM ${BASE_IMAGE} AS made
+LABEL skerry.stage=made
 RUN apt-get -q update && \
     DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install ca-certificates python3 python3-venv
 # Before the wheel: another one with the same needs begins after this layer.

@@ -43,6 +43,8 @@ def image(checkout: Path, wheel: Path) -> Iterator[str]:
     )
     yield name
     docker("image", "rm", name, check=False)
+    # What the images were made in.
+    docker("image", "prune", "--force", "--filter", "label=skerry.stage", check=False)
 
 
 @pytest.fixture(scope="session")
