@@ -27,7 +27,7 @@ RUN cd /opt/skerry && \
     bin/python -m pip install -q --no-input --no-cache-dir --no-deps --no-index /tmp/wheel/*.whl && \
     cmp /tmp/controller.txt share/skerry/requirements/controller.txt && \
     bin/python -m pip check && \
-    for part in node_scripts webfront wire; do \
+    for part in dispatch node_scripts webfront wire; do \
         ln -s "$(bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/$part" "share/skerry/$part"; \
     done && \
     bin/python -m pip uninstall -q -y pip && \

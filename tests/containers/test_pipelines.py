@@ -31,6 +31,9 @@ CREDENTIALS = {
     "skerry-ssh": "sshUserPrivateKey",
 }
 
+THE_PLATFORMS_OWN = {"dispatch", "measure"}
+"""Playbooks that nobody runs by hand."""
+
 
 @pytest.fixture(scope="module")
 def building() -> Block:
@@ -103,7 +106,7 @@ def test_the_second_pipeline_runs_every_playbook(verb: Block) -> None:
     assert parameters(verb) == {"VERB": "choice", "INVENTORY": "string", "LIMIT": "string", "CHECK": "booleanParam"}
     [choice, *_] = verb.of("parameters").calls
     assert sorted(choice["arguments"][0]["choices"]) == sorted(
-        one.stem for one in (PROJECT / "playbooks").glob("*.yml")
+        one.stem for one in (PROJECT / "playbooks").glob("*.yml") if one.stem not in THE_PLATFORMS_OWN
     )
     assert list(verb.stages()) == ["Checkout", "Tools", "Run"]
 
@@ -211,6 +214,7 @@ def agent(repository: Path, closed_registry: PrivateRegistry, base: str) -> Iter
     docker("image", "rm", f"{closed_registry.host}/skerry:{VERSION}-42", check=False)
 
 
+@pytest.mark.long
 def test_the_commands_run_in_order_in_a_fresh_container(
     building: Block, agent: Agent, closed_registry: PrivateRegistry
 ) -> None:
