@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 import os
 import socket
@@ -93,17 +94,31 @@ def _broker(settings: NodeSettings) -> str:
         address = settings.broker_address()
     except SettingsError as error:
         raise Wrong(str(error)) from error
+    said = []
+    for host, port in address.hosts:
+        one = dataclasses.replace(address, host=host, port=port, others=())
+        try:
+            said.append(_broker_host(one, settings.node_id))
+        except Wrong as wrong:
+            # The broker of one host must answer; of a cluster one is enough, and the others are told.
+            said.append(f"WRONG, {wrong}")
+    if all(one.startswith("WRONG") for one in said):
+        raise Wrong("; ".join(one.removeprefix("WRONG, ") for one in said))
+    return "; ".join(said)
+
+
+def _broker_host(address: BrokerAddress, node: str) -> str:
+    where = f"{address.host}:{address.port}"
     try:
         socket.create_connection((address.host, address.port), timeout=_BROKER_S / 2).close()
     except OSError as error:
         raise Wrong(
-            f"{address.host}:{address.port} cannot be reached from here ({error}); check the address, firewalls,"
-            " and that RabbitMQ runs"
+            f"{where} cannot be reached from here ({error}); check the address, firewalls, and that RabbitMQ runs"
         ) from error
-    reason = asyncio.run(_sign_in(address, settings.node_id))
+    reason = asyncio.run(_sign_in(address, node))
     if reason is not None:
-        raise Wrong(f"{address.host}:{address.port} answers, but {address.user} could not sign in: {reason}")
-    return f"{address.host}:{address.port} lets {address.user} in"
+        raise Wrong(f"{where} answers, but {address.user} could not sign in: {reason}")
+    return f"{where} lets {address.user} in"
 
 
 async def _sign_in(address: BrokerAddress, node: str) -> str | None:

@@ -24,6 +24,8 @@ class NodeSettings:
     share_dir: Path
     broker_url: str
     broker_password_file: Path
+    broker_ca_file: Path | None = None
+    """The authorities (PEM) whose certificates of brokers count; the system's without it. Only for `amqps`."""
     slots: Annotated[int, Variable("NODE_SLOTS", least=1, most=1024)] = 1
     """How many attempts run at once."""
     heartbeat_s: Annotated[float, Variable(least=0.05, most=3600.0)] = 5.0
@@ -44,4 +46,4 @@ class NodeSettings:
 
     def broker_address(self) -> BrokerAddress:
         """Where the broker is, with the password from its file. Raises `SettingsError`."""
-        return BrokerAddress.read(self.broker_url, self.broker_password_file)
+        return BrokerAddress.read(self.broker_url, self.broker_password_file, self.broker_ca_file)

@@ -47,6 +47,8 @@ class Settings:
     broker_password_file: Path
     broker_admin_url: str
     database_url: str
+    broker_ca_file: Path | None = None
+    """The authorities (PEM) whose certificates of brokers count; the system's without it. For `amqps`, `https`."""
     database_password_file: Path | None = None
     secrets_key_file: Path = Path("secrets.key")
     """Encrypts the secrets that the database keeps. A file of its own: who has the database alone cannot read them."""
@@ -96,4 +98,4 @@ class Settings:
 
     def broker_address(self) -> BrokerAddress:
         """Where the broker is, with the password from its file. Raises `SettingsError`."""
-        return BrokerAddress.read(self.broker_url, self.broker_password_file)
+        return BrokerAddress.read(self.broker_url, self.broker_password_file, self.broker_ca_file)

@@ -27,7 +27,7 @@ from support.stores import Store
 
 from webfront.broker.admission import admit, dismiss
 from webfront.broker.management import Management
-from webfront.broker.topology import QUEUES
+from webfront.broker.topology import platform_queues
 from webfront.database.models import Attempt, Job, LogChunk, Node
 from webfront.database.schema import open_database
 
@@ -153,7 +153,7 @@ def processes(broker: PrivateRabbit, bare_store: Store, directory: Path) -> Iter
     }
     commands = {"web": (["webfront", "web"], controller), "scheduler": (["webfront", "scheduler"], controller)}
     api = Management(broker.admin_url, broker.user, broker.password, "/")
-    for queue in QUEUES:
+    for queue in platform_queues(cluster=False):
         api.delete("queues", "/", queue.name)
     for offset, name in enumerate(NODES):
         password_file = directory / f"{name}.password"

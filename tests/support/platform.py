@@ -18,7 +18,7 @@ from support.stores import Store
 
 from webfront.broker.admission import admit, dismiss
 from webfront.broker.management import Management
-from webfront.broker.topology import QUEUES
+from webfront.broker.topology import platform_queues
 from webfront.database.connection import transaction
 from webfront.database.models import App, AppVersion, Attempt, Job, LogChunk, Node, User
 from webfront.jobs.identifiers import Ulids
@@ -68,7 +68,7 @@ class Platform:
         self.broker = Broker(BrokerAddress.read(rabbit.url, rabbit.password_file), name="test's web front")
         self._ulids = Ulids()
         # What other tests left in the platform's queues is not about this database.
-        for queue in QUEUES:
+        for queue in platform_queues(cluster=False):
             with contextlib.suppress(urllib.error.HTTPError):
                 self.api.delete("queues", "/", queue.name)
         self.user = User.create(name="ada", password_hash="-", created_at=time.time())

@@ -40,10 +40,13 @@ class PrivateRabbit:
     user: str = "skerry"
     password: str = dataclasses.field(default_factory=lambda: secrets.token_urlsafe(18))
     process: subprocess.Popen[bytes] | None = None
+    certificate: Path | None = None
+    """Key and certificate (PEM) to speak TLS with as well, on ports of their own."""
 
     def __post_init__(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
-        self.port, self.admin_port, self.dist_port, self.epmd_port = free_ports(4)
+        ports = free_ports(6)
+        self.port, self.admin_port, self.dist_port, self.epmd_port, self.tls_port, self.admin_tls_port = ports
         self.password_file = self.directory / "password"
         self.password_file.touch(mode=0o600)
         self.password_file.write_text(self.password)
@@ -53,7 +56,20 @@ class PrivateRabbit:
             f"management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {self.admin_port}\n"
             f"default_user = {self.user}\ndefault_pass = {self.password}\n"
             "default_user_tags.administrator = true\nloopback_users = none\n"
-            "disk_free_limit.absolute = 50MB\nlog.file.level = warning\n"
+            "disk_free_limit.absolute = 50MB\nlog.file.level = warning\n" + self._tls()
+        )
+
+    def _tls(self) -> str:
+        if self.certificate is None:
+            return ""
+        files = "".join(
+            f"{section}.{kind} = {self.certificate}\n"
+            for section in ("ssl_options", "management.ssl")
+            for kind in ("certfile", "keyfile")
+        )
+        return (
+            f"listeners.ssl.default = 127.0.0.1:{self.tls_port}\n"
+            f"management.ssl.ip = 127.0.0.1\nmanagement.ssl.port = {self.admin_tls_port}\n" + files
         )
 
     @property

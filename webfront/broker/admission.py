@@ -41,7 +41,7 @@ def admit(api: Management, node: str, password: str) -> bool:
         )
     user = topology.node_user(node)
     changed = [_exchange(api, exchange) for exchange in EXCHANGES]
-    changed += [_queue(api, queue) for queue in node_queues(node)]
+    changed += [_queue(api, queue) for queue in node_queues(node, cluster=api.is_cluster)]
     # The user last: as soon as it can sign in, its queues are there.
     changed.append(_user(api, user, password))
     changed.append(_permissions(api, user, node))
@@ -58,7 +58,7 @@ def dismiss(api: Management, node: str) -> bool:
     for connection in api.get("connections") or ():
         if connection.get("user") == user:
             changed.append(api.delete("connections", str(connection["name"])))
-    changed += [api.delete("queues", api.vhost, queue.name) for queue in node_queues(node)]
+    changed += [api.delete("queues", api.vhost, name) for name in _queue_names(node)]
     return any(changed)
 
 
@@ -82,8 +82,12 @@ def permissions(node: str) -> dict[str, str]:
     return {
         "configure": "^$",
         "write": _any_of(_WRITABLE),
-        "read": _any_of([queue.name for queue in node_queues(node)]),
+        "read": _any_of(_queue_names(node)),
     }
+
+
+def _queue_names(node: str) -> list[str]:
+    return [queue.name for queue in node_queues(node, cluster=False)]
 
 
 def _any_of(names: tuple[str, ...] | list[str]) -> str:
@@ -108,6 +112,8 @@ def _queue(api: Management, queue: Queue) -> bool:
     found = api.get(*path)
     # Put even if it is there with other arguments: the broker then names the difference.
     same = found is not None and found.get("arguments") == queue.arguments and found.get("durable") is True
+    if found is not None and not same and queue.replaceable:
+        api.delete(*path)
     body: dict[str, Any] = {"durable": True, "auto_delete": False, "arguments": queue.arguments}
     changed = _ensure(same, lambda: api.put(*path, body=body))
     binding = ("bindings", api.vhost, "e", queue.exchange, "q", queue.name)

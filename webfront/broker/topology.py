@@ -5,15 +5,22 @@ A node's queues are made with its broker user, by `webfront.broker.admission`.
 The names are `wire.topology`'s. What is declared here must stay the same for a name once it is in use: the broker
 refuses other arguments for a queue that exists. It works on RabbitMQ 3.10 and on 4, whose defaults differ (4 limits a
 quorum queue to 20 deliveries and deprecates transient queues that are not exclusive), so nothing is left to defaults.
+
+On a cluster every queue is a quorum queue: a classic one is on one host, and cannot be used, nor declared anew, while
+that is away. Alone, what may be lost is in classic queues, which cost no sync of the disk. A broker that becomes a
+cluster, or is one no more, has those in the other kind, and they are replaced with what they hold.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import logging
 from typing import Any, Final
 
 from wire import topology
-from wire.broker import Broker
+from wire.broker import Broker, QueueDiffers
+
+_log = logging.getLogger(__name__)
 
 ORDER_DELIVERIES: Final = 5
 """An order delivered this often without an acknowledgement is dead-lettered: no agent of that node lives to take it."""
@@ -31,6 +38,7 @@ _CONTROL_KEPT: Final = 1000
 _CONTROL_TTL_MS: Final = 30_000
 """Whoever sends a control message sends it again while it is needed."""
 
+_CLASSIC: Final = {"x-queue-type": "classic"}
 _LOGS_KEPT: Final = 200_000
 _LOGS_BYTES: Final = 128 * 1024 * 1024
 
@@ -51,6 +59,8 @@ class Queue:
     arguments: dict[str, Any]
     exchange: str
     routing_key: str = ""
+    replaceable: bool = False
+    """What it holds may be lost: one that stands in another kind is deleted and made anew."""
 
 
 def _quorum(deliveries: int, *, dead_letters: bool = True, single_consumer: bool = False) -> dict[str, Any]:
@@ -62,9 +72,10 @@ def _quorum(deliveries: int, *, dead_letters: bool = True, single_consumer: bool
     return arguments
 
 
-def _bounded(length: int, **more: Any) -> dict[str, Any]:
-    """A classic queue that drops its oldest messages. Durable, although what it holds need not be."""
-    return {"x-queue-type": "classic", "x-max-length": length, "x-overflow": "drop-head", **more}
+def _bounded(length: int, *, cluster: bool, **more: Any) -> dict[str, Any]:
+    """A queue that drops its oldest messages. Durable, although what it holds need not be."""
+    kind = {"x-queue-type": "quorum", "x-delivery-limit": _LAST_RESORT_DELIVERIES} if cluster else _CLASSIC
+    return {**kind, "x-max-length": length, "x-overflow": "drop-head", **more}
 
 
 EXCHANGES: Final = (
@@ -77,28 +88,36 @@ EXCHANGES: Final = (
     Exchange(topology.CONTROL, "direct"),
 )
 
-QUEUES: Final = (
-    Queue(topology.SUBMITTED, _quorum(_SCHEDULER_DELIVERIES, single_consumer=True), topology.SUBMITTED),
-    Queue(topology.EVENTS, _quorum(_SCHEDULER_DELIVERIES, single_consumer=True), topology.EVENTS),
-    Queue(topology.DEAD, _quorum(_LAST_RESORT_DELIVERIES, dead_letters=False, single_consumer=True), topology.DEAD),
-    Queue(
-        topology.HEARTBEATS,
-        _bounded(_HEARTBEATS_KEPT, **{"x-message-ttl": _HEARTBEAT_TTL_MS, "x-single-active-consumer": True}),
-        topology.HEARTBEATS,
-    ),
-    Queue(topology.LOGS, _bounded(_LOGS_KEPT, **{"x-max-length-bytes": _LOGS_BYTES}), topology.LOGS),
-)
+
+def platform_queues(*, cluster: bool) -> tuple[Queue, ...]:
+    """What the platform needs, on a broker that is a cluster or stands alone."""
+    heartbeats = {"x-message-ttl": _HEARTBEAT_TTL_MS, "x-single-active-consumer": True}
+    logs = {"x-max-length-bytes": _LOGS_BYTES}
+    return (
+        Queue(topology.SUBMITTED, _quorum(_SCHEDULER_DELIVERIES, single_consumer=True), topology.SUBMITTED),
+        Queue(topology.EVENTS, _quorum(_SCHEDULER_DELIVERIES, single_consumer=True), topology.EVENTS),
+        Queue(topology.DEAD, _quorum(_LAST_RESORT_DELIVERIES, dead_letters=False, single_consumer=True), topology.DEAD),
+        Queue(
+            topology.HEARTBEATS,
+            _bounded(_HEARTBEATS_KEPT, cluster=cluster, **heartbeats),
+            topology.HEARTBEATS,
+            replaceable=True,
+        ),
+        Queue(topology.LOGS, _bounded(_LOGS_KEPT, cluster=cluster, **logs), topology.LOGS, replaceable=True),
+    )
 
 
-def node_queues(name: str) -> tuple[Queue, ...]:
+def node_queues(name: str, *, cluster: bool) -> tuple[Queue, ...]:
     """What the node `name` needs: its orders, and its control messages."""
+    control = {"x-message-ttl": _CONTROL_TTL_MS}
     return (
         Queue(topology.jobs_queue(name), _quorum(ORDER_DELIVERIES), topology.JOBS, name),
         Queue(
             topology.control_queue(name),
-            _bounded(_CONTROL_KEPT, **{"x-message-ttl": _CONTROL_TTL_MS}),
+            _bounded(_CONTROL_KEPT, cluster=cluster, **control),
             topology.CONTROL,
             name,
+            replaceable=True,
         ),
     )
 
@@ -107,7 +126,14 @@ async def declare_platform(broker: Broker) -> None:
     """Make what the platform needs and is not there yet. Raises `BrokerError`."""
     for exchange in EXCHANGES:
         await broker.declare_exchange(exchange.name, exchange.kind)
-    for queue in QUEUES:
-        await broker.declare_queue(queue.name, arguments=queue.arguments)
+    for queue in platform_queues(cluster=broker.is_cluster):
+        try:
+            await broker.declare_queue(queue.name, arguments=queue.arguments)
+        except QueueDiffers as error:
+            if not queue.replaceable:
+                raise
+            _log.warning("the queue %s is made anew: %s", queue.name, error)
+            await broker.delete_queue(queue.name)
+            await broker.declare_queue(queue.name, arguments=queue.arguments)
         # Bound last: a message is routed here only once the queue is as it must be.
         await broker.bind_queue(queue.name, queue.exchange, queue.routing_key)

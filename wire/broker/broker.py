@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import zlib
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -42,6 +43,8 @@ class Broker:
         self._on_lost = on_lost
         self._connection: Connection | None = None
         self._stopping = asyncio.Event()
+        # Connections are spread over the hosts of a cluster: each process begins at one of its own.
+        self._turn = zlib.crc32(f"{address.user} {name}".encode())
         self.connects = 0
         """How often it has connected: tells one connection from the next."""
 
@@ -50,12 +53,22 @@ class Broker:
         """Whether publishing works now."""
         return self._connection is not None and self._connection.ready
 
+    @property
+    def is_cluster(self) -> bool:
+        """Whether it is one of several hosts that it connects to."""
+        return self._address.is_cluster
+
     async def run(self) -> None:
-        """Connect, and reconnect with growing pauses, until `stop` is called."""
+        """Connect, and reconnect until `stop`: to each host in turn, with a growing pause after each round."""
         pause = _FIRST_RETRY_S
+        failed = 0
         while not self._stopping.is_set():
             if await self._serve():
-                pause = _FIRST_RETRY_S
+                pause, failed = _FIRST_RETRY_S, 0
+                continue
+            self._turn += 1
+            failed += 1
+            if failed % len(self._address.hosts):
                 continue
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause)
@@ -116,12 +129,19 @@ class Broker:
     async def declare_queue(
         self, name: str, *, durable: bool = True, exclusive: bool = False, arguments: dict[str, Any] | None = None
     ) -> None:
-        """Make the queue if it is not there. Raises `QueueLocked` when another connection holds it."""
+        """Make the queue if it is not there.
+
+        Raises `QueueLocked` when another connection holds it, and `QueueDiffers` when it is there and cannot be used.
+        """
         await self._established().declare(
             lambda channel, done: channel.queue_declare(
                 name, durable=durable, exclusive=exclusive, arguments=arguments, callback=done
             )
         )
+
+    async def delete_queue(self, name: str) -> None:
+        """Remove the queue with what it holds; nothing when it is not there."""
+        await self._established().declare(lambda channel, done: channel.queue_delete(name, callback=done))
 
     async def declare_exchange(self, name: str, kind: str, *, durable: bool = True) -> None:
         """Make the exchange if it is not there."""
@@ -142,17 +162,19 @@ class Broker:
 
     async def _serve(self) -> bool:
         """One connection, until it breaks. False when there was none, or `on_connected` failed."""
-        self._connection = connection = Connection(self._address, self._name)
+        host = self._address.hosts[self._turn % len(self._address.hosts)]
+        where = "{}:{}".format(*host)
+        self._connection = connection = Connection(self._address, host, self._name)
         try:
             await connection.open()
         except (BrokerError, TimeoutError) as error:
-            _log.warning("the broker at %s:%s cannot be reached: %s", self._address.host, self._address.port, error)
+            _log.warning("the broker at %s cannot be reached: %s", where, error or "it did not answer in time")
             self._connection = None
             await connection.close()
             return False
         self.connects += 1
         well = True
-        _log.info("connected to the broker at %s:%s", self._address.host, self._address.port)
+        _log.info("connected to the broker at %s%s", where, " over TLS" if self._address.tls else "")
         try:
             if self._on_connected is not None:
                 await self._on_connected()

@@ -13,13 +13,16 @@ import pika.exceptions
 from pika.adapters.asyncio_connection import AsyncioConnection
 from pika.channel import Channel
 
-from wire.broker.address import BrokerAddress
+from wire.broker.address import BrokerAddress, Host, describe_ca
 from wire.broker.confirms import Confirms, retrieve
-from wire.broker.errors import BrokerLost, QueueLocked, describe
+from wire.broker.errors import BrokerError, BrokerLost, QueueDiffers, QueueLocked, describe
 
-_RESOURCE_LOCKED: Final = 405
+_REFUSALS: Final[dict[int, type[BrokerError]]] = {404: QueueDiffers, 405: QueueLocked, 406: QueueDiffers}
+"""Why the broker closed a channel for a call: not found (or its host is away), locked, precondition failed."""
 _AMQP_HEARTBEAT_S: Final = 20
 _CONNECT_TIMEOUT_S: Final = 15.0
+_NEXT_HOST_S: Final = 5.0
+"""How long a host of a cluster may take to answer at all, before the next is tried."""
 _CALL_TIMEOUT_S: Final = 5.0
 _CLOSE_S: Final = 1.0
 
@@ -67,9 +70,10 @@ class _Pika(AsyncioConnection):  # type: ignore[misc]  # pika is not typed
 class Connection:
     """One connection. Each has its own state, so that the late end of one cannot be taken for the end of the next."""
 
-    def __init__(self, address: BrokerAddress, name: str) -> None:
-        """`name` is shown in RabbitMQ's list of connections."""
+    def __init__(self, address: BrokerAddress, host: Host, name: str) -> None:
+        """To one of the address's hosts. `name` is shown in RabbitMQ's list of connections."""
         self._address = address
+        self._host, self._port = host
         self._name = name
         self._pika: _Pika | None = None
         self._publisher: Channel | None = None
@@ -102,10 +106,18 @@ class Connection:
             if not opened.done():
                 opened.set_result(None)
 
+        try:
+            # Read anew: what a file trusts may have been changed since, and nothing needs a restart for that.
+            trust = self._address.trust()
+        except (OSError, ValueError) as error:
+            raise BrokerLost(f"SKERRY_BROKER_CA_FILE: {describe_ca(self._address.ca_file, error)}") from error
         self._pika = _Pika(
             pika.ConnectionParameters(
-                host=self._address.host,
-                port=self._address.port,
+                host=self._host,
+                port=self._port,
+                ssl_options=None if trust is None else pika.SSLOptions(trust, self._host),
+                # Of a host that is off nothing comes back at all.
+                socket_timeout=_NEXT_HOST_S if self._address.is_cluster else _CONNECT_TIMEOUT_S,
                 virtual_host=self._address.vhost,
                 credentials=pika.PlainCredentials(self._address.user, self._address.password),
                 heartbeat=_AMQP_HEARTBEAT_S,
@@ -206,8 +218,8 @@ async def _call(method: Callable[[Callable[..., None]], object], channel: Channe
 
     def on_closed(_: Channel, error: object) -> None:
         if not answered.done():
-            locked = getattr(error, "reply_code", None) == _RESOURCE_LOCKED
-            answered.set_exception((QueueLocked if locked else BrokerLost)(describe(error)))
+            kind = _REFUSALS.get(getattr(error, "reply_code", 0), BrokerLost)
+            answered.set_exception(kind(describe(error)))
 
     def on_answer(*_: object) -> None:
         if not answered.done():
