@@ -34,11 +34,12 @@ options:
   folder:
     description:
       - Where the authority and the certificate are, readable by root alone. C(ca.pem) holds the authority's key and
-        certificate, C(own.pem) the server's.
+        certificate, C(own.pem) the server's. While the authority is rotated, C(next.pem) holds the next one, or
+        C(previous.crt) the certificate of the one before.
     type: path
     required: true
   authority:
-    description: Where the authority's certificate is put for those who are to trust it, readable by all.
+    description: Where the certificates of those authorities are put that clients are to trust, readable by all.
     type: path
     required: true
   names:
@@ -54,12 +55,24 @@ options:
     description: A certificate with fewer days left than this is renewed.
     type: int
     default: 30
+  certificate:
+    description:
+      - Where the certificate and its key are, when not in C(own.pem). One authority can sign for several servers.
+    type: path
+  authority_name:
+    description: How the authority's common name begins.
+    type: str
+    default: Skerry front door
   rotate:
     description:
       - C(certificate) makes a new key and certificate in any case, C(authority) a new authority as well, which clients
         then have to be given anew. Each run with it does so again.
+      - The other three make another authority without a moment in which a client trusts no server. After C(introduce)
+        there is a next authority, which signs nothing yet and is published beside the one of before. When every client
+        has both, C(adopt) has the next one sign. When every server has its certificate from it, C(retire) publishes it
+        alone. Each does nothing where it was done; C(introduce) nothing either while the one before is not retired.
     type: str
-    choices: [none, certificate, authority]
+    choices: [none, certificate, authority, introduce, adopt, retire]
     default: none
 attributes:
   check_mode:
@@ -113,13 +126,17 @@ class Wish(NamedTuple):
 class Certificates:
     """The files in one folder, and what is wrong with them."""
 
-    def __init__(self, module: AnsibleModule, folder: Path, names: list[str], days: int) -> None:
+    def __init__(self, module: AnsibleModule) -> None:
+        given = module.params
         self._module = module
-        self._folder = folder
-        self._names = names
-        self._days = days
+        self._folder = folder = Path(given["folder"])
+        self._names: list[str] = given["names"]
+        self._days: int = given["days"]
+        self._authority_name: str = given["authority_name"]
         self._ca = folder / "ca.pem"
-        self._own = folder / "own.pem"
+        self._next = folder / "next.pem"
+        self._previous = folder / "previous.crt"
+        self._own = Path(given["certificate"] or folder / "own.pem")
 
     def authority_wants(self, rotate: str) -> Wish | None:
         """Why the authority is to be made anew, or renewed; None where it is well."""
@@ -132,6 +149,31 @@ class Certificates:
         if not self._lasts(self._ca, self._days):
             return Wish(f"it ends within the {self._days} days of a certificate it signs", new_key=False)
         return None
+
+    def turn_wants(self, rotate: str) -> str:
+        """What a step from one authority to the next would do; empty where it is done, or not due."""
+        if not self._ca.exists():
+            return ""
+        if rotate == "introduce" and not self._next.exists() and not self._previous.exists():
+            return "a next one is made"
+        if rotate == "adopt" and self._next.exists():
+            return "the next one signs"
+        if rotate == "retire" and self._previous.exists():
+            return "the one before is trusted no more"
+        return ""
+
+    def turn(self, rotate: str) -> None:
+        """Take that step. Each ends with one rename or removal: killed before, it is taken again from its start."""
+        if rotate == "introduce":
+            self.make_authority(self._next, with_new_key=True)
+        elif rotate == "adopt":
+            # While both are there, the one before may be the one that still signs: it is trusted once or twice.
+            _place(self._previous, self._certificate_of(self._ca), 0o644)
+            self._next.replace(self._ca)
+            _sync(self._folder)
+        elif rotate == "retire":
+            self._previous.unlink()
+            _sync(self._folder)
 
     def certificate_wants(self, rotate: str, renew_days: int) -> str:
         """Why the certificate is to be made anew; empty where it is well."""
@@ -154,7 +196,7 @@ class Certificates:
         text = self._run("x509", "-in", str(path), "-noout", "-ext", "subjectAltName", fails=True)[1]
         return {_canonical(found) for found in re.findall(r"(?:DNS|IP Address):([^,\s]+)", text)}
 
-    def make_authority(self, *, with_new_key: bool) -> None:
+    def make_authority(self, place: Path | None = None, *, with_new_key: bool) -> None:
         """The authority: its key, and a certificate that it signs itself."""
         with self._workshop() as work:
             key = work / "ca.key"
@@ -164,7 +206,7 @@ class Certificates:
                 self._run("pkey", "-in", str(self._ca), "-out", str(key))
             (work / "settings").write_text(
                 "[req]\nprompt=no\ndistinguished_name=name\nx509_extensions=rights\n[name]\nO=Skerry\n"
-                f"CN=Skerry front door {_common_name(self._names)}\n"
+                f"CN={self._authority_name} {_common_name(self._names)}\n"
                 "[rights]\nbasicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign,cRLSign\n"
                 "subjectKeyIdentifier=hash\n"
             )
@@ -172,7 +214,7 @@ class Certificates:
                 "req", "-x509", "-new", "-sha256", "-key", str(key), "-config", str(work / "settings"),
                 "-days", str(_AUTHORITY_DAYS), "-set_serial", _serial(), "-out", str(work / "ca.crt"),
             )  # fmt: skip
-            _place(self._ca, key.read_text() + (work / "ca.crt").read_text(), 0o600)
+            _place(place or self._ca, key.read_text() + (work / "ca.crt").read_text(), 0o600)
 
     def make_certificate(self) -> None:
         """A new key, and its certificate."""
@@ -192,11 +234,18 @@ class Certificates:
                 "-days", str(self._days), "-set_serial", _serial(),
                 "-extfile", str(work / "settings"), "-extensions", "rights", "-out", str(made),
             )  # fmt: skip
+            self._own.parent.mkdir(mode=0o700, exist_ok=True)
             _place(self._own, key.read_text() + made.read_text(), 0o600)
 
-    def authority_text(self) -> str:
-        """The authority's certificate alone."""
-        return self._run("x509", "-in", str(self._ca))[1]
+    def trusted_text(self) -> str:
+        """The certificates of the authorities that clients are to trust: the one that signs, and while it is rotated
+        the next one or the one before."""
+        found = [self._certificate_of(self._ca)]
+        found += [self._certificate_of(path) for path in (self._next, self._previous) if path.exists()]
+        return "".join(sorted(set(found)))
+
+    def _certificate_of(self, path: Path) -> str:
+        return self._run("x509", "-in", str(path))[1]
 
     def _make_key(self, path: Path) -> None:
         self._run("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", str(path))
@@ -240,6 +289,15 @@ def _place(path: Path, content: str, mode: int) -> None:
     new.replace(path)
 
 
+def _sync(folder: Path) -> None:
+    """A rename or removal in it is on the disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def _is_address(name: str) -> bool:
     try:
         ipaddress.ip_address(name)
@@ -277,18 +335,23 @@ def keep(
         reasons["authority"] = wish.why
         if not check:
             certificates.make_authority(with_new_key=wish.new_key)
+    turned = certificates.turn_wants(rotate)
+    if turned:
+        reasons["rotation"] = turned
+        if not check:
+            certificates.turn(rotate)
     if why := certificates.certificate_wants(rotate, renew_days):
         reasons["certificate"] = why
-    elif wish is not None and wish.new_key:
+    elif (wish is not None and wish.new_key) or (turned and rotate == "adopt"):
         reasons["certificate"] = "another authority signed it"
     if "certificate" in reasons and not check:
         certificates.make_certificate()
-    if wish is not None and check:
+    if check and (wish is not None or (turned and rotate != "adopt")):
         reasons["published"] = "the authority is another"
-    elif not authority.exists() or authority.read_text(encoding="ascii") != certificates.authority_text():
+    elif not authority.exists() or authority.read_text(encoding="ascii") != certificates.trusted_text():
         reasons["published"] = "the authority is another" if authority.exists() else "there is none"
         if not check:
-            _place(authority, certificates.authority_text(), 0o644)
+            _place(authority, certificates.trusted_text(), 0o644)
     return reasons
 
 
@@ -300,7 +363,13 @@ def main() -> None:
             "names": {"type": "list", "elements": "str", "required": True},
             "days": {"type": "int", "default": 365},
             "renew_days": {"type": "int", "default": 30},
-            "rotate": {"type": "str", "choices": ["none", "certificate", "authority"], "default": "none"},
+            "certificate": {"type": "path"},
+            "authority_name": {"type": "str", "default": "Skerry front door"},
+            "rotate": {
+                "type": "str",
+                "choices": ["none", "certificate", "authority", "introduce", "adopt", "retire"],
+                "default": "none",
+            },
         },
         supports_check_mode=True,
     )
@@ -313,7 +382,7 @@ def main() -> None:
         if not module.check_mode:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         reasons = keep(
-            Certificates(module, folder, given["names"], given["days"]),
+            Certificates(module),
             authority,
             rotate=given["rotate"],
             renew_days=given["renew_days"],

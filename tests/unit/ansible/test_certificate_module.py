@@ -110,6 +110,48 @@ def test_a_rotated_authority_signs_anew(kept: Kept) -> None:
     assert not kept.verifies("skerry.test")
 
 
+def test_an_authority_is_rotated_without_a_moment_of_distrust(kept: Kept) -> None:
+    """In three steps. Each may be taken twice, as after a kill; one that does not fit yet does nothing."""
+    old = kept.published.read_text()
+    assert kept(rotate="adopt") == kept(rotate="retire") == {}
+    assert set(kept(check=True, rotate="introduce")) == set(kept(rotate="introduce")) == {"rotation", "published"}
+    both = kept.published.read_text()
+    assert old in both
+    assert both.count("BEGIN CERTIFICATE") == 2
+    assert kept(rotate="introduce") == kept() == {}
+    # What was signed before counts for those who trust both and for those who trust the old one.
+    assert kept.verifies("skerry.test")
+
+    assert set(kept(check=True, rotate="adopt")) == set(kept(rotate="adopt")) == {"rotation", "certificate"}
+    assert kept(rotate="adopt") == kept(rotate="introduce") == kept() == {}
+    assert kept.published.read_text() == both
+    assert kept.verifies("skerry.test")
+
+    assert set(kept(check=True, rotate="retire")) == set(kept(rotate="retire")) == {"rotation", "published"}
+    assert kept(rotate="retire") == kept() == {}
+    assert kept.published.read_text() == both.replace(old, "")
+    assert kept.verifies("skerry.test")
+    kept.published.write_text(old)
+    assert not kept.verifies("skerry.test")
+
+
+def test_a_step_that_was_cut_off_is_made_up_for(kept: Kept) -> None:
+    """Killed between its two files: the next authority signs, and the one before is still trusted."""
+    old = kept.published.read_text()
+    kept(rotate="introduce")
+    kept.ca.with_name("previous.crt").write_text(old)
+    assert set(kept(rotate="adopt")) == {"rotation", "certificate"}
+    assert old in kept.published.read_text()
+
+
+def test_one_authority_signs_for_several(kept: Kept, tmp_path: Path) -> None:
+    issued = tmp_path / "tls/issued/two.pem"
+    assert set(kept(certificate=str(issued), names=["two.test"])) == {"certificate"}
+    kept.own = issued
+    assert kept.verifies("two.test")
+    assert not kept.verifies("skerry.test")
+
+
 @pytest.mark.parametrize("broken", ["own", "ca", "published"])
 def test_what_was_spoilt_is_mended(kept: Kept, broken: str) -> None:
     path: Path = getattr(kept, broken)
