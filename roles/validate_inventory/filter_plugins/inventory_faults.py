@@ -113,6 +113,43 @@ def _secrets(inventory: Inventory) -> Iterator[str]:
                 yield f"{name} of {host} is too short. Give it at least {shortest} characters."
 
 
+def _brokers(inventory: Inventory) -> Iterator[str]:
+    """Whether those who connect to the brokers do it as the brokers have it."""
+    brokers = inventory.group("brokers")
+    managed = [host for host in brokers if inventory.value(host, "rabbitmq_manager", "systemd") == "systemd"]
+    encrypted = [
+        host
+        for host in managed
+        if inventory.value(host, "rabbitmq_tls", True) is True
+        and _LOOPBACK.fullmatch(str(inventory.value(host, "rabbitmq_plain_address", "127.0.0.1")))
+    ]
+    for host, where, variables in _told(inventory):
+        for role in ("webfront", "node_agent"):
+            named = [one.strip() for one in str(variables.value(host, f"{role}_broker_host", "")).split(",")]
+            if not named[0] or "{{" in named[0] or all(_LOOPBACK.fullmatch(one) for one in named):
+                continue
+            if encrypted and variables.value(host, f"{role}_broker_tls", False) is False:
+                yield (
+                    f"{encrypted[0]} speaks TLS alone (rabbitmq_tls), and {where}{role}_broker_tls of {host} is false. "
+                    "Set it to true."
+                )
+            if len(brokers) in (3, 5, 7) and len(named) != len(brokers):
+                yield (
+                    f"{where}{role}_broker_host of {host} names {len(named)} of the {len(brokers)} brokers. Name all, "
+                    "with commas between, so that any of them can be away."
+                )
+
+
+def _told(inventory: Inventory) -> Iterator[tuple[str, str, Inventory]]:
+    """Who connects to the brokers: each with where that is said, and what."""
+    for host in [*inventory.group("controllers"), *inventory.group("ssh_nodes")]:
+        yield host, "", inventory
+    for host in inventory.group("controllers"):
+        given = inventory.value(host, "webfront_plays_variables", {})
+        if isinstance(given, Mapping):
+            yield host, "webfront_plays_variables.", Inventory({}, {host: given})
+
+
 def _database(inventory: Inventory) -> Iterator[str]:
     controllers = inventory.group("controllers")
     for host in controllers:
@@ -246,7 +283,8 @@ def _what_nodes_are_told(inventory: Inventory) -> Iterator[str]:
             told.append((host, "webfront_plays_variables.", given))
     for host, where, variables in told:
         one = Inventory({}, {host: variables})
-        if _LOOPBACK.fullmatch(str(one.value(host, "node_agent_broker_host", ""))):
+        named = str(one.value(host, "node_agent_broker_host", "")).split(",")
+        if any(_LOOPBACK.fullmatch(broker.strip()) for broker in named):
             yield (
                 f"{where}node_agent_broker_host of {host} is this machine's own loopback address, which other machines "
                 "cannot reach. Give the broker's address in their network."
@@ -265,6 +303,7 @@ CHECKS: Final[tuple[Callable[[Inventory], Iterator[str]], ...]] = (
     _unknown_groups,
     _needed_groups,
     _secrets,
+    _brokers,
     _database,
     _share,
     _front_door,

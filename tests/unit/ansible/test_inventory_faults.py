@@ -36,11 +36,17 @@ FLEET: dict[str, dict[str, Any]] = {
         "webfront_share_unit": "skerry-share.service",
         "webfront_uid": 60590,
         "webfront_gid": 60590,
-        "webfront_plays_variables": {"node_agent_broker_host": "10.0.0.5"},
+        "webfront_plays_variables": {"node_agent_broker_host": "10.0.0.5", "node_agent_broker_tls": True},
     },
     "d": {},
     "f": {"ansible_host": "10.0.0.8"},
-    "edge-1": {"ansible_host": "10.0.1.1", "node_slots": 2, "node_labels": ["hall-3"], "node_agent_broker_host": "b"},
+    "edge-1": {
+        "ansible_host": "10.0.1.1",
+        "node_slots": 2,
+        "node_labels": ["hall-3"],
+        "node_agent_broker_host": "b",
+        "node_agent_broker_tls": True,
+    },
     "edge-2": {"ansible_host": "10.0.1.2"},
 }
 GROUPS = {
@@ -67,6 +73,7 @@ PAIR: dict[str, dict[str, Any]] = {
     "e": {},
     "p": {"nginx_fronts": ["10.0.0.8:8460", "10.0.0.9:8460"]},
 }
+THREE = {"node_agent_broker_host": "10.0.0.5, 10.0.0.6,10.0.0.7", "node_agent_broker_tls": True}
 
 
 def told(*, groups: dict[str, list[str]] | None = None, **hosts: dict[str, Any]) -> str:
@@ -109,6 +116,13 @@ def test_a_good_one_has_none() -> None:
             {},
             {"c": {"webfront_plays_variables": {"node_agent_broker_host": "127.0.0.1"}}},
         ),
+        ("speaks TLS alone (rabbitmq_tls), and webfront_broker_tls of c", {}, {"c": {"webfront_broker_host": "b"}}),
+        ("and node_agent_broker_tls of edge-1 is false", {}, {"edge-1": {"node_agent_broker_tls": False}}),
+        (
+            "webfront_plays_variables.node_agent_broker_host of c names 1 of the 3 brokers",
+            {"brokers": ["b", "c", "d"]},
+            {"d": SECRETS, "edge-1": THREE},
+        ),
         ("Name the share to mount as HOST:/PATH", {}, {"edge-1": {"nfs_client_source": "10.0.0.8"}}),
         ("own loopback address", {}, {"edge-1": {"nfs_client_source": "[::1]:/srv/skerry"}}),
         ("several hosts in the group file_servers", {"file_servers": ["f", "d"]}, {}),
@@ -143,7 +157,10 @@ def test_a_misspelt_group_is_named() -> None:
         ({"file_servers": ["c"]}, {"c": {"nfs_client_source": "", "webfront_share_unit": ""}}),
         ({"proxies": []}, {"c": {"validate_inventory_proxy_elsewhere": True}}),
         ({"proxies": []}, {"c": {"webfront_secure_cookies": False}}),
-        ({"brokers": ["b", "c", "d"]}, {"d": SECRETS}),
+        ({"brokers": ["b", "c", "d"]}, {"d": SECRETS, "edge-1": THREE, "c": {"webfront_plays_variables": THREE}}),
+        ({}, {"b": {"rabbitmq_tls": False}, "edge-1": {"node_agent_broker_tls": False}}),
+        ({}, {"b": {"rabbitmq_plain_address": "0.0.0.0"}, "edge-1": {"node_agent_broker_tls": False}}),
+        ({}, {"c": {"webfront_broker_host": "127.0.0.1"}}),
         ({"broker": []}, {}),
         ({}, {"edge-2": {"ansible_host": "10.0.1.1", "ansible_port": 2222}}),
         ({"local_nodes": ["edge-1"]}, {"edge-2": {"ansible_host": "10.0.1.1"}}),
