@@ -149,7 +149,7 @@ def test_prometheus_is_told_on_the_machine_itself(host: Any) -> None:
 
 def test_the_authoritys_key_is_roots_alone(host: Any) -> None:
     with host.sudo():
-        files = host.check_output("find /etc/skerry-broker-authority -type f -printf '%%U %%m %%P\n'").splitlines()
+        files = host.check_output("find /etc/skerry-broker-authority -type f -printf '%U %m %P\n'").splitlines()
         assert "0 600 ca.pem" in files
         assert host.file("/etc/skerry-broker-authority").mode == 0o700
         assert host.run("runuser -u rabbitmq -- cat /etc/skerry-broker-authority/ca.pem").rc != 0

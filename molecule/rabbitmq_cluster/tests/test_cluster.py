@@ -41,7 +41,7 @@ class Cluster:
 
     def run(self, name: str, command: str) -> str:
         with self._hosts[name].sudo():
-            return str(self._hosts[name].check_output(command.replace("%", "%%")))
+            return str(self._hosts[name].check_output(command))
 
     def address(self) -> BrokerAddress:
         hosts = ",".join(self._addresses.values())
