@@ -182,7 +182,7 @@ def test_nothing_confirmed_is_lost_when_one_is_killed_and_it_comes_back_from_not
             await until(lambda: 1000 in received, "a heartbeat")
             assert await asyncio.to_thread(admit, cluster.management(), "edge-2", "a-password-of-this-scenario")
 
-            # Installed anew: what it held is gone, its cookie is another.
+            # Reinstalled: what it held is gone, its cookie is another.
             wipe = "rm -rf /var/lib/rabbitmq/mnesia; echo another > /var/lib/rabbitmq/.erlang.cookie"
             await asyncio.to_thread(cluster.run, victim, wipe)
             await asyncio.to_thread(cluster.converge, "--limit", victim)
