@@ -10,7 +10,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 DOCUMENTATION = r"""
 module: skerry_node
-short_description: Admit, await, drain or dismiss a node of the platform
+short_description: Admit, await, measure, drain or dismiss a node of the platform
 description:
   - Runs on the controller, as the platform's user, and changes the platform's database and broker; nothing on the node.
   - A failure has the words of C(skerry-admin) in C(msg) and C(advice).
@@ -25,10 +25,12 @@ options:
       - C(agentless) keeps what plays must know of a machine without an agent, and gives it a row in the database if it
         has none. The platform's own process does the rest.
       - C(present) waits for a heartbeat that comes after now. In check mode it waits for none.
+      - C(measured) has the node measure itself and waits for the figure. In check mode it gives the one that is known.
+      - C(registered) has the platform's own play register once more a node that the web front has registered.
       - C(drained) gives the node no new jobs and waits until those that it has have ended.
       - C(absent) takes the node's broker user and queues away, and its row out of the fleet.
     type: str
-    choices: [admitted, agentless, present, drained, absent]
+    choices: [admitted, agentless, present, measured, registered, drained, absent]
     default: present
   password:
     description: Password of the node's broker user, at least 16 characters. Required with O(state=admitted).
@@ -69,8 +71,12 @@ options:
     description: Whether plays may become root there, so that each app runs as a user of its own.
     type: bool
     default: true
+  agent_version:
+    description: With O(state=present), the release whose agent the heartbeat must be of.
+    type: str
+    default: ""
   timeout_s:
-    description: Seconds to wait at most, for a heartbeat or for jobs to end.
+    description: Seconds to wait at most, for a heartbeat, a figure, a play, or for jobs to end.
     type: int
     default: 60
   command:
@@ -115,6 +121,11 @@ node_state:
   returned: success
   type: str
   sample: drained
+events_per_second:
+  description: The node's own benchmark, with O(state=measured); null where none is known.
+  returned: success
+  type: float
+  sample: 5230.5
 advice:
   description: What to do about a failure.
   returned: failure
@@ -130,6 +141,7 @@ class Outcome(NamedTuple):
     was_admitted: bool | None = None
     """Whether the broker had all that a node has there; None where nobody asked."""
     is_admitted: bool | None = None
+    events_per_second: float | None = None
 
 
 class AdminError(Exception):
@@ -192,7 +204,17 @@ def await_heartbeat(admin: Admin, given: dict[str, Any], before: str | None) -> 
     # What would have to be started first has not been, in check mode.
     if admin.checks:
         return Outcome(False, before)
-    return Outcome(False, admin("node-wait", f"--timeout={given['timeout_s']}", changes=False)["state"])
+    release = [f"--agent-version={given['agent_version']}"] if given["agent_version"] else []
+    return Outcome(False, admin("node-wait", f"--timeout={given['timeout_s']}", *release, changes=False)["state"])
+
+
+def measure(admin: Admin, given: dict[str, Any], before: str | None) -> Outcome:
+    answer = admin("node-benchmark", f"--timeout={given['timeout_s']}")
+    return Outcome(answer["changed"], before, events_per_second=answer["events_per_second"])
+
+
+def register(admin: Admin, given: dict[str, Any], before: str | None) -> Outcome:
+    return Outcome(admin("node-register", f"--timeout={given['timeout_s']}")["changed"], before)
 
 
 def drain(admin: Admin, given: dict[str, Any], before: str | None) -> Outcome:
@@ -211,7 +233,15 @@ def told(state: str | None, admitted: bool | None) -> dict[str, Any]:
     return {"state": state} if admitted is None else {"state": state, "admitted": admitted}
 
 
-_STATES = {"admitted": admit, "agentless": know, "present": await_heartbeat, "drained": drain, "absent": dismiss}
+_STATES = {
+    "admitted": admit,
+    "agentless": know,
+    "present": await_heartbeat,
+    "measured": measure,
+    "registered": register,
+    "drained": drain,
+    "absent": dismiss,
+}
 
 
 def main() -> None:
@@ -229,6 +259,7 @@ def main() -> None:
             "root": {"type": "str"},
             "python": {"type": "str"},
             "as_root": {"type": "bool", "default": True},
+            "agent_version": {"type": "str", "default": ""},
             "timeout_s": {"type": "int", "default": 60},
             "command": {"type": "path", "default": "/usr/local/bin/skerry-admin"},
         },
@@ -244,7 +275,8 @@ def main() -> None:
     except OSError as error:
         module.fail_json(msg=f"{module.params['command']} could not be run: {error}", advice="")
     diff = {"before": told(before, outcome.was_admitted), "after": told(outcome.state, outcome.is_admitted)}
-    module.exit_json(changed=outcome.changed, node_state=outcome.state or "", diff=diff)
+    figure = {"events_per_second": outcome.events_per_second} if module.params["state"] == "measured" else {}
+    module.exit_json(changed=outcome.changed, node_state=outcome.state or "", diff=diff, **figure)
 
 
 if __name__ == "__main__":

@@ -51,21 +51,24 @@ class Heartbeats:
         self._metrics = self._collect()
         self._measuring: asyncio.Future[Metrics | None] | None = None
         self._boot = uuid.uuid4().hex
-        self._events_per_second: float | None = None
+        self._benchmark: benchmark.Benchmark | None = None
         self.reload_benchmark()
 
     def reload_benchmark(self) -> None:
         """Take the benchmark's figure from the state directory."""
-        kept = benchmark.load(self._state_dir)
-        self._events_per_second = kept.events_per_second if kept is not None else None
+        self._benchmark = benchmark.load(self._state_dir)
 
     def send(self) -> None:
         """Send one now, with the newest figures there are."""
         metrics = self._metrics
         if metrics is None:
             return
-        if self._elsewhere is None:
-            metrics = msgspec.structs.replace(metrics, events_per_second=self._events_per_second)
+        if self._elsewhere is None and self._benchmark is not None:
+            metrics = msgspec.structs.replace(
+                metrics,
+                events_per_second=self._benchmark.events_per_second,
+                events_measured_at=self._benchmark.measured_at,
+            )
         self._broker.publish_unconfirmed(
             topology.HEARTBEATS,
             "",

@@ -180,6 +180,8 @@ class Metrics(msgspec.Struct, frozen=True):
     """The node's own benchmark, None until it has run."""
     measured_at: float | None = None
     """When these figures were taken, where that is not when they are sent: of a node without an agent, every minute."""
+    events_measured_at: float | None = None
+    """When it was measured, so that whoever asked for it can tell the new figure from the one before."""
 
 
 class HeldAttempt(msgspec.Struct, frozen=True):

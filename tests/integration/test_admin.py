@@ -159,3 +159,74 @@ def test_check_of_a_database_that_is_not_there_makes_none(tmp_path: Path, broker
     assert applied
     missing = call("init", "--check", "--admin", "ann", "--password-file", "/nowhere")
     assert missing == {"changed": True, "schema_created": False, "user_created": True}
+
+
+def test_what_a_node_has_at_the_broker_is_declared_anew_without_its_password(admin: Admin) -> None:
+    name, away = f"n{secrets.token_hex(4)}", f"n{secrets.token_hex(4)}"
+    for one in (name, away):
+        admin("node-admit", one, stdin=PASSWORD)
+        Node.update(state="active").where(Node.name == one).execute()
+    user = f"node-{name}"
+    before = admin.api.get("permissions", "/", user)
+    admin.api.put("permissions", "/", user, body={"configure": ".*", "write": ".*", "read": ".*"})
+    admin.api.delete("users", f"node-{away}")
+
+    would = admin("nodes-renew", "--check")
+    assert name in would["renewed"]
+    assert admin.api.get("permissions", "/", user)["write"] == ".*"
+    did = admin("nodes-renew")
+    assert (did["renewed"], did["unknown"]) == ([name], [away])
+    assert admin.api.get("permissions", "/", user) == before
+    # Its password is what it was: to admit it with that changes nothing.
+    assert admin("node-admit", name, stdin=PASSWORD)["changed"] is False
+    assert admin("nodes-renew")["changed"] is False
+
+    (admin.folder / "hashes").write_text("no JSON")
+    assert (
+        "cannot be read" in admin("nodes-renew", "--hashes", str(admin.folder / "hashes"), expect=1)["error"]["message"]
+    )
+    for one in (name, away):
+        admin("node-dismiss", one)
+
+
+def test_a_node_is_measured_and_the_figure_is_waited_for(admin: Admin) -> None:
+    name = f"n{secrets.token_hex(4)}"
+    admin("node-admit", name, stdin=PASSWORD)
+    old = {"events_per_second": 5000.0, "events_measured_at": 1.0}
+    Node.update(state="active", metrics=old, agent_version="0.1.0").where(Node.name == name).execute()
+    [listed] = admin("node-list")["nodes"]
+    assert (listed["name"], listed["agent_version"], listed["events_per_second"]) == (name, "0.1.0", 5000.0)
+    assert admin("node-benchmark", name, "--check")["events_per_second"] == 5000.0
+
+    late = admin("node-benchmark", name, "--timeout", "1", expect=1)
+    assert "no new figure came within 1 seconds" in late["error"]["message"]
+    # It was asked, and a figure that happens to be the same counts by when it was measured.
+    assert admin.api.get("queues", "/", f"control.{name}") is not None
+    same = old | {"events_measured_at": 2.0}
+    later = threading.Timer(2, lambda: Node.update(metrics=same).where(Node.name == name).execute())
+    later.start()
+    assert admin("node-benchmark", name, "--timeout", "30")["measured_at"] == 2.0
+    later.join()
+    Node.update(state="dead").where(Node.name == name).execute()
+    assert "there is no agent to ask" in admin("node-benchmark", name, expect=1)["error"]["message"]
+    admin("node-dismiss", name)
+
+
+def test_a_heartbeat_of_another_release_is_not_the_one_that_is_waited_for(admin: Admin) -> None:
+    Node.create(name="alpha", state="active", connection="local", address="localhost", created_at=0,
+                agent_version="0.1.0")  # fmt: skip
+    with beating("alpha"):
+        assert admin("node-wait", "alpha", "--agent-version", "0.1.0", "--timeout", "20")["state"] == "active"
+        late = admin("node-wait", "alpha", "--agent-version", "0.2.0", "--timeout", "1", expect=1)["error"]
+    assert "still of release 0.1.0, and 0.2.0 was installed" in late["message"]
+
+
+def test_the_schema_says_how_old_code_may_be(admin: Admin) -> None:
+    said = admin("schema")
+    assert said["oldest_code"] <= said["schema"]
+
+
+def test_a_play_that_nobody_takes_is_not_waited_for_in_vain(admin: Admin) -> None:
+    Node.create(name="alpha", state="active", connection="local", address="localhost", created_at=0)
+    assert admin("node-register", "alpha", "--check")["changed"] is True
+    assert "plays process does not answer" in admin("node-register", "alpha", expect=1)["error"]["message"]

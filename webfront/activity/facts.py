@@ -69,6 +69,9 @@ class Kind(enum.StrEnum):
     SCHEDULE_TICK = "schedule.tick"
     """A schedule was due. `data`: its id as `schedule`, its `name`, what `became` of the time (of how many, `count`,
     where they were missed), and why, in `words`."""
+    PLATFORM_RESTORE = "platform.restore"
+    """The database is a copy from here on. `data`: when it was made as `copy_of`, and how many `sessions`, `tokens`,
+    `plays` and `open_jobs` were of that time."""
     PLAY_END = "play.end"
     """`data`: `verb`, and the `step` that failed."""
 

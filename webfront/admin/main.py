@@ -19,7 +19,7 @@ from typing import NoReturn
 import peewee
 
 from webfront.activity import deeds
-from webfront.admin import nodes, secrets, setup
+from webfront.admin import backup, fleet, inspection, nodes, secrets, setup
 from webfront.admin.setup import Answer
 from webfront.errors import SkerryError
 from webfront.plays.outcome import PlayFailed
@@ -99,12 +99,15 @@ def _parser() -> argparse.ArgumentParser:
         summary = (command.__doc__ or "").splitlines()[0]
         one = commands.add_parser(name, help=summary, description=summary)
         one.set_defaults(command=command)
-        if name not in ("node-show", "node-wait", "reseal"):
+        if name not in ("schema", "node-show", "node-wait", "node-list", "inspect", "reseal"):
             one.add_argument("--check", action="store_true", help="say what would change, and change nothing")
-        if name not in ("init", "migrate", "platform-key", "reseal"):
+        if name.startswith("node-") and name != "node-list":
             one.add_argument("name", metavar="NAME", help="the node")
+        if name in ("backup", "restore"):
+            one.add_argument("folder", type=Path, metavar="FOLDER", help="where the copy is, or is to be")
         return one
 
+    add("schema", setup.schema)
     add("migrate", setup.migrate)
     one = add("init", setup.init)
     one.add_argument("--admin", required=True, metavar="NAME", help="the first user")
@@ -121,12 +124,26 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--root", required=True, help="the platform's folder on the machine")
     one.add_argument("--python", required=True, help="the Python that runs the platform's keeper there")
     one.add_argument("--as-user", action="store_true", help="plays cannot become root there")
-    for name, command, timeout in (("node-wait", nodes.node_wait, 60.0), ("node-drain", nodes.node_drain, 600.0)):
+    for name, command, timeout in (
+        ("node-wait", nodes.node_wait, 60.0),
+        ("node-drain", nodes.node_drain, 600.0),
+        ("node-benchmark", fleet.node_benchmark, 60.0),
+        ("node-register", fleet.node_register, 900.0),
+    ):
         one = add(name, command)
         one.add_argument("--timeout", type=float, default=timeout, metavar="S", help="seconds to wait at most")
+        if name == "node-wait":
+            one.add_argument("--agent-version", default="", metavar="RELEASE", help="wait for this release's agent")
     add("node-dismiss", nodes.node_dismiss)
     add("node-pin", nodes.node_pin)
+    add("node-list", fleet.node_list)
+    one = add("nodes-renew", fleet.nodes_renew)
+    one.add_argument("--hashes", type=Path, metavar="FILE", help="of passwords of nodes that the broker does not know")
     add("reseal", secrets.reseal)
+    add("inspect", inspection.inspect)
+    add("backup", backup.backup)
+    one = add("restore", backup.restore)
+    one.add_argument("--overwrite", action="store_true", help="also where the database is in use")
     return parser
 
 

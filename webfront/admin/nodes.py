@@ -45,7 +45,7 @@ def node_admit(settings: Settings, options: argparse.Namespace) -> Answer:
     open_platform(settings)
     # The row first: a heartbeat of a node that has no row would be a stranger's.
     row = _ensure_row(options)
-    broker = admit(_broker(settings, options), options.name, password)
+    broker = admit(manage(settings, options), options.name, password)
     return {"changed": row or broker, "row_created": row, "broker_changed": broker}
 
 
@@ -66,15 +66,17 @@ def node_agentless(settings: Settings, options: argparse.Namespace) -> Answer:
 
 
 def node_wait(settings: Settings, options: argparse.Namespace) -> Answer:
-    """Wait for a heartbeat that comes after now."""
+    """Wait for a heartbeat that comes after now; with --agent-version, for one of that release's agent."""
     since = time.time()
     open_platform(settings)
+    wanted = options.agent_version
 
     def beaten() -> Node | None:
         node = rows.find(options.name)
-        return node if node.last_heartbeat_at is not None and node.last_heartbeat_at > since else None
+        fresh = node.last_heartbeat_at is not None and node.last_heartbeat_at > since
+        return node if fresh and wanted in ("", node.agent_version) else None
 
-    node = _wait(options.timeout, beaten)
+    node = wait_for(options.timeout, beaten)
     if node is None and rows.find(options.name).agentless:
         raise Unavailable(
             f"{options.name} was set up, but the platform has not measured it within {options.timeout:.0f} seconds",
@@ -82,6 +84,12 @@ def node_wait(settings: Settings, options: argparse.Namespace) -> Answer:
             "the scheduler? Then run it again.",
         )
     if node is None:
+        runs = rows.find(options.name)
+        if wanted and runs.last_heartbeat_at is not None and runs.last_heartbeat_at > since:
+            raise Unavailable(
+                f"The agent of {options.name} is still of release {runs.agent_version}, and {wanted} was installed",
+                detail="Restart it on the machine (under systemd: systemctl restart skerry-agent); then run it again.",
+            )
         raise Unavailable(
             f"The agent of {options.name} was started, but no heartbeat came within {options.timeout:.0f} seconds",
             detail="Look at the agent's log on the machine (under systemd: journalctl -u skerry-agent; under "
@@ -111,7 +119,7 @@ def node_drain(settings: Settings, options: argparse.Namespace) -> Answer:
         states = [state.value for state in LIVE_ATTEMPTS]
         return int(Attempt.select().where(Attempt.node == node.name, Attempt.state.in_(states)).count())
 
-    if _wait(options.timeout, lambda: True if live() == 0 else None) is None:
+    if wait_for(options.timeout, lambda: True if live() == 0 else None) is None:
         raise Unavailable(
             f"{node.name} still runs {live()} of its jobs after {options.timeout:.0f} seconds; it gets no new ones",
             detail="Wait for them or cancel them, then drain it again; activating the node gives it work again.",
@@ -124,7 +132,7 @@ def node_drain(settings: Settings, options: argparse.Namespace) -> Answer:
 def node_dismiss(settings: Settings, options: argparse.Namespace) -> Answer:
     """The node's broker user and queues away, its state `removed`."""
     open_platform(settings)
-    broker = dismiss(_broker(settings, options), options.name)
+    broker = dismiss(manage(settings, options), options.name)
     node = Node.get_or_none(Node.name == options.name)
     row = node is not None and node.state != NodeState.REMOVED
     if row and not options.check:
@@ -145,7 +153,8 @@ def node_pin(settings: Settings, options: argparse.Namespace) -> Answer:
     return {"changed": changed, "host_keys": [hostkeys.fingerprint(key) for key in kept.splitlines()]}
 
 
-def _broker(settings: Settings, options: argparse.Namespace) -> Management:
+def manage(settings: Settings, options: argparse.Namespace) -> Management:
+    """The broker's management API; with `--check` it changes nothing."""
     return (ReadOnlyManagement if options.check else Management).of(settings)
 
 
@@ -171,7 +180,7 @@ def _ensure_row(options: argparse.Namespace, *, agentless: bool = False) -> bool
         return rows.begin(new, "", time.time()) is not None
 
 
-def _wait(timeout: float, look: Callable[[], T | None]) -> T | None:
+def wait_for(timeout: float, look: Callable[[], T | None]) -> T | None:
     """What `look` finds, or None after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while (found := look()) is None and time.monotonic() < deadline:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from pathlib import Path
 from typing import Any
 
 from webfront.accounts.users import create_user, find_user
-from webfront.database.schema import migrate_database, open_database, pending_steps
+from webfront.database.connection import bind_database
+from webfront.database.schema import migrate_database, oldest_code, open_database, pending_steps
 from webfront.database.steps import CODE
 from webfront.errors import InvalidInput
 from webfront.settings import Settings
+from wire import VERSION
 
 Answer = dict[str, Any]
 """What a command prints as JSON; `changed` is in it, truthfully."""
@@ -39,6 +42,13 @@ def migrate(settings: Settings, options: argparse.Namespace) -> Answer:
     apply = pending_steps if options.check else migrate_database
     applied = apply(settings.database_url, settings.database_password_file)
     return {"changed": bool(applied), "applied": applied, "schema": CODE}
+
+
+def schema(settings: Settings, options: argparse.Namespace) -> Answer:
+    """This release, its schema, and the oldest code that can run on the database as it is."""
+    database = bind_database(settings.database_url, settings.database_password_file)
+    with contextlib.closing(database):
+        return {"changed": False, "version": VERSION, "schema": CODE, "oldest_code": oldest_code(database)}
 
 
 def _read_password(path: Path) -> str:

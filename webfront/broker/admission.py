@@ -39,14 +39,39 @@ def admit(api: Management, node: str, password: str) -> bool:
             f"The node's broker password must be at least {_SHORTEST_PASSWORD} printable characters: it is made by a "
             "program and typed by nobody."
         )
-    user = topology.node_user(node)
-    changed = [_exchange(api, exchange) for exchange in EXCHANGES]
-    changed += [_queue(api, queue) for queue in node_queues(node, cluster=api.is_cluster)]
+    changed = _queues(api, node)
     # The user last: as soon as it can sign in, its queues are there.
-    changed.append(_user(api, user, password))
-    changed.append(_permissions(api, user, node))
-    changed.append(_limit(api, user))
+    changed.append(_user(api, topology.node_user(node), password))
+    changed += _rights(api, node)
     return any(changed)
+
+
+def renew(api: Management, node: str, known_hash: str = "") -> bool | None:
+    """Declare anew what belongs to an admitted node, and leave its password, which nobody but the node has.
+
+    A broker that does not know the node's user any more takes it back by the hash of its password, where that is given.
+    True when anything had to change, None where the broker does not know the user and there is no hash. Raises as
+    `admit` does.
+    """
+    check_name(node)
+    user = topology.node_user(node)
+    is_known = api.get("users", user) is not None
+    if not is_known and not known_hash:
+        return None
+    changed = _queues(api, node)
+    changed.append(_ensure(is_known, lambda: _put_user(api, user, known_hash)))
+    changed += _rights(api, node)
+    return any(changed)
+
+
+def password_hashes(api: Management) -> dict[str, str]:
+    """The hash of each admitted node's password, by node: what `renew` takes. Of long random passwords, and salted."""
+    found = {}
+    for entry in api.get("users") or ():
+        node = topology.node_of_user(entry.get("name"))
+        if node is not None and entry.get("hashing_algorithm") == _HASHING:
+            found[node] = str(entry.get("password_hash", ""))
+    return found
 
 
 def dismiss(api: Management, node: str) -> bool:
@@ -90,6 +115,16 @@ def _queue_names(node: str) -> list[str]:
     return [queue.name for queue in node_queues(node, cluster=False)]
 
 
+def _queues(api: Management, node: str) -> list[bool]:
+    changed = [_exchange(api, exchange) for exchange in EXCHANGES]
+    return changed + [_queue(api, queue) for queue in node_queues(node, cluster=api.is_cluster)]
+
+
+def _rights(api: Management, node: str) -> list[bool]:
+    user = topology.node_user(node)
+    return [_permissions(api, user, node), _limit(api, user)]
+
+
 def _any_of(names: tuple[str, ...] | list[str]) -> str:
     # re.escape also escapes hyphens, which PCRE accepts; the names hold letters, digits, dots and hyphens only.
     return "^(" + "|".join(name.replace(".", r"\.") for name in names) + ")$"
@@ -130,14 +165,11 @@ def _user(api: Management, user: str, password: str) -> bool:
         and not found.get("tags")
         and _is_hash_of(found.get("password_hash", ""), password)
     )
-    return _ensure(
-        same,
-        lambda: api.put(
-            "users",
-            user,
-            body={"password_hash": hash_password(password), "hashing_algorithm": _HASHING, "tags": ""},
-        ),
-    )
+    return _ensure(same, lambda: _put_user(api, user, hash_password(password)))
+
+
+def _put_user(api: Management, user: str, password_hash: str) -> None:
+    api.put("users", user, body={"password_hash": password_hash, "hashing_algorithm": _HASHING, "tags": ""})
 
 
 def _is_hash_of(found: str, password: str) -> bool:

@@ -31,6 +31,9 @@ _FIRST: Final = 1
 """The oldest code there is: release 0.1.0's."""
 _ADVICE: Final = "run `skerry-admin migrate`"
 
+RESTORING: Final = "restoring"
+"""The table that a database has while a copy is being put into it (`webfront.database.copying`)."""
+
 
 def open_database(url: str, password_file: Path | None = None) -> peewee.Database:
     """Bind the tables to the database at `url`. `Unavailable` when it cannot be used, or not by this code."""
@@ -44,6 +47,7 @@ def migrate_database(url: str, password_file: Path | None = None) -> list[str]:
     """Apply the steps that the database at `url` lacks, and close it again. See `migrate`."""
     database = bind_database(url, password_file)
     with _our_errors(), contextlib.closing(database):
+        _refuse_half_restored(database)
         return migrate(database)
 
 
@@ -59,12 +63,18 @@ def pending_steps(url: str, password_file: Path | None = None) -> list[str]:
         return [step.name for step in STEPS if step.number not in known]
 
 
+def oldest_code(database: peewee.Database) -> int:
+    """The number of the oldest code that can run on the database."""
+    version = SchemaVersion.select().first()
+    return _FIRST if version is None else int(version.number)
+
+
 def check(database: peewee.Database) -> None:
     """Raise `Unavailable` unless this code can run on the database as it is."""
+    _refuse_half_restored(database)
     if not database.table_exists("schema_version"):
         raise Unavailable(f"the database has no tables of Skerry yet: {_ADVICE}")
-    version = SchemaVersion.select().first()
-    _refuse_older_code(_FIRST if version is None else version.number)
+    _refuse_older_code(oldest_code(database))
     known = _applied(database)
     lacking = [step.name for step in STEPS if step.number not in known]
     if lacking:
@@ -123,6 +133,13 @@ def _applied(database: peewee.Database) -> set[int]:
     if not database.table_exists("schema_step"):
         return set()
     return {step.number for step in SchemaStep.select()}
+
+
+def _refuse_half_restored(database: peewee.Database) -> None:
+    if database.table_exists(RESTORING):
+        raise Unavailable(
+            "a copy was being put into the database, and that was cut off: run restore.yml again, which begins it anew"
+        )
 
 
 def _refuse_older_code(oldest: int) -> None:

@@ -38,6 +38,7 @@ KINDS: Final[Mapping[Kind, str]] = {
     Kind.JOB_END: "Job ended",
     Kind.NODE_STATE: "Node's state changed",
     Kind.SCHEDULE_TICK: "Schedule's time came",
+    Kind.PLATFORM_RESTORE: "Platform restored from a copy",
     Kind.PLAY_END: "Play ended",
 }
 

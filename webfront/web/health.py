@@ -8,6 +8,7 @@ import msgspec
 import peewee
 
 from webfront.database.models import SchemaVersion, database
+from wire import VERSION
 
 
 class HealthReport(msgspec.Struct, frozen=True):
@@ -16,6 +17,8 @@ class HealthReport(msgspec.Struct, frozen=True):
     status: str
     database: str
     broker: str
+    version: str = VERSION
+    """The release that answers: who upgrades one front after the other sees where it has come to."""
 
 
 class HealthService:

@@ -17,7 +17,10 @@ PASSWORD = "a password; of $odd 'characters'"
 def admin(tmp_path: Path) -> Path:
     """Writes down its arguments, and for an admission what it was told on standard input."""
     script = tmp_path / "skerry-admin"
-    answer = '{"changed": true, "state": "active", "row_created": false, "broker_changed": true, "state_changed": true}'
+    answer = (
+        '{"changed": true, "state": "active", "row_created": false, "broker_changed": true, "state_changed": true, '
+    )
+    answer += '"events_per_second": 5230.5}'
     script.write_text(
         f"#!/bin/sh\nprintf '%s\\n' \"$*\" >> {tmp_path}/calls\n"
         f"[ \"$1\" != node-admit ] || cat > {tmp_path}/told\necho '{answer}'\n"
@@ -46,6 +49,16 @@ def test_a_password_goes_by_standard_input_and_into_no_result(admin: Path) -> No
     ("state", "real", "check"),
     [
         ("present", ["node-show edge", "node-wait edge --timeout=7"], ["node-show edge"]),
+        (
+            "measured",
+            ["node-show edge", "node-benchmark edge --timeout=7"],
+            ["node-show edge", "node-benchmark edge --timeout=7 --check"],
+        ),
+        (
+            "registered",
+            ["node-show edge", "node-register edge --timeout=7"],
+            ["node-show edge", "node-register edge --timeout=7 --check"],
+        ),
         (
             "drained",
             ["node-show edge", "node-drain edge --timeout=7"],
