@@ -7,8 +7,11 @@ import hashlib
 import os
 import ssl
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import yaml
@@ -28,11 +31,33 @@ class Lab:
             ["./lab", *words], cwd=PROJECT, env=environment, capture_output=True, text=True, check=False, timeout=600
         )
 
-    def inside(self, name: str, command: str) -> str:
+    def play(self, playbook: str, *options: str, tree: Path = PROJECT) -> subprocess.CompletedProcess[str]:
+        """A playbook of this checkout, or of another one, with the lab's inventory."""
+        program = str(Path(sys.executable).with_name("ansible-playbook"))
+        inventories = ["-i", str(PROJECT / "inventories/lab"), "-i", str(self.home / "inventory")]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+        return subprocess.run(
+            [program, *inventories, f"playbooks/{playbook}", *options],
+            cwd=tree, env=environment, capture_output=True, text=True, check=False, timeout=600,
+        )  # fmt: skip
+
+    def destroy(self, *names: str) -> None:
+        """Remove machines with all that is on them, and make empty ones of these names in their place."""
+        for name in names:
+            subprocess.run(["docker", "rm", "--force", "--volumes", self._container(name)], check=True, timeout=60)
+        again = (
+            "from hosts import lab; there = list(lab.running().values()); "
+            f"lab.write_inventory(there + [lab.make(name) for name in {names!r}])"
+        )
+        environment = {**os.environ, "SKERRY_LAB_HOME": str(self.home), "PYTHONPATH": str(PROJECT / "tests")}
+        subprocess.run([sys.executable, "-c", again], cwd=PROJECT, env=environment, check=True, timeout=180)
+
+    def inside(self, name: str, command: str, *, stdin: str = "") -> str:
         """What a command says that goes well on a machine, as root."""
         done = subprocess.run(
-            ["docker", "exec", self._container(name), "sh", "-ec", command], capture_output=True, text=True, check=False
-        )
+            ["docker", "exec", "--interactive", self._container(name), "sh", "-ec", command],
+            input=stdin, capture_output=True, text=True, check=False,
+        )  # fmt: skip
         assert done.returncode == 0, f"{command}: {done.stdout} {done.stderr}"
         return done.stdout
 
@@ -57,14 +82,20 @@ class Lab:
         self.inside(name, f"ip route del blackhole {self.address(other)}/32")
 
     @contextlib.contextmanager
-    def api(self) -> Iterator[httpx.Client]:
-        """A client that is signed in as the administrator."""
+    def api(self, user: str = "admin", password: str = "") -> Iterator[httpx.Client]:
+        """A client that is signed in, as the administrator where nothing else is said."""
+        with self.stranger() as api:
+            body = {"user": user, "password": password or (self.home / "secrets/webfront_admin").read_text()}
+            answer = api.post("/tokens", json=body).raise_for_status()
+            api.headers["Authorization"] = f"Bearer {answer.json()['token']}"
+            yield api
+
+    @contextlib.contextmanager
+    def stranger(self) -> Iterator[httpx.Client]:
+        """A client that is not signed in."""
         trusted = ssl.create_default_context(cadata=self.inside("controller", "cat /etc/nginx/skerry/ca.crt"))
         base = f"https://{self.address('controller')}/api/v1"
         with httpx.Client(base_url=base, timeout=30, verify=trusted) as api:
-            password = (self.home / "secrets/webfront_admin").read_text()
-            answer = api.post("/tokens", json={"user": "admin", "password": password}).raise_for_status()
-            api.headers["Authorization"] = f"Bearer {answer.json()['token']}"
             yield api
 
     def _container(self, name: str) -> str:
@@ -72,3 +103,14 @@ class Lab:
 
     def _docker(self, verb: str, name: str) -> None:
         subprocess.run(["docker", verb, self._container(name)], capture_output=True, check=True, timeout=60)
+
+
+def job_ended(api: httpx.Client, job: str, *, within_s: float) -> dict[str, Any]:
+    """The job at its end."""
+    until = time.monotonic() + within_s
+    while True:
+        found: dict[str, Any] = api.get(f"/jobs/{job}").raise_for_status().json()["job"]
+        if found["state"] in ("succeeded", "failed", "cancelled"):
+            return found
+        assert time.monotonic() < until, found
+        time.sleep(0.3)

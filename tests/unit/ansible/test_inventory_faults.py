@@ -197,7 +197,9 @@ def test_its_groups_are_the_playbooks() -> None:
         for line in re.findall(r"^  hosts: (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
         for name in re.findall(r"[a-z_]+", re.sub(r"\{\{.*?\}\}", "nodes", line))
     }
-    assert used - {"all", "localhost"} <= set(PLUGIN["GROUPS"])
+    # A playbook makes groups of its own, named for it.
+    made = {name for name in used if name.startswith(("upgrade_", "benchmark_"))}
+    assert used - made - {"all", "localhost"} <= set(PLUGIN["GROUPS"])
 
 
 def fill_vault(inventory: Path) -> None:
