@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable, Iterator
 
 import pika
@@ -161,3 +162,21 @@ def test_a_dismissed_node_is_out_at_once(broker: PrivateRabbit, api: Management)
 def test_a_name_that_would_widen_a_pattern_is_refused(api: Management, name: str) -> None:
     with pytest.raises(InvalidInput):
         admit(api, name, PASSWORD)
+
+
+def test_who_signed_in_with_the_password_before_is_put_out(broker: PrivateRabbit, api: Management, node: str) -> None:
+    old = connect(broker, f"node-{node}", PASSWORD)
+    until = time.monotonic() + 20
+    # The management API's list of connections is a few seconds old.
+    while not any(one.get("user") == f"node-{node}" for one in api.get("connections") or ()):
+        assert time.monotonic() < until
+        time.sleep(0.2)
+    assert admit(api, node, "another-" + PASSWORD) is True
+
+    def listen() -> None:
+        for _ in range(100):
+            old.process_data_events(0.1)
+
+    with pytest.raises(pika.exceptions.AMQPError):
+        listen()
+    connect(broker, f"node-{node}", "another-" + PASSWORD).close()

@@ -19,6 +19,7 @@ from support.rabbitmq import free_ports
 from support.sshd import PrivateSshd
 from support.stores import Store
 
+from webfront.accounts.users import create_user
 from webfront.database import models
 from webfront.database.models import Node, Play, PlayEvent
 from webfront.fleet.views import Secrets
@@ -26,6 +27,7 @@ from webfront.plays import hostkeys
 from webfront.plays.private import plays_base
 from webfront.plays.process import PlaysProcess
 from webfront.plays.secrets import hand_over
+from webfront.plays.service import PlayService
 from webfront.settings import Settings
 
 # What a play writes is tested on both in tests/unit/plays; a whole play takes too long to run twice.
@@ -454,3 +456,32 @@ def test_a_play_whose_secrets_are_gone_says_so(settings: Settings) -> None:
         process.stop()
         loop.join()
     assert Node.get_by_id(node.id).state == "unregistered"
+
+
+def test_a_play_that_is_stopped_ends_with_all_that_it_started(settings: Settings) -> None:
+    ada = create_user("ada", "correct horse", is_admin=True)
+    plays = PlayService(settings.plays_socket, settings.controller_name)
+    node = add_node(None, state="draining")
+    running, waiting = add_play(node, "drain"), add_play(add_node(None, name="beta", state="drained"), "remove")
+    plays.stop(ada, waiting.id)
+    process = start_process(settings)
+    try:
+        until((settings.project_dir / "playbooks/alive").exists)
+        asked_at = time.monotonic()
+        assert plays.stop(ada, running.id).state == "running"
+        ended(running)
+        assert time.monotonic() - asked_at < 5
+        found = plays.get(running.id).play
+        assert (found.state, found.failed_step) == ("stopped", "Wait until told")
+        assert steps(running)["Wait until told"] == ("failed", "ada has stopped the play")
+        fresh = Node.get_by_id(node.id)
+        assert (fresh.state, fresh.state_reason) == ("draining", "drain was stopped by ada")
+        until(lambda: not ansible_of(settings), 5)
+        assert list(plays_base(settings.state_dir).iterdir()) == []
+        assert (plays.get(waiting.id).play.state, steps(waiting)) == ("stopped", {})
+        # The process works on.
+        again = add_play(node, "remove")
+        assert ended(again).state == "failed"
+    finally:
+        process.terminate()
+        process.wait(20)

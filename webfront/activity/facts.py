@@ -52,6 +52,9 @@ class Kind(enum.StrEnum):
     NODE_REMOVE = "node.remove"
     NODE_ACTIVATE = "node.activate"
     NODE_BENCHMARK = "node.benchmark"
+    NODE_EDIT = "node.edit"
+    """`data`: the names of the fields that `changed`."""
+    PLAY_STOP = "play.stop"
     WEBHOOK_CREATE = "webhook.create"
     """`data` of the webhooks' kinds: `webhook`, its number; never its address, which may hold a secret."""
     WEBHOOK_DELETE = "webhook.delete"
@@ -73,7 +76,7 @@ class Kind(enum.StrEnum):
     """The database is a copy from here on. `data`: when it was made as `copy_of`, and how many `sessions`, `tokens`,
     `plays` and `open_jobs` were of that time."""
     PLAY_END = "play.end"
-    """`data`: `verb`, and the `step` that failed."""
+    """`data`: `verb`, the `step` that failed, and who has stopped it, `stopped_by`."""
 
 
 class Outcome(enum.StrEnum):

@@ -103,7 +103,7 @@ def node_drain(settings: Settings, options: argparse.Namespace) -> Answer:
     """No new work for the node; wait until what it runs has ended. A node left `draining` by a failure stays so."""
     open_platform(settings)
     node = rows.find(options.name)
-    if node.state == NodeState.DRAINED:
+    if node.state in (NodeState.DRAINED, NodeState.UNREGISTERED):  # nothing was ever sent to the latter
         return {"changed": False, "state": node.state}
     refused = Conflict(f"{node.name} is {node.state} and cannot be drained.")
     if options.check:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import bottle
+import msgspec
+from msgspec import UNSET, UnsetType
 
 from webfront.api.bodies import Body, read_json, reply
 from webfront.api.operations import Operation
@@ -33,6 +35,18 @@ class NodeBody(AccessBody):
     agentless: bool = False
 
 
+class NodeChange(AccessBody):
+    address: str | UnsetType = UNSET
+    ssh_port: int | UnsetType = UNSET
+    ssh_user: str | UnsetType = UNSET
+    host_key: str | UnsetType = UNSET
+    """Empty pins the key that the machine shows next."""
+    labels: tuple[str, ...] | UnsetType = UNSET
+    slots: int | UnsetType = UNSET
+    edition: str | UnsetType = UNSET
+    """The node's as it was seen: where somebody has changed it since, this change is refused."""
+
+
 def register(app: bottle.Bottle, services: Services) -> None:
     fleet = services.fleet
 
@@ -43,6 +57,25 @@ def register(app: bottle.Bottle, services: Services) -> None:
     @app.get("/api/v1/nodes/<name>", operation=Operation("A node", {200: {"node": NodeView}}))
     def show(name: str) -> bytes:
         return reply(node=fleet.node(name))
+
+    @app.route(
+        "/api/v1/nodes/<name>",
+        "PATCH",
+        action="node.edit",
+        operation=Operation(
+            "Change a node; its registration runs again where the machine must learn of it",
+            {200: {"node": NodeView, "play": PlayView | None}},
+            json=NodeChange,
+        ),
+    )
+    def change(name: str) -> bytes:
+        actions.note("skerry.node", name)
+        body = read_json(NodeChange)
+        given = {one: value for one, value in msgspec.structs.asdict(body).items() if value is not UNSET}
+        secrets = Secrets(given.pop("private_key"), given.pop("password"))
+        edition = given.pop("edition", None)
+        edited = services.plays.edit(identity().account, name, given, secrets=secrets, edition=edition)
+        return reply(node=edited.node, play=edited.play)
 
     @app.post(
         "/api/v1/nodes",

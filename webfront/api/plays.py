@@ -7,6 +7,8 @@ import bottle
 from webfront.api.bodies import query_number, reply
 from webfront.api.operations import Operation
 from webfront.plays.views import PlayEventView, PlayView
+from webfront.web import actions
+from webfront.web.guard import identity
 from webfront.web.services import Services
 
 
@@ -26,3 +28,15 @@ def register(app: bottle.Bottle, services: Services) -> None:
     def events(play_id: int) -> bytes:
         progress = services.plays.get(play_id, after=query_number("after", 0))
         return reply(play=progress.play, events=progress.events)
+
+    @app.post(
+        "/api/v1/plays/<play_id:int>/stop",
+        action="play.stop",
+        operation=Operation(
+            "Stop a play: a waiting one at once, a running one within seconds", {202: {"play": PlayView}}
+        ),
+    )
+    def stop(play_id: int) -> bytes:
+        play = services.plays.stop(identity().account, play_id)
+        actions.note("skerry.node", play.node)
+        return reply(code=202, play=play)

@@ -80,11 +80,14 @@ def dismiss(api: Management, node: str) -> bool:
     user = topology.node_user(node)
     # The user first, so that it cannot come back while the rest goes.
     changed = [api.delete("users", user)]
-    for connection in api.get("connections") or ():
-        if connection.get("user") == user:
-            changed.append(api.delete("connections", str(connection["name"])))
+    changed += _disconnect(api, user)
     changed += [api.delete("queues", api.vhost, name) for name in _queue_names(node)]
     return any(changed)
+
+
+def _disconnect(api: Management, user: str) -> list[bool]:
+    connections = [str(one["name"]) for one in api.get("connections") or () if one.get("user") == user]
+    return [api.delete("connections", name) for name in connections]
 
 
 def check_name(node: str) -> None:
@@ -165,7 +168,13 @@ def _user(api: Management, user: str, password: str) -> bool:
         and not found.get("tags")
         and _is_hash_of(found.get("password_hash", ""), password)
     )
-    return _ensure(same, lambda: _put_user(api, user, hash_password(password)))
+    if same:
+        return False
+    _put_user(api, user, hash_password(password))
+    if found is not None:
+        # The broker asks for a password once a connection: who signed in with another one is not let stay.
+        _disconnect(api, user)
+    return True
 
 
 def _put_user(api: Management, user: str, password_hash: str) -> None:

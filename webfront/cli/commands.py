@@ -161,28 +161,6 @@ def jobs_download(options: argparse.Namespace) -> int:
     return OK
 
 
-def nodes_list(options: argparse.Namespace) -> int:
-    nodes = signed_in().get("nodes")["nodes"]
-    rows = []
-    for node in nodes:
-        metrics, score = node["metrics"] or {}, node["score"] or {}
-        rows.append(
-            (
-                node["name"],
-                node["state"],
-                f"{node['busy']}/{node['slots']}",
-                f"{metrics['free_cpu_percent']:.0f}%" if metrics else "-",
-                f"{metrics['free_memory_gb']:.1f} GB" if metrics else "-",
-                f"{score['value']:.2f}" if "value" in score else "-",
-                ",".join(node["labels"]) or "-",
-                node["state_reason"],
-            )
-        )
-    heads = ("NODE", "STATE", "BUSY", "FREE CPU", "FREE MEMORY", "SCORE", "LABELS", "")
-    say(options, {"nodes": nodes}, table(heads, rows))
-    return OK
-
-
 def signed_in() -> Client:
     return Client.of(credentials.load())
 

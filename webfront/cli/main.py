@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from webfront.cli import commands, schedules, webhooks
+from webfront.cli import commands, nodes, schedules, webhooks
 from webfront.cli.errors import INTERRUPTED, UNREACHABLE, CliError
 from wire import VERSION
 
@@ -85,11 +85,27 @@ def parser() -> argparse.ArgumentParser:
     download.add_argument("--to", type=Path, default=Path(), metavar="DIR", help="default: here")
 
     _schedules(_group(verbs, "schedules", "run apps at times to come"))
-    nodes = _group(verbs, "nodes", "look at nodes")
-    _verb(nodes, "list", commands.nodes_list, "list the nodes with their load and score")
+    _nodes(_group(verbs, "nodes", "look at nodes, and change them"))
+    plays = _group(verbs, "plays", "stop a play")
+    stop = _verb(plays, "stop", nodes.stop, "stop a play; what was done stays done, and it can be run again")
+    stop.add_argument("play", metavar="PLAY", type=int)
 
     _webhooks(_group(verbs, "webhooks", "have an address told of your jobs' ends"))
     return top
+
+
+def _nodes(verbs: Any) -> None:
+    _verb(verbs, "list", nodes.listing, "list the nodes with their load and score")
+    change = _verb(verbs, "change", nodes.change, "change a node: what is not given stays")
+    change.add_argument("node", metavar="NODE")
+    change.add_argument("--address", metavar="ADDRESS", help="a host name or an IP address")
+    change.add_argument("--port", dest="ssh_port", type=int, metavar="PORT")
+    change.add_argument("--user", dest="ssh_user", metavar="USER", help="who plays sign in as")
+    change.add_argument(
+        "--host-key", metavar="KEY", help="'TYPE KEY' or its fingerprint; '' keeps the next one it shows"
+    )
+    change.add_argument("--labels", metavar="LABELS", help="all of them, with commas between; '' for none")
+    change.add_argument("--slots", type=int, metavar="N", help="how many jobs it runs at a time")
 
 
 def _schedules(verbs: Any) -> None:

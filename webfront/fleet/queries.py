@@ -7,7 +7,7 @@ from typing import Any
 import peewee
 
 from webfront.database.models import Attempt, Node
-from webfront.fleet.rows import find
+from webfront.fleet.rows import edition, find
 from webfront.fleet.states import NodeState
 from webfront.fleet.views import NodeView
 from webfront.jobs.states import LIVE_ATTEMPTS
@@ -48,6 +48,7 @@ def node_view(row: Node, busy: int = 0) -> NodeView:
         host_key=row.host_key,
         agentless=row.agentless,
         isolated=not row.machine or bool(row.machine.get("as_root", True)),
+        edition=edition(row),
     )
 
 

@@ -5,7 +5,10 @@ Every function runs in its caller's transaction.
 
 from __future__ import annotations
 
-from typing import Any
+import hashlib
+from typing import Any, Final
+
+import msgspec
 
 from webfront.database.models import Node, Play
 from webfront.errors import Conflict, NotFound
@@ -51,6 +54,16 @@ def renew(new: NewNode, registered_by: str) -> Node:
     return find(new.name)
 
 
+def as_given(row: Node) -> NewNode:
+    """What a registration would have to ask for to make the row as it is."""
+    return NewNode(name=row.name, labels=tuple(row.labels), **{name: getattr(row, name) for name in _PLAIN})
+
+
+def edition(row: Node) -> str:
+    """A short name of what can be edited as it is now."""
+    return hashlib.sha256(msgspec.json.encode([*(getattr(row, name) for name in _PLAIN), row.labels])).hexdigest()[:16]
+
+
 def refuse_while_playing(row: Node) -> None:
     """Conflict while a play about the node has not ended."""
     play = Play.select().where((Play.node == row.name) & Play.finished_at.is_null()).first()
@@ -59,6 +72,9 @@ def refuse_while_playing(row: Node) -> None:
             f"The play {play.id} ({play.verb}) about {row.name} is under way. Wait until it has ended.",
             detail={"play": play.id},
         )
+
+
+_PLAIN: Final = ("connection", "address", "ssh_port", "ssh_user", "host_key", "slots", "agentless")
 
 
 def _given(new: NewNode, registered_by: str) -> dict[str, Any]:

@@ -37,6 +37,8 @@ class NodeView(msgspec.Struct, frozen=True):
     isolated: bool = True
     """Whether apps run as users of their own there. False without an agent where the user that signs in may not use
     sudo without a password."""
+    edition: str = ""
+    """Another one after each change of what can be edited: given back with a change, it guards another's."""
 
     @property
     def owned_by(self) -> str:

@@ -22,6 +22,8 @@ KINDS: Final[Mapping[Kind, str]] = {
     Kind.NODE_REMOVE: "Node removal asked for",
     Kind.NODE_ACTIVATE: "Node activated",
     Kind.NODE_BENCHMARK: "Benchmark asked for",
+    Kind.NODE_EDIT: "Node changed",
+    Kind.PLAY_STOP: "Play stopped",
     Kind.SCHEDULE_CREATE: "Schedule made",
     Kind.SCHEDULE_CHANGE: "Schedule changed",
     Kind.SCHEDULE_PAUSE: "Schedule paused",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import bottle
 
@@ -19,7 +20,8 @@ from webfront.web import actions, guard
 from webfront.web.navigation import Nav
 from webfront.web.services import Services
 
-_LARGEST_KEY = 64 * 1024
+_LARGEST_KEY: Final = 64 * 1024
+_EDITED: Final = ("address", "ssh_port", "ssh_user", "host_key", "labels", "slots")
 
 
 def register(app: bottle.Bottle, services: Services) -> None:
@@ -58,7 +60,28 @@ def register(app: bottle.Bottle, services: Services) -> None:
             busy_words=nodewords.play_now(busy) if busy else "",
             state_words=nodewords.STATES[found.state],
             actions=nodewords.actions(found) if may(account, Act.CHANGE_NODE, found) and not busy else [],
+            may_edit=may(account, Act.CHANGE_NODE, found) and found.state is not NodeState.REMOVED,
         )
+
+    @app.get("/nodes/<name>/edit")
+    def edit_form(name: str) -> str:
+        found = fleet.node(name)
+        return render("node_edit.html", node=found, error=None, typed=_typed_of(found))
+
+    @app.post("/nodes/<name>/edit", action="node.edit")
+    def edit(name: str) -> str | bottle.HTTPResponse:
+        actions.note("skerry.node", name)
+        found, typed = fleet.node(name), _typed()
+        typed["edition"] = bottle.request.forms.getunicode("edition") or ""
+        try:
+            asked = _new_node(typed | {"connection": found.connection})
+            names = ("slots", "labels") if found.connection == "local" else _EDITED
+            changes = {one: getattr(asked, one) for one in names}
+            account, edition = guard.identity().account, typed["edition"]
+            edited = services.plays.edit(account, name, changes, secrets=asked.secrets, edition=edition)
+        except SkerryError as error:
+            return refused(error, "node_edit.html", node=found, typed=typed)
+        return see_other(f"/plays/{edited.play.id}" if edited.play else f"/nodes/{name}")
 
     for verb in VERBS.values():
         app.post(f"/nodes/<name>/{verb.name}", action=verb.action)(_asks(services, verb))
@@ -128,6 +151,20 @@ def _typed() -> dict[str, str]:
         "labels": "",
     }
     return {name: (forms.getunicode(name) or default).strip() for name, default in defaults.items()}
+
+
+def _typed_of(node: NodeView) -> dict[str, str]:
+    """The form as it stands for a node that is there."""
+    return {
+        "connection": node.connection,
+        "address": node.address,
+        "ssh_port": str(node.ssh_port),
+        "ssh_user": node.ssh_user,
+        "host_key": node.host_key,
+        "slots": str(node.slots),
+        "labels": ", ".join(node.labels),
+        "edition": node.edition,
+    }
 
 
 def _new_node(typed: dict[str, str]) -> NewNode:

@@ -80,6 +80,10 @@ def _words(play: PlayView) -> Words:
 def play_sentence(play: PlayView, steps: list[PlayEventView]) -> str:
     """Where a play stands; it changes with each step, so that it is announced."""
     match play.state:
+        case PlayState.RUNNING if play.stopped_by:
+            return f"{play.stopped_by} has stopped it; it ends in a moment."
+        case PlayState.STOPPED:
+            return f"{play.stopped_by} has stopped it."
         case PlayState.QUEUED:
             return "It begins in a moment."
         case PlayState.RUNNING:

@@ -18,7 +18,7 @@ from markupsafe import Markup, escape
 from webfront.errors import SkerryError
 from webfront.fleet.states import NodeState
 from webfront.jobs.states import AttemptState, JobState
-from webfront.plays.states import StepState
+from webfront.plays.states import PlayState, StepState
 from webfront.schedules.states import ScheduleState, TickOutcome
 from webfront.web import actions, guard
 from webfront.webhooks.states import DeliveryState
@@ -57,6 +57,7 @@ TONES: Final[dict[str, str]] = {
     Cause.REJECTED: "wait",
     StepState.CHANGED: "good",
     StepState.SKIPPED: "idle",
+    PlayState.STOPPED: "idle",
 }
 """The colour that repeats a state's word; the word itself is always on the page."""
 

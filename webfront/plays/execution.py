@@ -36,13 +36,15 @@ _UNKNOWN_VERB: Final = Failure(
 )
 
 
-def execute(settings: Settings, play: Play, secrets: Secrets | None, should_stop: Callable[[], bool]) -> None:
-    """Run a claimed play and record its end, whatever happens. `secrets` is None where they are not to be had."""
+def execute(settings: Settings, play: Play, secrets: Secrets | None, should_stop: Callable[[], Failure | None]) -> None:
+    """Run a claimed play and record its end, whatever happens. `secrets` is None where they are not to be had;
+    `should_stop` says why it may not go on."""
     context = {"skerry.play": play.id, "skerry.node": play.node, "user.name": play.requested_by}
     _log.info("play %s of %s begins", play.verb, play.node, extra={**context, "event.action": f"play.{play.verb}"})
     rows = StepRows(play.id)
     failure: Failure | None
     failed_step = ""
+    is_stopped = False
     try:
         verb = VERBS.get(play.verb)
         if verb is None:
@@ -54,12 +56,13 @@ def execute(settings: Settings, play: Play, secrets: Secrets | None, should_stop
             execution = _Execution(settings, play, verb, secrets or Secrets(), rows, should_stop)
             failure = execution.run()
             failed_step = execution.failed_step
+            is_stopped = execution.is_stopped
     except Exception as error:
         # By its type alone: what went wrong may have been in the middle of a secret.
         _log.exception("play %s of %s broke: %s", play.verb, play.node, type(error).__name__, extra=context)
         failure = _BROKEN
     rows.flush()
-    end_play_surely(play.id, failure, failed_step)
+    end_play_surely(play.id, failure, failed_step, is_stopped=is_stopped)
     outcome = {"event.action": f"play.{play.verb}", "event.outcome": "failure" if failure else "success"}
     told = f"failed at {failed_step!r}: {failure.message}" if failure else "succeeded"
     _log.info("play %s of %s %s", play.verb, play.node, told, extra={**context, **outcome})
@@ -73,7 +76,7 @@ class _Execution:
         verb: Verb,
         secrets: Secrets,
         rows: StepRows,
-        should_stop: Callable[[], bool],
+        should_stop: Callable[[], Failure | None],
     ) -> None:
         self._settings = settings
         self._play = play
@@ -83,7 +86,13 @@ class _Execution:
         private_key = keys.normalise(secrets.private_key) if secrets.private_key.strip() else ""
         self._secrets = Secrets(private_key=private_key, password=secrets.password)
         self._scrub = Scrubber(secrets)
+        self._why_stopped: Failure | None = None
         self.failed_step = ""
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it ended because a person wished so."""
+        return self._why_stopped not in (None, CUT_OFF)
 
     def run(self) -> Failure | None:
         """The failure, or None when the play succeeded."""
@@ -138,7 +147,8 @@ class _Execution:
 
         def between() -> bool:
             self._rows.flush()
-            return self._should_stop()
+            self._why_stopped = self._should_stop()
+            return self._why_stopped is not None
 
         match run(what, teller.hear, between):
             case RunEnd.SUCCEEDED if teller.tasks_ended:
@@ -147,7 +157,7 @@ class _Execution:
             case RunEnd.SUCCEEDED:
                 teller.fail(NOTHING_RAN)
             case RunEnd.STOPPED:
-                teller.fail(CUT_OFF)
+                teller.fail(self._why_stopped or CUT_OFF)
             case RunEnd.TOO_LONG:
                 teller.fail(TOO_LONG)
             case RunEnd.FAILED if teller.failure is None:

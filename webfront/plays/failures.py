@@ -21,6 +21,17 @@ SECRETS_LOST: Final = Failure(
     "The key or password that was given is gone: the plays process that held it in its memory has ended",
     "Ask for it once more, and give the key or password again.",
 )
+
+
+def stopped(by: str) -> Failure:
+    """What it means that a person has stopped the play."""
+    return Failure(
+        f"{by} has stopped the play",
+        "What was done stays done, and what the machine was at in that moment it may still finish. Run it again to go "
+        "on from there.",
+    )
+
+
 TOO_LONG: Final = Failure(
     "The play took longer than it may, and was stopped",
     "Look at the step it was in: the machine or its network hangs there. Then run it again.",

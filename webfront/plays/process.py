@@ -26,8 +26,9 @@ from webfront.plays import private
 from webfront.plays.controllers import ANYONE, LOOK_EVERY_S, Controllers, claim, still_run_by
 from webfront.plays.dispatching import Dispatching
 from webfront.plays.execution import execute
-from webfront.plays.failures import CUT_OFF
-from webfront.plays.rows import end_play_surely
+from webfront.plays.failures import CUT_OFF, stopped
+from webfront.plays.outcome import Failure
+from webfront.plays.rows import end_play_surely, stop_wishes
 from webfront.plays.runner import forget_foreign
 from webfront.plays.secrets import SecretKeeper
 from webfront.plays.states import PlayState
@@ -76,6 +77,8 @@ class PlaysProcess:
         self._looked_at = -math.inf
         self._lost: set[int] = set()
         """Plays of this process that another has ended meanwhile."""
+        self._stop_wishes: dict[int, str] = {}
+        """The running plays that are to stop, with who wishes it."""
         self._keeper = SecretKeeper(settings.plays_socket, self._wake.set)
         self._dispatching = Dispatching()
 
@@ -132,6 +135,7 @@ class PlaysProcess:
     def _start_what_can(self) -> None:
         for play_id in [play_id for play_id, (_, thread) in self._running.items() if not thread.is_alive()]:
             del self._running[play_id]
+        self._stop_wishes = stop_wishes(self._running)
         theirs = Play.controller.in_(self._controllers.runs_for())
         for play in list(Play.select().where(Play.state == PlayState.QUEUED, theirs).order_by(Play.id)):
             busy = {node for node, _ in self._running.values()}
@@ -141,10 +145,16 @@ class PlaysProcess:
             if play.node not in busy and claim(play.id, self._own, time.time()):
                 self._start(play, self._keeper.take(play.id))
 
+    def _why_stop(self, play_id: int) -> Failure | None:
+        """Why this play may not go on, if it may not."""
+        if (by := self._stop_wishes.get(play_id)) is not None:
+            return stopped(by)
+        return CUT_OFF if self._stopping or play_id in self._lost else None
+
     def _start(self, play: Play, secrets: Secrets | None) -> None:
         def job() -> None:
             with models.database.obj.connection_context():
-                execute(self._settings, play, secrets, lambda: self._stopping or play.id in self._lost)
+                execute(self._settings, play, secrets, lambda: self._why_stop(play.id))
             self._wake.set()
 
         thread = threading.Thread(target=job, name=f"play-{play.id}", daemon=True)
@@ -155,7 +165,8 @@ class PlaysProcess:
 def _end_cut_off(plays: list[Play]) -> None:
     for play in plays:
         _log.warning("play %s of %s was cut off", play.verb, play.node, extra={"skerry.play": play.id})
-        end_play_surely(play.id, CUT_OFF, _last_step(play))
+        why = stopped(play.stopped_by) if play.stopped_by else CUT_OFF
+        end_play_surely(play.id, why, _last_step(play), is_stopped=bool(play.stopped_by))
 
 
 def _last_step(play: Play) -> str:

@@ -18,9 +18,7 @@ def list_plays(node: str, *, limit: int = 10) -> tuple[PlayView, ...]:
 
 def get_play(play_id: int, *, after: int = 0) -> PlayProgress:
     """A play and its steps numbered above `after`. NotFound."""
-    row = Play.get_or_none(Play.id == play_id) if play_id <= LARGEST_NUMBER else None
-    if row is None:
-        raise NotFound(f"There is no play {play_id}.")
+    row = find_play(play_id)
     # The play before its events: one that is over here has all of them below.
     view = play_view(row)
     events = PlayEvent.select().where((PlayEvent.play == row) & (PlayEvent.number > after)).order_by(PlayEvent.number)
@@ -29,12 +27,20 @@ def get_play(play_id: int, *, after: int = 0) -> PlayProgress:
     )
 
 
+def find_play(play_id: int) -> Play:
+    """The row. NotFound."""
+    row: Play | None = Play.get_or_none(Play.id == play_id) if play_id <= LARGEST_NUMBER else None
+    if row is None:
+        raise NotFound(f"There is no play {play_id}.")
+    return row
+
+
 def play_view(row: Play) -> PlayView:
     return PlayView(
         id=row.id,
         verb=row.verb,
         node=row.node,
-        state=PlayState(row.state),
+        state=PlayState.STOPPED if row.stopped_by and row.state == PlayState.FAILED else PlayState(row.state),
         requested_by=row.requested_by,
         created_at=row.created_at,
         started_at=row.started_at,
@@ -42,4 +48,5 @@ def play_view(row: Play) -> PlayView:
         failed_step=row.failed_step,
         message=row.message,
         advice=row.advice,
+        stopped_by=row.stopped_by,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import peewee
@@ -81,8 +81,23 @@ def _reconnect() -> None:
         models.database.obj.close()
 
 
-def end_play(play_id: int, failure: Failure | None, failed_step: str, now: float) -> bool:
-    """Record how a running play ended, and bring its node's row in line, in one transaction. False if it had ended."""
+def wish_stop(play_id: int, by: str) -> bool:
+    """Note who wishes the play to stop. False when somebody did before, or it has ended."""
+    unasked = (Play.id == play_id) & (Play.stopped_by == "") & Play.finished_at.is_null()
+    return bool(Play.update(stopped_by=by).where(unasked).execute())
+
+
+def stop_wishes(play_ids: Iterable[int]) -> dict[int, str]:
+    """Of these plays those that are to stop, with who wishes it."""
+    found = Play.select(Play.id, Play.stopped_by).where(Play.id.in_(list(play_ids)), Play.stopped_by != "")
+    return {row.id: row.stopped_by for row in found}
+
+
+def end_play(play_id: int, failure: Failure | None, failed_step: str, now: float, *, is_stopped: bool = False) -> bool:
+    """Record how a play ended, and bring its node's row in line, in one transaction. False if it had ended.
+
+    `is_stopped`: it ended because a person wished so, which counts for one that had not begun too.
+    """
     with transaction():
         fields = {
             "state": (PlayState.SUCCEEDED if failure is None else PlayState.FAILED).value,
@@ -91,7 +106,11 @@ def end_play(play_id: int, failure: Failure | None, failed_step: str, now: float
             "message": "" if failure is None else failure.message,
             "advice": "" if failure is None else failure.advice,
         }
-        if not Play.update(fields).where(Play.id == play_id, Play.state == PlayState.RUNNING).execute():
+        if not is_stopped:
+            # It came to its end before the wish reached it.
+            fields["stopped_by"] = ""
+        ended_from = [PlayState.RUNNING, PlayState.QUEUED] if is_stopped else [PlayState.RUNNING]
+        if not Play.update(fields).where(Play.id == play_id, Play.state.in_(ended_from)).execute():
             return False
         # A step that was under way when the play was cut off has no end of its own.
         PlayEvent.update(state=StepState.FAILED.value).where(
@@ -99,7 +118,7 @@ def end_play(play_id: int, failure: Failure | None, failed_step: str, now: float
         ).execute()
         play = Play.get_by_id(play_id)
         if (verb := VERBS.get(play.verb)) is not None:
-            settle_node(verb, play.node, failure)
+            settle_node(verb, play.node, failure, play.stopped_by)
         record(
             NewFact(
                 Kind.PLAY_END,
@@ -108,17 +127,17 @@ def end_play(play_id: int, failure: Failure | None, failed_step: str, now: float
                 user=play.requested_by,
                 node=play.node,
                 play=play_id,
-                data={"verb": play.verb, "step": failed_step},
+                data={"verb": play.verb, "step": failed_step, "stopped_by": play.stopped_by},
             )
         )
     return True
 
 
-def end_play_surely(play_id: int, failure: Failure | None, failed_step: str) -> None:
+def end_play_surely(play_id: int, failure: Failure | None, failed_step: str, *, is_stopped: bool = False) -> None:
     """`end_play`, waiting for a database that is away. If it stays away, the next start finds the play cut off."""
     for _ in range(_END_TRIES):
         try:
-            end_play(play_id, failure, failed_step, time.time())
+            end_play(play_id, failure, failed_step, time.time(), is_stopped=is_stopped)
         except peewee.PeeweeException as error:
             _reconnect()
             _log.warning("the end of a play could not be written: %s", error, extra={"skerry.play": play_id})
@@ -128,12 +147,15 @@ def end_play_surely(play_id: int, failure: Failure | None, failed_step: str) -> 
     _log.error("the end of a play was not written", extra={"skerry.play": play_id})
 
 
-def settle_node(verb: Verb, name: str, failure: Failure | None) -> None:
+def settle_node(verb: Verb, name: str, failure: Failure | None, stopped_by: str = "") -> None:
     """The node's state after a play, as the verb's row in the table says."""
     settlement = verb.succeeded if failure is None else verb.failed
     if settlement is None:
         return
-    reason = settlement.reason if failure is None else f"{verb.name} failed: {failure.message}"
+    if failure is None:
+        reason = settlement.reason
+    else:
+        reason = f"{verb.name} was stopped by {stopped_by}" if stopped_by else f"{verb.name} failed: {failure.message}"
     if settlement.to is not None:
         change_node(name, settlement.to, reason, only_from=settlement.sources)
     else:

@@ -54,6 +54,12 @@ def hand_over(socket_path: Path, play_id: int, secrets: Secrets) -> None:
     _ask(socket_path, _Request(play=play_id, private_key=secrets.private_key, password=secrets.password))
 
 
+def forget(socket_path: Path, play_id: int) -> None:
+    """Have the plays process forget the secrets of a play that will not run. One that does not answer has none."""
+    with contextlib.suppress(Unavailable):
+        _ask(socket_path, _Request(play=play_id))
+
+
 def wake(socket_path: Path) -> None:
     """Have the plays process look for queued plays now. Only for speed: it looks each second anyway, so no error."""
     with contextlib.suppress(Unavailable, InvalidInput):
@@ -189,7 +195,11 @@ class SecretKeeper:
             # The body is not logged, nor the decoder's complaint: it may hold a secret.
             return _Answer(error="the request could not be read")
         if request.play is not None:
+            secrets = Secrets(request.private_key, request.password)
             with self._guard:
-                self._held[request.play] = (self._clock(), Secrets(request.private_key, request.password))
+                if secrets.is_empty:
+                    self._held.pop(request.play, None)
+                else:
+                    self._held[request.play] = (self._clock(), secrets)
         self._on_request()
         return _Answer(ok=True)

@@ -7,7 +7,11 @@ process forgets the secrets after a time limit.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Final
+
+import msgspec
 
 from webfront.accounts.policy import Act, require
 from webfront.accounts.views import Account
@@ -16,17 +20,25 @@ from webfront.activity.facts import Kind
 from webfront.clock import Clock, system_clock
 from webfront.database.connection import transaction
 from webfront.database.models import Node, Play
-from webfront.errors import Conflict
+from webfront.errors import Conflict, InvalidInput
 from webfront.fleet import rows
-from webfront.fleet.queries import node_view
+from webfront.fleet.queries import get_node, node_view
 from webfront.fleet.states import NodeState, change_node
-from webfront.fleet.validation import check_new_node, check_secrets
+from webfront.fleet.validation import check_machine, check_new_node, check_secrets
 from webfront.fleet.views import NewNode, Secrets
-from webfront.plays.queries import get_play, list_plays, play_view
-from webfront.plays.secrets import hand_over, wake
+from webfront.plays.failures import stopped
+from webfront.plays.queries import find_play, get_play, list_plays, play_view
+from webfront.plays.rows import end_play, wish_stop
+from webfront.plays.secrets import forget, hand_over, wake
 from webfront.plays.states import PlayState
 from webfront.plays.verbs import REGISTER, Verb
-from webfront.plays.views import PlayView, Registration
+from webfront.plays.views import Edited, PlayView, Registration
+
+_ENDED: Final = {PlayState.SUCCEEDED: "succeeded", PlayState.FAILED: "failed", PlayState.STOPPED: "was stopped"}
+_HERE_ALONE: Final = frozenset({"labels"})
+"""What the platform alone goes by: a change of it needs nothing on the machine."""
+_OF_ANY: Final = frozenset({"labels", "slots"})
+"""What a node has that is the controller itself."""
 
 
 class PlayService:
@@ -52,6 +64,51 @@ class PlayService:
         wake(self._socket)
         return Registration(node_view(row), play)
 
+    def edit(
+        self,
+        account: Account,
+        name: str,
+        changes: Mapping[str, Any],
+        *,
+        secrets: Secrets | None = None,
+        edition: str | None = None,
+    ) -> Edited:
+        """Change what a registration asked for: fields of `NewNode` by name, all but `name` and `connection`.
+
+        Where the machine has to learn of it, or to be reached anew, the registration runs again in the same breath; a
+        failed one does in any case. Errors as `register`; Conflict too where the node is no longer of this `edition`.
+        """
+        secrets = check_secrets(secrets or Secrets())
+        with transaction():
+            row = rows.hold(name)
+            require(account, Act.CHANGE_NODE, row)
+            if row.state == NodeState.REMOVED:
+                raise Conflict(f"{name} is removed. Register the machine anew; its name may be the same.")
+            if edition is not None and edition != rows.edition(row):
+                raise Conflict(f"{name} was changed meanwhile. Look at it again, then repeat what you did.")
+            rows.refuse_while_playing(row)
+            before = rows.as_given(row)
+            if row.connection == "local" and (strange := sorted(changes.keys() - _OF_ANY)):
+                raise InvalidInput(
+                    f"{name} is the controller itself: only its labels and slots can be changed.",
+                    detail={"field": strange[0]},
+                )
+            after = check_machine(msgspec.structs.replace(before, **changes))
+            changed = [one for one in after.__struct_fields__ if getattr(after, one) != getattr(before, one)]
+            if changed:
+                known = row.machine
+                row = rows.renew(after, row.registered_by)
+                # What a machine without an agent is like is known until it is looked at again.
+                Node.update(machine=known).where(Node.name == name).execute()
+                deeds.tell(Kind.NODE_EDIT, user=account.name, node=name, data={"changed": ", ".join(changed)})
+            play = None
+            if set(changed) - _HERE_ALONE or not secrets.is_empty or row.state == NodeState.UNREGISTERED:
+                play = self._ask(account, row, REGISTER, secrets)
+            view = get_node(name)
+        if play is not None:
+            wake(self._socket)
+        return Edited(view, play)
+
     def begin(self, account: Account, name: str, verb: Verb, secrets: Secrets | None = None) -> PlayView:
         """Begin a play about a node that is there. NotFound, Forbidden, Unavailable; Conflict while another one runs,
         or where the node's state does not allow it."""
@@ -64,11 +121,36 @@ class PlayService:
                 raise Conflict(f"{name} is removed already.")
             if state not in verb.asked_from:
                 raise Conflict(f"{name} is {state}: it cannot be asked to {verb.name} now.")
-            if verb.begun is not None and verb.begun.to is not None and state in verb.begun.sources:
-                change_node(name, verb.begun.to, only_from=verb.begun.sources)
-            play = self._begin(account, row, verb, secrets)
+            play = self._ask(account, row, verb, secrets)
         wake(self._socket)
         return play
+
+    def stop(self, account: Account, play_id: int) -> PlayView:
+        """Stop a play: one that waits at once, one that runs within seconds. NotFound, Forbidden; Conflict when it has
+        ended. Asked for twice it is the same."""
+        with transaction():
+            play = find_play(play_id)
+            require(account, Act.CHANGE_NODE, rows.hold(play.node))
+            is_first = wish_stop(play_id, account.name)
+            play = find_play(play_id)
+            if play.finished_at is not None:
+                raise Conflict(f"Play {play_id} has ended already: it {_ENDED[play_view(play).state]}.")
+            if play.state == PlayState.QUEUED:
+                end_play(play_id, stopped(account.name), "", self._clock(), is_stopped=True)
+            if is_first:
+                deeds.tell(Kind.PLAY_STOP, user=account.name, node=play.node, play=play_id)
+            view = play_view(find_play(play_id))
+        if view.is_over:
+            forget(self._socket, play_id)
+        else:
+            wake(self._socket)
+        return view
+
+    def _ask(self, account: Account, row: Node, verb: Verb, secrets: Secrets) -> PlayView:
+        """What the verb means for the node when it is asked for, and its play. In the caller's transaction."""
+        if verb.begun is not None and verb.begun.to is not None and row.state in verb.begun.sources:
+            change_node(row.name, verb.begun.to, only_from=verb.begun.sources)
+        return self._begin(account, row, verb, secrets)
 
     def _once_more(self, account: Account, new: NewNode) -> Node:
         """The row of this name, which never came to life, with what is given now."""

@@ -12,13 +12,16 @@ class PlayState(enum.StrEnum):
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+    STOPPED = "stopped"
+    """By a person. The table has it as `failed` with `stopped_by`: the release before this knows no such state."""
 
 
 PLAY_TRANSITIONS: Final[Mapping[PlayState, frozenset[PlayState]]] = {
-    PlayState.QUEUED: frozenset({PlayState.RUNNING}),
-    PlayState.RUNNING: frozenset({PlayState.SUCCEEDED, PlayState.FAILED}),
+    PlayState.QUEUED: frozenset({PlayState.RUNNING, PlayState.STOPPED}),
+    PlayState.RUNNING: frozenset({PlayState.SUCCEEDED, PlayState.FAILED, PlayState.STOPPED}),
     PlayState.SUCCEEDED: frozenset(),
     PlayState.FAILED: frozenset(),
+    PlayState.STOPPED: frozenset(),
 }
 
 UNFINISHED_PLAYS: Final = (PlayState.QUEUED, PlayState.RUNNING)

@@ -20,6 +20,8 @@ class PlayView(msgspec.Struct, frozen=True):
     failed_step: str
     message: str
     advice: str
+    stopped_by: str = ""
+    """Who has stopped it, or wishes it while it still runs; empty where nobody does."""
 
     @property
     def is_over(self) -> bool:
@@ -39,6 +41,13 @@ class PlayProgress(msgspec.Struct, frozen=True):
 
     play: PlayView
     events: tuple[PlayEventView, ...]
+
+
+class Edited(msgspec.Struct, frozen=True):
+    """A node after a change, and the play that carries it to the machine, where the change needs one."""
+
+    node: NodeView
+    play: PlayView | None
 
 
 class Registration(msgspec.Struct, frozen=True):

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import base64
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from webfront.accounts.users import create_user
 from webfront.accounts.views import Account
 from webfront.database.models import Node, Play
 from webfront.errors import Conflict, Forbidden, InvalidInput, NotFound, Unavailable
@@ -32,36 +30,6 @@ ALPHA = NewNode("alpha", "ssh", "10.0.0.7", 22, "root", Secrets(password="one-ti
 def openssh_key(cipher: bytes) -> str:
     data = b"openssh-key-v1\0" + len(cipher).to_bytes(4, "big") + cipher + b"\0" * 60
     return KEY.format(base64.b64encode(data).decode())
-
-
-@pytest.fixture
-def ada(database: object) -> Account:
-    return create_user("ada", "correct horse", is_admin=True)
-
-
-@pytest.fixture
-def bob(database: object) -> Account:
-    return create_user("bob", "correct horse")
-
-
-@pytest.fixture
-def keeper() -> Iterator[SecretKeeper]:
-    # A Unix socket's path is short, pytest's folders are not.
-    with tempfile.TemporaryDirectory() as folder:
-        made = SecretKeeper(Path(folder) / "plays.sock", lambda: None)
-        made.open()
-        yield made
-        made.close()
-
-
-@pytest.fixture
-def plays(keeper: SecretKeeper) -> PlayService:
-    return PlayService(keeper._path, "one")
-
-
-@pytest.fixture
-def fleet() -> FleetService:
-    return FleetService(lambda name: None)
 
 
 def asking(plays: PlayService, verb: Verb) -> Callable[[Account, str], object]:

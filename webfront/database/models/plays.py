@@ -29,6 +29,8 @@ class Play(Model):
     """The controller that was asked for it, or runs it; empty in rows from before there could be several."""
     has_secrets = peewee.BooleanField(default=False, constraints=[peewee.SQL("DEFAULT 0")])
     """Whether it is to have secrets, which are in the memory of that controller's plays process alone."""
+    stopped_by = peewee.CharField(64, default="", constraints=[peewee.SQL("DEFAULT ''")])
+    """Who wishes it to stop, or has stopped it."""
 
 
 class Controller(Model):

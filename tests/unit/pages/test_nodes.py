@@ -1,0 +1,45 @@
+"""The pages of nodes: the form that changes one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import httpx
+
+from webfront.database.models import Node
+
+
+def test_a_node_is_changed_by_form_and_by_api(browse: Callable[..., httpx.Client]) -> None:
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ1Tz5vQqZ0p0cV8b6f1o0c5mXlq0w1m2n3o4p5q6r7s"
+    fields = {"address": "10.0.0.7", "ssh_user": "root", "host_key": key, "registered_by": "bob", "created_at": 0}
+    Node.create(name="alpha", state="active", connection="ssh", **fields)
+    bob = browse("bob")
+    answer = bob.patch("/api/v1/nodes/alpha", json={"labels": ["fast"]})
+    assert answer.status_code == 200
+    assert (answer.json()["node"]["labels"], answer.json()["play"]) == (["fast"], None)
+    assert bob.patch("/api/v1/nodes/alpha", json={"name": "beta"}).status_code == 400
+    assert browse().patch("/api/v1/nodes/alpha", json={}).status_code == 401
+    page = bob.get("/nodes/alpha/edit").text
+    assert 'value="10.0.0.7"' in page
+    form = {
+        "address": "10.0.0.7",
+        "ssh_port": "22",
+        "ssh_user": "root",
+        "host_key": key,
+        "slots": "1",
+        "labels": "slow, old",
+        "edition": page.split('name="edition" value="')[1].split('"')[0],
+    }
+    answer = bob.post("/nodes/alpha/edit", data=form)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/nodes/alpha")
+    assert Node.get().labels == ["slow", "old"]
+    again = bob.post("/nodes/alpha/edit", data=form | {"labels": "other"})
+    assert again.status_code == 409
+    assert "changed meanwhile" in again.text
+    assert 'value="other"' in again.text
+    # The plays process is away: nothing is changed, and what was typed stays.
+    form |= {"slots": "7", "edition": bob.get("/api/v1/nodes/alpha").json()["node"]["edition"]}
+    refused = bob.post("/nodes/alpha/edit", data=form)
+    assert refused.status_code == 503
+    assert 'value="7"' in refused.text
+    assert Node.get().slots == 1
