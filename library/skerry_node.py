@@ -25,12 +25,13 @@ options:
       - C(agentless) keeps what plays must know of a machine without an agent, and gives it a row in the database if it
         has none. The platform's own process does the rest.
       - C(present) waits for a heartbeat that comes after now. In check mode it waits for none.
+      - C(known) waits until a heartbeat has told the figure of its benchmark. In check mode it waits for none.
       - C(measured) has the node measure itself and waits for the figure. In check mode it gives the one that is known.
       - C(registered) has the platform's own play register once more a node that the web front has registered.
       - C(drained) gives the node no new jobs and waits until those that it has have ended.
       - C(absent) takes the node's broker user and queues away, and its row out of the fleet.
     type: str
-    choices: [admitted, agentless, present, measured, registered, drained, absent]
+    choices: [admitted, agentless, present, known, measured, registered, drained, absent]
     default: present
   password:
     description: Password of the node's broker user, at least 16 characters. Required with O(state=admitted).
@@ -217,6 +218,12 @@ def register(admin: Admin, given: dict[str, Any], before: str | None) -> Outcome
     return Outcome(admin("node-register", f"--timeout={given['timeout_s']}")["changed"], before)
 
 
+def await_figure(admin: Admin, given: dict[str, Any], before: str | None) -> Outcome:
+    if not admin.checks:
+        admin("node-figure", f"--timeout={given['timeout_s']}", changes=False)
+    return Outcome(False, before)
+
+
 def drain(admin: Admin, given: dict[str, Any], before: str | None) -> Outcome:
     answer = admin("node-drain", f"--timeout={given['timeout_s']}")
     return Outcome(answer["changed"], answer["state"])
@@ -237,6 +244,7 @@ _STATES = {
     "admitted": admit,
     "agentless": know,
     "present": await_heartbeat,
+    "known": await_figure,
     "measured": measure,
     "registered": register,
     "drained": drain,

@@ -94,6 +94,7 @@ class Heartbeats:
             due = max(due + self._every_s, loop.time())
             await asyncio.sleep(due - loop.time())
             await self._measure(loop)
+            self.reload_benchmark()
             self.send()
             is_busy = bool(self._held())
             if was_busy and not is_busy:

@@ -102,7 +102,7 @@ def create_services(settings: Settings, publisher: Publisher, clock: Clock = sys
         jobs=JobService(settings.share_dir, publisher.hint, clock),
         schedules=ScheduleService(settings.share_dir, publisher.hint, clock),
         fleet=FleetService(publisher.benchmark),
-        plays=PlayService(settings.plays_socket, settings.controller_name, clock),
+        plays=PlayService(settings.plays_socket, settings.controller_name, clock, state_dir=settings.state_dir),
         webhooks=WebhookService(SecretBox(settings.secrets_key_file), settings.webhook_networks, clock),
         activity=ActivityService(),
         health=HealthService(lambda: publisher.connected),

@@ -198,21 +198,21 @@ class Scratch:
 
     def plays(self) -> None:
         steps = [
-            "Reach the machine",
-            "Check its Python",
-            "Check its clock",
-            "Check the room on its disk",
-            "Admit its broker user",
-            "Install the node agent",
-            "Start the node agent",
-            "Measure its speed",
-            "Wait for its first heartbeat",
+            ("reach", "Reach the machine"),
+            ("check", "Check its Python"),
+            ("check", "Check its clock"),
+            ("check", "Check the room on its disk"),
+            ("admit", "Admit its broker user"),
+            ("install", "Install the node agent"),
+            ("install", "Start the node agent"),
+            ("heartbeat", "Wait for its first heartbeat"),
+            ("measure", "Measure its speed"),
         ]
         self._play("succeeded", "beta", steps, "changed", 3600 * 30)
         self._play(
             "failed",
             "gannet-cliff",
-            [*steps[:3], "Check the room on its disk"],
+            steps[:4],
             "failed",
             3600 * 9,
             "Check the room on its disk",
@@ -225,7 +225,7 @@ class Scratch:
         self,
         state: str,
         node: str,
-        steps: list[str],
+        steps: list[tuple[str, str]],
         last: str,
         ago: float,
         failed: str = "",
@@ -247,13 +247,14 @@ class Scratch:
             advice=advice,
         )
         self.play[state] = play.id
-        for number, step in enumerate(steps, 1):
-            ended = last if number == len(steps) else ("ok" if number % 3 else "changed")
+        for number, (phase, step) in enumerate(steps, 1):
+            ended = last if number == len(steps) else ("ok", "ok", "changed", "skipped")[number % 4]
             PlayEvent.create(
                 play=play,
                 number=number,
                 at=at + number * 2,
                 step=step,
+                phase=phase,
                 state=ended,
                 detail="fatal: 0.3 GB free" if ended == "failed" else "",
             )

@@ -52,6 +52,7 @@ class Kind(enum.StrEnum):
     NODE_REMOVE = "node.remove"
     NODE_ACTIVATE = "node.activate"
     NODE_BENCHMARK = "node.benchmark"
+    NODE_TEST = "node.test"
     NODE_EDIT = "node.edit"
     """`data`: the names of the fields that `changed`."""
     PLAY_STOP = "play.stop"

@@ -99,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
         summary = (command.__doc__ or "").splitlines()[0]
         one = commands.add_parser(name, help=summary, description=summary)
         one.set_defaults(command=command)
-        if name not in ("schema", "node-show", "node-wait", "node-list", "inspect", "reseal"):
+        if name not in ("schema", "node-show", "node-wait", "node-figure", "node-list", "inspect", "reseal"):
             one.add_argument("--check", action="store_true", help="say what would change, and change nothing")
         if name.startswith("node-") and name != "node-list":
             one.add_argument("name", metavar="NAME", help="the node")
@@ -126,6 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--as-user", action="store_true", help="plays cannot become root there")
     for name, command, timeout in (
         ("node-wait", nodes.node_wait, 60.0),
+        ("node-figure", nodes.node_figure, 60.0),
         ("node-drain", nodes.node_drain, 600.0),
         ("node-benchmark", fleet.node_benchmark, 60.0),
         ("node-register", fleet.node_register, 900.0),

@@ -99,6 +99,23 @@ def node_wait(settings: Settings, options: argparse.Namespace) -> Answer:
     return {"changed": False, "last_heartbeat_at": node.last_heartbeat_at, "state": node.state}
 
 
+def node_figure(settings: Settings, options: argparse.Namespace) -> Answer:
+    """Wait until a heartbeat has told the benchmark's figure."""
+    open_platform(settings)
+
+    def told() -> float | None:
+        figure = (rows.find(options.name).metrics or {}).get("events_per_second")
+        return None if figure is None else float(figure)
+
+    figure = _wait(options.timeout, told)
+    if figure is None:
+        raise Unavailable(
+            f"{options.name} was measured, but no heartbeat told the figure within {options.timeout:.0f} seconds",
+            detail="Look at the agent's log on the machine; what it takes meanwhile it takes without the figure.",
+        )
+    return {"changed": False, "events_per_second": figure}
+
+
 def node_drain(settings: Settings, options: argparse.Namespace) -> Answer:
     """No new work for the node; wait until what it runs has ended. A node left `draining` by a failure stays so."""
     open_platform(settings)

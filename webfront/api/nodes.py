@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 from webfront.api.bodies import Body, read_json, reply
 from webfront.api.operations import Operation
 from webfront.fleet.views import NewNode, NodeView, Secrets
-from webfront.plays.verbs import DRAIN, REGISTER, REMOVE
+from webfront.plays.verbs import DRAIN, REGISTER, REMOVE, TEST, Verb
 from webfront.plays.views import PlayView
 from webfront.web import actions
 from webfront.web.guard import identity
@@ -33,6 +33,8 @@ class NodeBody(AccessBody):
     labels: tuple[str, ...] = ()
     slots: int = 1
     agentless: bool = False
+    platform_key: bool = False
+    """The platform's public key was added there: no secret is needed."""
 
 
 class NodeChange(AccessBody):
@@ -85,22 +87,36 @@ def register(app: bottle.Bottle, services: Services) -> None:
     def create() -> bytes:
         body = read_json(NodeBody)
         actions.note("skerry.node", body.name)
-        begun = services.plays.register(
-            identity().account,
-            NewNode(
-                name=body.name,
-                connection=body.connection,
-                address=body.address,
-                ssh_port=body.ssh_port,
-                ssh_user=body.ssh_user,
-                secrets=Secrets(body.private_key, body.password),
-                host_key=body.host_key,
-                labels=body.labels,
-                slots=body.slots,
-                agentless=body.agentless,
-            ),
-        )
+        begun = services.plays.register(identity().account, _new_node(body))
         return reply(code=202, node=begun.node, play=begun.play)
+
+    @app.post(
+        "/api/v1/nodes/test",
+        action="node.test",
+        operation=Operation(
+            "Look whether a machine could be registered; nothing is written there",
+            {202: {"node": NodeView, "play": PlayView}},
+            json=NodeBody,
+        ),
+    )
+    def test() -> bytes:
+        body = read_json(NodeBody)
+        actions.note("skerry.node", body.name)
+        begun = services.plays.register(identity().account, _new_node(body), TEST)
+        return reply(code=202, node=begun.node, play=begun.play)
+
+    @app.post(
+        "/api/v1/nodes/<name>/test",
+        action="node.test",
+        operation=Operation(
+            "Look whether a node's machine is reached and fits; nothing is written there",
+            {202: {"play": PlayView}},
+            json=AccessBody,
+            json_is_optional=True,
+        ),
+    )
+    def test_again(name: str) -> bytes:
+        return _with_secrets(name, TEST)
 
     @app.post(
         "/api/v1/nodes/<name>/register",
@@ -110,9 +126,12 @@ def register(app: bottle.Bottle, services: Services) -> None:
         ),
     )
     def create_again(name: str) -> bytes:
+        return _with_secrets(name, REGISTER)
+
+    def _with_secrets(name: str, verb: Verb) -> bytes:
         actions.note("skerry.node", name)
         body = read_json(AccessBody) if bottle.request.content_length else AccessBody()
-        play = services.plays.begin(identity().account, name, REGISTER, Secrets(body.private_key, body.password))
+        play = services.plays.begin(identity().account, name, verb, Secrets(body.private_key, body.password))
         return reply(code=202, play=play)
 
     @app.post(
@@ -152,3 +171,19 @@ def register(app: bottle.Bottle, services: Services) -> None:
     def benchmark(name: str) -> bytes:
         actions.note("skerry.node", name)
         return reply(code=202, node=fleet.benchmark(identity().account, name))
+
+
+def _new_node(body: NodeBody) -> NewNode:
+    return NewNode(
+        name=body.name,
+        connection=body.connection,
+        address=body.address,
+        ssh_port=body.ssh_port,
+        ssh_user=body.ssh_user,
+        secrets=Secrets(body.private_key, body.password),
+        host_key=body.host_key,
+        labels=body.labels,
+        slots=body.slots,
+        agentless=body.agentless,
+        has_platform_key=body.platform_key,
+    )

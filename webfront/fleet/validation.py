@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import ipaddress
 import re
 from typing import Final
 
@@ -13,8 +14,10 @@ from webfront.errors import InvalidInput
 from webfront.fleet.views import NewNode, Secrets
 from wire.topology import NODE_NAME, NODE_NAME_RULE
 
-_ADDRESS: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9])?|[0-9A-Fa-f:]{2,45}")
-_USER: Final = re.compile(r"[a-z_][a-z0-9_.-]{0,31}")
+_NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9])?")
+_USER: Final = re.compile(r"(?:[A-Za-z0-9_.-]{1,31}\\)?[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}")
+"""Also as directories name people: `CORP\\user`, `user@corp.example`."""
+_LONGEST_USER: Final = 64
 _LABEL: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,31}")
 _HOST_KEY: Final = re.compile(r"SHA256:[A-Za-z0-9+/=]{20,60}|(?:ssh-|ecdsa-|sk-)[a-z0-9@.-]+ [A-Za-z0-9+/=]{40,}")
 _LARGEST_KEY: Final = 16 * 1024
@@ -28,8 +31,11 @@ def check_new_node(new: NewNode) -> NewNode:
     if new.connection == "local":
         return new
     secrets = check_secrets(new.secrets)
-    if not secrets.private_key and not secrets.password:
-        raise _refuse("private_key", "Give a private key or a one-time password, so that the platform gets in.")
+    if not secrets.private_key and not secrets.password and not new.has_platform_key:
+        raise _refuse(
+            "private_key",
+            "Give a private key or a one-time password, so that the platform gets in, or add its own key first.",
+        )
     return msgspec.structs.replace(new, secrets=secrets)
 
 
@@ -57,11 +63,13 @@ def check_machine(new: NewNode) -> NewNode:
 
 def _check_ssh(new: NewNode) -> NewNode:
     address, user = new.address.strip(), new.ssh_user.strip()
-    if not _ADDRESS.fullmatch(address):
+    if address.startswith("[") and address.endswith("]"):
+        address = address[1:-1]  # as it stands in a URL
+    if not _NAME.fullmatch(address) and not _is_ipv6(address):
         raise _refuse("address", "Give the machine's address: a host name or an IP address, without port or user.")
     if not 1 <= new.ssh_port <= 65535:
         raise _refuse("ssh_port", "A port is a number from 1 to 65535; SSH's is 22.")
-    if not _USER.fullmatch(user):
+    if len(user) > _LONGEST_USER or not _USER.fullmatch(user):
         raise _refuse("ssh_user", "Give the user to sign in as over SSH: root, or one that may use sudo.")
     host_key = "\n".join(line.strip() for line in new.host_key.splitlines() if line.strip())
     if len(host_key) > _LARGEST_KEY or any(not _HOST_KEY.search(line) for line in host_key.splitlines()):
@@ -100,6 +108,18 @@ def _has_passphrase(lines: list[str]) -> bool:
     magic = b"openssh-key-v1\0"
     length = int.from_bytes(data[len(magic) : len(magic) + 4], "big")
     return data.startswith(magic) and data[len(magic) + 4 : len(magic) + 4 + length] != b"none"
+
+
+def _is_ipv6(address: str) -> bool:
+    """Also a link-local one with its zone, `fe80::1%eth0`."""
+    plain, _, zone = address.partition("%")
+    if zone and not _NAME.fullmatch(zone):
+        return False
+    try:
+        ipaddress.IPv6Address(plain)
+    except ValueError:
+        return False
+    return True
 
 
 def _refuse(field: str, reason: str) -> InvalidInput:

@@ -75,3 +75,5 @@ class NewNode(msgspec.Struct, frozen=True):
     slots: int = 1
     agentless: bool = False
     """Over SSH alone, without the platform's agent."""
+    has_platform_key: bool = False
+    """The platform's public key was added there beforehand: no secret is needed."""

@@ -22,6 +22,7 @@ KINDS: Final[Mapping[Kind, str]] = {
     Kind.NODE_REMOVE: "Node removal asked for",
     Kind.NODE_ACTIVATE: "Node activated",
     Kind.NODE_BENCHMARK: "Benchmark asked for",
+    Kind.NODE_TEST: "Connection test asked for",
     Kind.NODE_EDIT: "Node changed",
     Kind.PLAY_STOP: "Play stopped",
     Kind.SCHEDULE_CREATE: "Schedule made",

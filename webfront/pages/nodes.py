@@ -15,7 +15,7 @@ from webfront.fleet.views import NewNode, NodeView, Secrets
 from webfront.pages import nodewords
 from webfront.pages.rendering import plural, refused, render, see_other
 from webfront.plays import hostkeys
-from webfront.plays.verbs import VERBS, Verb
+from webfront.plays.verbs import REGISTER, TEST, VERBS, Verb
 from webfront.web import actions, guard
 from webfront.web.navigation import Nav
 from webfront.web.services import Services
@@ -34,16 +34,23 @@ def register(app: bottle.Bottle, services: Services) -> None:
 
     @app.get("/nodes/register")
     def form() -> str:
-        return render("register.html", error=None, typed=_typed())
+        return render("register.html", error=None, typed=_typed(), platform_key=services.plays.platform_key())
 
     @app.post("/nodes/register", action="node.register")
     def register_node() -> str | bottle.HTTPResponse:
+        return begin(REGISTER)
+
+    @app.post("/nodes/test", action="node.test")
+    def test_node() -> str | bottle.HTTPResponse:
+        return begin(TEST)
+
+    def begin(verb: Verb) -> str | bottle.HTTPResponse:
         typed = _typed()
         actions.note("skerry.node", typed["name"])
         try:
-            registration = services.plays.register(guard.identity().account, _new_node(typed))
+            registration = services.plays.register(guard.identity().account, _new_node(typed), verb)
         except SkerryError as error:
-            return refused(error, "register.html", typed=typed)
+            return refused(error, "register.html", typed=typed, platform_key=services.plays.platform_key())
         return see_other(f"/plays/{registration.play.id}")
 
     @app.get("/nodes/<name>")
@@ -143,6 +150,7 @@ def _typed() -> dict[str, str]:
     defaults = {
         "name": "",
         "connection": "ssh",
+        "access": "" if bottle.request.method == "POST" else "platform_key",
         "address": "",
         "ssh_port": "22",
         "ssh_user": "",
@@ -170,13 +178,15 @@ def _typed_of(node: NodeView) -> dict[str, str]:
 def _new_node(typed: dict[str, str]) -> NewNode:
     agentless = typed["connection"] == "agentless"
     over_ssh = typed["connection"] == "ssh" or agentless
+    has_platform_key = typed.get("access") == "platform_key"
     return NewNode(
         name=typed["name"],
         connection="ssh" if agentless else typed["connection"],
         address=typed["address"] if over_ssh else "",
         ssh_port=_number(typed["ssh_port"], "The port") if over_ssh else 22,
         ssh_user=typed["ssh_user"] if over_ssh else "",
-        secrets=credentials() if over_ssh else Secrets(),
+        secrets=credentials() if over_ssh and not has_platform_key else Secrets(),
+        has_platform_key=has_platform_key,
         host_key=typed["host_key"] if over_ssh else "",
         labels=tuple(dict.fromkeys(typed["labels"].replace(",", " ").split())),
         slots=_number(typed["slots"], "The number of slots"),

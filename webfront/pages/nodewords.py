@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from webfront.fleet.states import ACTIVATED_FROM, MEASURED_IN, NodeState
 from webfront.fleet.views import NodeView
+from webfront.plays.phases import PhaseState, PhaseView
 from webfront.plays.states import PlayState, StepState
 from webfront.plays.verbs import VERBS, Words
 from webfront.plays.views import PlayEventView, PlayView
 
 STATES: Final = {
     NodeState.REGISTERING: "It is being set up.",
-    NodeState.UNREGISTERED: "Its registration failed; it gets no jobs.",
+    NodeState.UNREGISTERED: "It is not registered; it gets no jobs.",
     NodeState.ACTIVE: "It takes jobs.",
     NodeState.SUSPECT: "Its heartbeat is late; it gets no new jobs until it is heard again.",
     NodeState.DRAINING: "It gets no new jobs, and finishes those it has.",
@@ -77,7 +79,7 @@ def _words(play: PlayView) -> Words:
     return verb.words if verb else Words(f"{play.verb.capitalize()}: {{}}", "A play is under way", "It is done on {}.")
 
 
-def play_sentence(play: PlayView, steps: list[PlayEventView]) -> str:
+def play_sentence(play: PlayView, steps: list[PlayEventView], phases: Sequence[PhaseView] = ()) -> str:
     """Where a play stands; it changes with each step, so that it is announced."""
     match play.state:
         case PlayState.RUNNING if play.stopped_by:
@@ -87,7 +89,9 @@ def play_sentence(play: PlayView, steps: list[PlayEventView]) -> str:
         case PlayState.QUEUED:
             return "It begins in a moment."
         case PlayState.RUNNING:
-            return f"Now: {steps[-1].step}." if steps else "Ansible is starting."
+            place = next((number for number, one in enumerate(phases, 1) if one.state is PhaseState.RUNNING), None)
+            count = f"{place} of {len(phases)}: {phases[place - 1].label}. " if place is not None else ""
+            return f"{count}Now: {steps[-1].step}." if steps else "Ansible is starting."
         case PlayState.SUCCEEDED:
             changed = sum(step.state is StepState.CHANGED for step in steps)
             return "Done." if changed else "Done; nothing needed to be changed."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bottle
 
 from webfront.accounts.policy import Act, may
+from webfront.fleet.states import NodeState
 from webfront.pages import nodewords
 from webfront.pages.rendering import render, see_other
 from webfront.plays.states import StepState
@@ -20,16 +21,19 @@ def register(app: bottle.Bottle, services: Services) -> None:
         progress = services.plays.get(number)
         found, steps = progress.play, nodewords.merge_steps(progress.events)
         node = services.fleet.node(found.node)
+        may_change = may(guard.identity().account, Act.CHANGE_NODE, node)
         return render(
             "play.html",
             play=found,
             node=node,
             steps=steps,
+            phases=progress.phases,
             step_words=nodewords.STEP_WORDS,
             title=nodewords.play_title(found),
-            sentence=nodewords.play_sentence(found, steps),
+            sentence=nodewords.play_sentence(found, steps, progress.phases),
             done=nodewords.play_done(found),
-            may_stop=not found.is_over and may(guard.identity().account, Act.CHANGE_NODE, node),
+            may_stop=not found.is_over and may_change,
+            may_edit=may_change and node.state is not NodeState.REMOVED,
             again=f"/nodes/{found.node}/{found.verb}" if found.verb in VERBS else None,
             poll=None if found.is_over else f"/api/v1/plays/{found.id}/events?after={_settled(steps)}",
         )

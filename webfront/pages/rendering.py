@@ -18,6 +18,7 @@ from markupsafe import Markup, escape
 from webfront.errors import SkerryError
 from webfront.fleet.states import NodeState
 from webfront.jobs.states import AttemptState, JobState
+from webfront.plays.phases import PhaseState
 from webfront.plays.states import PlayState, StepState
 from webfront.schedules.states import ScheduleState, TickOutcome
 from webfront.web import actions, guard
@@ -58,6 +59,9 @@ TONES: Final[dict[str, str]] = {
     StepState.CHANGED: "good",
     StepState.SKIPPED: "idle",
     PlayState.STOPPED: "idle",
+    PhaseState.WAITING: "idle",
+    PhaseState.NOT_NEEDED: "idle",
+    PhaseState.DONE: "good",
 }
 """The colour that repeats a state's word; the word itself is always on the page."""
 

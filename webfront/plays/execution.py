@@ -99,7 +99,9 @@ class _Execution:
         node = Node.get_or_none(Node.name == self._play.node)
         if node is None:
             return Failure(f"There is no node {self._play.node}", "Register it first.")
-        teller = Teller(self._target(node), self._scrub, self._rows.tell)
+        teller = Teller(
+            self._target(node), self._scrub, self._rows.tell, phases=() if node.agentless else self._verb.phases
+        )
         try:
             # Asked for anew each time: whatever tidies up a tmpfs may have taken an empty folder away.
             with private_directory(plays_base(self._settings.state_dir), self._play.id) as folder:
@@ -143,6 +145,9 @@ class _Execution:
             variables=self._variables(node, keys.public_half(platform_key)),
             private_key=self._secrets.private_key,
             limit_s=self._verb.limit_s,
+            tags=",".join(self._verb.tags),
+            # Ansible gives this tag to the check of each role's arguments, also of plays that are left out.
+            skip_tags="always" if self._verb.tags else "",
         )
 
         def between() -> bool:
@@ -197,7 +202,7 @@ class _Execution:
             return f"{'pinned now' if first_time else 'as pinned'}: {hostkeys.describe(kept)}"
 
         teller.say("Reading the machine's host key", read_host_key)
-        identity: Path | None = platform_key
+        identity = platform_key
         if self._secrets.private_key:
             identity = folder / "identity.pub"
 
@@ -207,9 +212,9 @@ class _Execution:
                 return f"its public half is {hostkeys.describe(public)}"
 
             teller.say("Reading the private key that was given", read_private_key)
-        elif self._secrets.password:
-            identity = None
-        return SshAccess(host_keys=found[0], identity=identity)
+        # Where the platform's key was added already, the password is for sudo.
+        tries_password = bool(self._secrets.password) and not self._secrets.private_key
+        return SshAccess(host_keys=found[0], identity=identity, tries_password=tries_password)
 
     def _variables(self, node: Node, public_key_file: Path) -> dict[str, Any]:
         variables: dict[str, Any] = {

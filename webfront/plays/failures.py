@@ -53,10 +53,10 @@ def explain(result: Mapping[str, Any], action: str, target: Target, *, unreachab
     message = _text(result.get("msg"))
     if action.rpartition(".")[2] in {"assert", "fail"} and message:
         # The playbooks' own words say what is wrong and what to change.
-        return Failure(message[:_LONGEST])
+        return Failure(_short(message))
     if message and "advice" in result:
         # So do the platform's own modules.
-        return Failure(message[:_LONGEST], _text(result["advice"]))
+        return Failure(_short(message), _text(result["advice"]))
     everything = "\n".join(
         _text(result.get(part)) for part in ("msg", "stderr", "module_stderr", "module_stdout", "stdout")
     )

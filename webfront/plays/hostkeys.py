@@ -153,7 +153,7 @@ def mismatch(node: str, shown: str = "") -> Failure:
         f"The machine at {node}'s address does not show the host key that was pinned for it.{now}",
         "Either it was reinstalled, or another machine answers in its place: nothing was sent to it. Compare the "
         "fingerprint on the machine itself (`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`). If it is the right "
-        "one, register the machine again with that host key; if not, find out who answers at this address.",
+        "one, put it in as the node's host key (Change, on its page); if not, find out who answers at this address.",
     )
 
 

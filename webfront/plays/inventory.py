@@ -42,7 +42,9 @@ class SshAccess(msgspec.Struct, frozen=True):
     host_keys: str
     """One `type key` a line."""
     identity: Path | None = None
-    """The platform's private key, or the public half of the one that ssh-agent holds; None for a password."""
+    """The platform's private key, or the public half of the one that ssh-agent holds."""
+    tries_password: bool = False
+    """Whether the password is for signing in too, where the key does not let it in; else it is for sudo alone."""
 
 
 class Typed(str):
@@ -133,8 +135,7 @@ def _over_ssh(folder: Path, machine: Machine, access: SshAccess, secrets: Secret
         # Only this key, not whatever else this user or an agent has: a wrong one must show as wrong.
         options.append("-o IdentitiesOnly=yes")
         host["ansible_ssh_private_key_file"] = str(access.identity)
-    else:
-        options.append("-o PubkeyAuthentication=no")
+    if access.tries_password:
         host["ansible_password"] = Typed(secrets.password)
         # Handed to ssh in shared memory that only this user reads; not in an argument, nor in the environment.
         host["ansible_ssh_password_mechanism"] = "ssh_askpass"  # noqa: S105 - the mechanism's name

@@ -57,6 +57,20 @@ def public_half(private_key: Path) -> Path:
     return private_key.with_name(private_key.name + ".pub")
 
 
+def line_to_paste(public_key: str) -> str:
+    """One line for a shell that lets this key in for whoever runs it. Pasted twice it changes nothing more.
+
+    In single quotes and without `!`, so that csh and fish read it as sh does. A file whose last line lacks its end gets
+    it first.
+    """
+    script = (
+        'umask 077; d="$HOME/.ssh"; f="$d/authorized_keys"; mkdir -p "$d"; touch "$f"; chmod 700 "$d"; chmod 600 "$f"; '
+        f'k="{public_key}"; [ -z "$(tail -c1 "$f")" ] || echo >>"$f"; '
+        'grep -qxF "$k" "$f" || echo "$k" >>"$f"'
+    )
+    return f"sh -c '{script}'"
+
+
 def normalise(private_key: str) -> str:
     """A pasted key as ssh reads it: Unix line ends, no space around, one line end at the end."""
     return "\n".join(line.strip() for line in private_key.strip().splitlines()) + "\n"

@@ -21,8 +21,8 @@ def _denied(target: Target) -> Failure:
         "password": "the password that was given",
     }[target.signed_in_with]
     advice = {
-        "platform_key": "The first successful registration installs it. Until then, or if it was taken off, "
-        "run the registration with a private key or a one-time password.",
+        "platform_key": 'Add its public key on the machine (the page "Register a machine" has the line to paste), or '
+        "give a private key or a one-time password: a successful registration adds the key.",
         "private_key": f"Check that the key's public half stands in the authorized_keys of {target.user} there, and "
         "that the user's name is right.",
         "password": "Check the user's name and the password, and that the machine's SSH server allows passwords "
@@ -35,7 +35,7 @@ def _no_sudo(target: Target) -> Failure:
     who = target.user or "the platform's user"
     return Failure(
         f"The user {who} may not become root there without a password",
-        "Register it with that user's password (it serves for sudo and is not kept), allow the user sudo without a "
+        "Give that user's password beside the key (it serves for sudo and is not kept), allow the user sudo without a "
         "password (later plays, such as removing the machine, have none), or use root.",
     )
 
@@ -44,7 +44,7 @@ def _pinned_key_differs(target: Target) -> Failure:
     return Failure(
         f"The machine at {target.node}'s address does not show the host key that was pinned for it",
         "Either it was reinstalled, or another machine answers in its place. Compare the fingerprint on the machine "
-        "itself; if it is the right one, register the machine again with that host key.",
+        "itself; if it is the right one, put it in as the node's host key (Change, on its page).",
     )
 
 
@@ -104,7 +104,7 @@ _KNOWN: Final[tuple[tuple[re.Pattern[str], Callable[[Target], Failure]], ...]] =
             r"is not in the sudoers file|is not allowed to (execute|run sudo)",
             _words(
                 "The user {t.user} has no right to use sudo there",
-                "Add the user to the group sudo, or register with root.",
+                "Add the user to the group sudo (usermod -aG sudo NAME, as root), or register with root.",
             ),
         ),
         (

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from webfront.database.models import LARGEST_NUMBER, Play, PlayEvent
+from webfront.database.models import LARGEST_NUMBER, Node, Play, PlayEvent
 from webfront.errors import NotFound
+from webfront.plays import phases
 from webfront.plays.states import PlayState, StepState
+from webfront.plays.verbs import VERBS
 from webfront.plays.views import PlayEventView, PlayProgress, PlayView
 
 _MOST_PLAYS = 100
@@ -21,10 +23,16 @@ def get_play(play_id: int, *, after: int = 0) -> PlayProgress:
     row = find_play(play_id)
     # The play before its events: one that is over here has all of them below.
     view = play_view(row)
-    events = PlayEvent.select().where((PlayEvent.play == row) & (PlayEvent.number > after)).order_by(PlayEvent.number)
-    return PlayProgress(
-        view, tuple(PlayEventView(one.number, one.at, one.step, StepState(one.state), one.detail) for one in events)
-    )
+    events = [_event_view(one) for one in PlayEvent.select().where(PlayEvent.play == row).order_by(PlayEvent.number)]
+    verb, node = VERBS.get(row.verb), Node.get_or_none(Node.name == row.node)
+    told = [phases.Told(one.phase, one.state, one.at) for one in events]
+    known = verb.phases if verb and not (node and node.agentless) else ()
+    seen = phases.view(known, told, row.started_at, is_over=view.is_over)
+    return PlayProgress(view, seen, tuple(one for one in events if one.number > after))
+
+
+def _event_view(row: PlayEvent) -> PlayEventView:
+    return PlayEventView(row.number, row.at, row.step, StepState(row.state), row.detail, row.phase)
 
 
 def find_play(play_id: int) -> Play:

@@ -57,6 +57,7 @@ class StepRows:
                 "step": step.step,
                 "state": step.state,
                 "detail": step.detail,
+                "phase": step.phase,
             }
             for step in self._waiting
             if step.number not in replaced

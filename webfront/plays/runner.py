@@ -59,6 +59,8 @@ class Run(msgspec.Struct, frozen=True):
     limit_s: int = 3600
     tags: str = ""
     """Only the tasks with one of these, separated by commas; all, where empty."""
+    skip_tags: str = ""
+    """None of the tasks with one of these."""
     forks: int = 0
     """On how many hosts at once; Ansible's own number for 0."""
 
@@ -101,6 +103,7 @@ def _configure(what: Run) -> ansible_runner.RunnerConfig:
         envvars=_environment(what),
         ssh_key=what.private_key or None,
         tags=what.tags or None,
+        skip_tags=what.skip_tags or None,
         forks=what.forks or None,
     )
     config.prepare()

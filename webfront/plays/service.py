@@ -20,19 +20,21 @@ from webfront.activity.facts import Kind
 from webfront.clock import Clock, system_clock
 from webfront.database.connection import transaction
 from webfront.database.models import Node, Play
-from webfront.errors import Conflict, InvalidInput
+from webfront.errors import Conflict, InvalidInput, Unavailable
 from webfront.fleet import rows
 from webfront.fleet.queries import get_node, node_view
 from webfront.fleet.states import NodeState, change_node
 from webfront.fleet.validation import check_machine, check_new_node, check_secrets
 from webfront.fleet.views import NewNode, Secrets
+from webfront.plays import keys
 from webfront.plays.failures import stopped
+from webfront.plays.outcome import PlayFailed
 from webfront.plays.queries import find_play, get_play, list_plays, play_view
 from webfront.plays.rows import end_play, wish_stop
 from webfront.plays.secrets import forget, hand_over, wake
 from webfront.plays.states import PlayState
-from webfront.plays.verbs import REGISTER, Verb
-from webfront.plays.views import Edited, PlayView, Registration
+from webfront.plays.verbs import REGISTER, TEST, Verb
+from webfront.plays.views import Edited, PlatformKey, PlayView, Registration
 
 _ENDED: Final = {PlayState.SUCCEEDED: "succeeded", PlayState.FAILED: "failed", PlayState.STOPPED: "was stopped"}
 _HERE_ALONE: Final = frozenset({"labels"})
@@ -42,17 +44,32 @@ _OF_ANY: Final = frozenset({"labels", "slots"})
 
 
 class PlayService:
-    def __init__(self, socket: Path, controller: str, clock: Clock = system_clock) -> None:
-        """`socket` is that of the plays process on this controller."""
+    def __init__(
+        self, socket: Path, controller: str, clock: Clock = system_clock, *, state_dir: Path | None = None
+    ) -> None:
+        """`socket` is that of the plays process on this controller; the platform's key is in `state_dir`, by default
+        beside it."""
         self._socket = socket
         self._controller = controller
+        self._state_dir = state_dir or socket.parent
         self._clock = clock
 
     get = staticmethod(get_play)
     of_node = staticmethod(list_plays)
 
-    def register(self, account: Account, new: NewNode) -> Registration:
-        """Begin a registration: the rows, the secrets to the plays process. InvalidInput, Conflict, Unavailable."""
+    def platform_key(self) -> PlatformKey:
+        """The platform's public key. Unavailable where it cannot be made or read."""
+        try:
+            public = keys.public_half(keys.platform_key(self._state_dir)).read_text(encoding="utf-8").strip()
+        except PlayFailed as error:
+            raise Unavailable(error.failure.message, detail=error.failure.advice) from error
+        except OSError as error:
+            raise Unavailable("The platform's public key cannot be read.") from error
+        return PlatformKey(public, keys.line_to_paste(public))
+
+    def register(self, account: Account, new: NewNode, verb: Verb = REGISTER) -> Registration:
+        """Begin a registration, or by the verb `test` only look at the machine: the rows, the secrets to the plays
+        process. InvalidInput, Conflict, Unavailable."""
         new = check_new_node(new)
         if new.connection == "local":
             require(account, Act.REGISTER_CONTROLLER)
@@ -60,7 +77,10 @@ class PlayService:
             row = rows.begin(new, account.name, self._clock())
             if row is None:
                 row = self._once_more(account, new)
-            play = self._begin(account, row, REGISTER, new.secrets)
+            if verb is TEST:
+                change_node(row.name, NodeState.UNREGISTERED, "its connection is being tested")
+            play = self._begin(account, row, verb, new.secrets)
+            row = rows.find(row.name)
         wake(self._socket)
         return Registration(node_view(row), play)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from webfront.fleet.states import NodeState
+from webfront.plays.phases import REGISTERING, TESTING, Phase
 
 
 @dataclass(frozen=True)
@@ -60,13 +61,17 @@ class Verb:
     succeeded: Settlement | None = None
     failed: Settlement | None = None
     """Its reason is the failure's own, after the verb."""
+    phases: tuple[Phase, ...] = ()
+    book: str = ""
+    """The verb whose playbook it runs a part of: the plays with one of these tags."""
+    tags: tuple[str, ...] = ()
     agentless_playbook: str = ""
     """Played in place of the verb's own where the node has no agent."""
     takes_secrets: bool = False
     """Whoever asks for it may give a key or a password to sign in with; the others use the platform's own key."""
 
     def playbook(self, *, agentless: bool = False) -> str:
-        return self.agentless_playbook if agentless and self.agentless_playbook else f"{self.name}.yml"
+        return self.agentless_playbook if agentless and self.agentless_playbook else f"{self.book or self.name}.yml"
 
     @property
     def action(self) -> str:
@@ -93,10 +98,35 @@ REGISTER: Final = Verb(
     words=Words("Registering {}", "It is being registered", "{} is a node now, and takes jobs."),
     # A node that works keeps working while the play corrects what it finds; one that is away begins anew.
     begun=Settlement(frozenset({NodeState.UNREGISTERED, NodeState.DEAD, NodeState.REMOVED}), to=NodeState.REGISTERING),
+    phases=REGISTERING,
     succeeded=Settlement(
         frozenset({NodeState.REGISTERING}), reason="registered; its first heartbeat will set it active"
     ),
     failed=Settlement(frozenset({NodeState.REGISTERING}), to=NodeState.UNREGISTERED),
+    takes_secrets=True,
+)
+
+TEST: Final = Verb(
+    name="test",
+    limit_s=300,
+    asked_from=_MEMBERS,
+    offered_from=_MEMBERS,
+    button=Button(
+        "Test the connection",
+        "The checks of a registration run, with the platform's own key. Nothing is written on the machine.",
+        "Test {}",
+    ),
+    words=Words(
+        "Testing the connection to {}",
+        "Its connection is being tested",
+        "{} can be reached, and fits. Nothing was changed.",
+    ),
+    phases=TESTING,
+    book="register",
+    agentless_playbook="register_agentless.yml",
+    tags=("register_preflight",),
+    succeeded=Settlement(frozenset({NodeState.UNREGISTERED}), reason="its connection was tested and is in order"),
+    failed=Settlement(frozenset({NodeState.UNREGISTERED})),
     takes_secrets=True,
 )
 
@@ -138,4 +168,4 @@ REMOVE: Final = Verb(
     failed=Settlement(_MEMBERS),
 )
 
-VERBS: Final[Mapping[str, Verb]] = {verb.name: verb for verb in (REGISTER, DRAIN, REMOVE)}
+VERBS: Final[Mapping[str, Verb]] = {verb.name: verb for verb in (REGISTER, TEST, DRAIN, REMOVE)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from webfront.fleet.views import NodeView
+from webfront.plays.phases import PhaseView
 from webfront.plays.states import UNFINISHED_PLAYS, PlayState, StepState
 
 
@@ -34,13 +35,23 @@ class PlayEventView(msgspec.Struct, frozen=True):
     step: str
     state: StepState
     detail: str
+    phase: str = ""
 
 
 class PlayProgress(msgspec.Struct, frozen=True):
-    """A play and its steps after the number asked for."""
+    """A play, its phases where it has any, and its steps after the number asked for."""
 
     play: PlayView
+    phases: tuple[PhaseView, ...]
     events: tuple[PlayEventView, ...]
+
+
+class PlatformKey(msgspec.Struct, frozen=True):
+    """The platform's public key, for machines whose secrets stay with their owners."""
+
+    public_key: str
+    line: str
+    """A shell's line that lets it in for whoever runs it on the machine."""
 
 
 class Edited(msgspec.Struct, frozen=True):

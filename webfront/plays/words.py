@@ -8,13 +8,14 @@ reads the whole sees each step once.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from webfront.plays.failures import explain
 from webfront.plays.outcome import Failure, PlayFailed, Target
+from webfront.plays.phases import Phase
 from webfront.plays.scrub import Scrubber
 from webfront.plays.states import StepState
 
@@ -23,6 +24,9 @@ _DETAIL_LENGTH: Final = 1000
 _KEPT_OUTPUT: Final = 40
 _OWN_WORDS: Final = {"Gathering Facts": "Looking at the machine"}
 _WORST_FIRST: Final = (StepState.FAILED, StepState.CHANGED, StepState.OK, StepState.SKIPPED)
+_TELLING: Final = {"assert", "debug"}
+"""Modules whose message is for people."""
+_ASSERTED: Final = "All assertions passed"
 _ENDINGS: Final = {"runner_on_ok", "runner_on_failed", "runner_on_unreachable", "runner_on_skipped"}
 
 
@@ -34,6 +38,7 @@ class PlayStep(msgspec.Struct, frozen=True):
     step: str
     state: StepState
     detail: str = ""
+    phase: str = ""
     replaces: int | None = None
     """The number of the row whose place this one takes."""
 
@@ -42,12 +47,19 @@ class Teller:
     """Turns the events of one play into steps. Not for several threads: runner reports from one."""
 
     def __init__(
-        self, target: Target, scrub: Scrubber, tell: Callable[[PlayStep], None], clock: Callable[[], float] = time.time
+        self,
+        target: Target,
+        scrub: Scrubber,
+        tell: Callable[[PlayStep], None],
+        clock: Callable[[], float] = time.time,
+        phases: Sequence[Phase] = (),
     ) -> None:
         self._target = target
         self._scrub = scrub
         self._tell = tell
         self._clock = clock
+        self._phases = {play: phase.name for phase in phases for play in phase.plays}
+        self._phase = phases[0].name if phases else ""
         self._number = 0
         self._open: PlayStep | None = None
         self._uuid = ""
@@ -74,7 +86,10 @@ class Teller:
                 self._hosts.add(str(data.get("host", "")))
             case "runner_retry":
                 self._retry(data)
-            case "playbook_on_play_start" | "playbook_on_stats":
+            case "playbook_on_play_start":
+                self._close()
+                self._phase = self._phases.get(str(data.get("name", "")), self._phase)
+            case "playbook_on_stats":
                 self._close()
             case "verbose" | "error" | "warning" | "system_warning" | "deprecated":
                 self._output += str(event.get("stdout") or "").splitlines()
@@ -118,7 +133,13 @@ class Teller:
         self._number += 1
         replaces = self._open.number if self._open else None
         step = PlayStep(
-            self._number, self._clock(), self._scrub(name)[:_STEP_LENGTH], state, detail[:_DETAIL_LENGTH], replaces
+            self._number,
+            self._clock(),
+            self._scrub(name)[:_STEP_LENGTH],
+            state,
+            detail[:_DETAIL_LENGTH],
+            self._phase,
+            replaces,
         )
         self._tell(step)
         return step
@@ -139,8 +160,9 @@ class Teller:
             self._states.append(StepState.SKIPPED)
         elif kind == "runner_on_ok":
             self._states.append(StepState.CHANGED if result.get("changed") else StepState.OK)
-            if str(data.get("task_action", "")).rpartition(".")[2] == "debug" and isinstance(result.get("msg"), str):
-                self._detail = self._scrub(result["msg"])
+            action, message = str(data.get("task_action", "")).rpartition(".")[2], result.get("msg")
+            if action in _TELLING and isinstance(message, str) and message != _ASSERTED:
+                self._detail = self._scrub(message)
         elif data.get("ignore_errors"):
             self._states.append(StepState.OK)
             self._detail = "failed, which is allowed here"

@@ -36,10 +36,10 @@ function showAnswer(form, request) {
   setBusy(form, false);
 }
 
-function send(form) {
+function send(form, address) {
   const request = new XMLHttpRequest();
   const bar = form.querySelector("progress");
-  request.open("POST", form.action);
+  request.open("POST", address);
   request.setRequestHeader("Accept", "text/html");
   request.setRequestHeader("X-CSRF-Token", document.querySelector("meta[name=csrf-token]").content);
   if (bar) {
@@ -64,7 +64,7 @@ export function keepFormsSafe() {
     if (form.method !== "post") return;
     if (form.hasAttribute("data-keep-typed")) {
       event.preventDefault();
-      send(form);
+      send(form, event.submitter?.hasAttribute("formaction") ? event.submitter.formAction : form.action);
     } else {
       // After the browser has gathered the fields: a disabled button sends nothing of its own.
       setTimeout(() => setBusy(form, true));

@@ -21,7 +21,7 @@ from webfront.plays.rows import end_play
 from webfront.plays.secrets import SecretKeeper
 from webfront.plays.service import PlayService
 from webfront.plays.states import PlayState
-from webfront.plays.verbs import DRAIN, REGISTER, REMOVE, VERBS, Verb
+from webfront.plays.verbs import DRAIN, REGISTER, REMOVE, TEST, VERBS, Verb
 
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\n{}\n-----END OPENSSH PRIVATE KEY-----"
 ALPHA = NewNode("alpha", "ssh", "10.0.0.7", 22, "root", Secrets(password="one-time"), labels=("gpu", "gpu"), slots=2)
@@ -127,7 +127,11 @@ def test_only_a_drained_node_is_activated(plays: PlayService, fleet: FleetServic
         (NewNode("alpha", "ssh", "-oProxyCommand=x", ssh_user="root", secrets=Secrets(password="x")), "address"),
         (NewNode("alpha", "ssh", "10.0.0.7; rm", ssh_user="root", secrets=Secrets(password="x")), "address"),
         (NewNode("alpha", "ssh", "10.0.0.7", 0, "root", Secrets(password="x")), "ssh_port"),
+        (NewNode("alpha", "ssh", "fe80::1%eth0;x", ssh_user="root", secrets=Secrets(password="x")), "address"),
+        (NewNode("alpha", "ssh", "1::2::3", ssh_user="root", secrets=Secrets(password="x")), "address"),
         (NewNode("alpha", "ssh", "10.0.0.7", 22, "ro ot", Secrets(password="x")), "ssh_user"),
+        (NewNode("alpha", "ssh", "10.0.0.7", 22, "-oProxyCommand=x", Secrets(password="x")), "ssh_user"),
+        (NewNode("alpha", "ssh", "10.0.0.7", 22, "A\\\\b", Secrets(password="x")), "ssh_user"),
         (NewNode("alpha", "ssh", "10.0.0.7", 22, "root"), "private_key"),
         (NewNode("alpha", "ssh", "10.0.0.7", 22, "root", Secrets("ssh-ed25519 AAAA")), "private_key"),
         (NewNode("alpha", "ssh", "10.0.0.7", 22, "root", Secrets(openssh_key(b"aes256-ctr"))), "private_key"),
@@ -198,3 +202,53 @@ def test_a_machine_is_registered_without_an_agent(plays: PlayService, keeper: Se
     assert DRAIN.playbook(agentless=True) == "drain.yml"
     with pytest.raises(InvalidInput, match="reached over SSH"):
         plays.register(ada, NewNode("beta", "local", agentless=True))
+
+
+@pytest.mark.parametrize(
+    ("address", "stored"),
+    [
+        ("host.example", "host.example"),
+        ("2001:db8::7", "2001:db8::7"),
+        ("[2001:db8::7]", "2001:db8::7"),
+        ("fe80::1%eth0", "fe80::1%eth0"),
+    ],
+)
+@pytest.mark.parametrize("user", ["root", "CORP\\ann.lee", "ann@corp.example", "_svc-1"])
+def test_accounts_and_addresses_as_they_are(
+    plays: PlayService, ada: Account, address: str, stored: str, user: str
+) -> None:
+    begun = plays.register(ada, NewNode("alpha", "ssh", address, 22, user, Secrets(password="x")))
+    assert (begun.node.address, begun.node.ssh_user) == (stored, user)
+
+
+def test_no_secret_is_asked_for_where_the_platforms_key_was_added(
+    plays: PlayService, keeper: SecretKeeper, ada: Account
+) -> None:
+    begun = plays.register(ada, NewNode("alpha", "ssh", "10.0.0.7", 22, "root", has_platform_key=True))
+    assert keeper.take(begun.play.id) is None
+
+
+def test_a_test_leaves_a_node_that_may_be_registered_and_is_not(
+    plays: PlayService, keeper: SecretKeeper, ada: Account
+) -> None:
+    begun = plays.register(ada, ALPHA, TEST)
+    assert (begun.node.state, begun.play.verb) == ("unregistered", "test")
+    assert keeper.take(begun.play.id).password == "one-time"
+    claim(begun.play.id, "one", 1.0)
+    end_play(begun.play.id, None, "", 2.0)
+    node = Node.get()
+    assert (node.state, node.state_reason) == ("unregistered", "its connection was tested and is in order")
+    again = plays.register(ada, ALPHA)
+    assert (again.node.state, again.play.verb) == ("registering", "register")
+
+
+def test_testing_a_node_leaves_its_state(plays: PlayService, ada: Account) -> None:
+    plays.register(ada, ALPHA)
+    end_plays()
+    for state in ("active", "drained", "dead"):
+        Node.update(state=state, state_reason="as it was").execute()
+        play = plays.begin(ada, "alpha", TEST)
+        claim(play.id, "one", 1.0)
+        end_play(play.id, Failure("it is off"), "Reach the machine", 2.0)
+        node = Node.get()
+        assert (node.state, node.state_reason) == (state, "as it was")

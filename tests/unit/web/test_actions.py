@@ -45,6 +45,12 @@ DEEDS = {
     "node.remove": {"POST /nodes/<name>/remove", "DELETE /api/v1/nodes/<name>"},
     "node.activate": {"POST /nodes/<name>/activate", "POST /api/v1/nodes/<name>/activate"},
     "node.benchmark": {"POST /nodes/<name>/benchmark", "POST /api/v1/nodes/<name>/benchmark"},
+    "node.test": {
+        "POST /nodes/test",
+        "POST /nodes/<name>/test",
+        "POST /api/v1/nodes/test",
+        "POST /api/v1/nodes/<name>/test",
+    },
     "node.edit": {"POST /nodes/<name>/edit", "PATCH /api/v1/nodes/<name>"},
     "play.stop": {"POST /plays/<number:int>/stop", "POST /api/v1/plays/<play_id:int>/stop"},
     "schedule.create": {"POST /api/v1/schedules", "POST /schedules/new"},

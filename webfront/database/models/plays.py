@@ -12,7 +12,7 @@ class Play(Model):
 
     id = peewee.AutoField()
     verb = peewee.CharField(16)
-    """`register`, `drain`, `remove`."""
+    """Of `webfront.plays.verbs`."""
     node = peewee.CharField(32, index=True)
     state = peewee.CharField(16, index=True)
     """`queued`, `running`, `succeeded`, `failed`."""
@@ -51,6 +51,8 @@ class PlayEvent(Model):
     state = peewee.CharField(16)
     """`running`, `ok`, `changed`, `skipped`, `failed`."""
     detail = peewee.TextField(default="")
+    phase = peewee.CharField(16, default="", constraints=[peewee.SQL("DEFAULT ''")])
+    """Of `webfront.plays.phases`; empty where its play has none."""
 
     class Meta:
         indexes = ((("play", "number"), True),)

@@ -1,4 +1,4 @@
-"""Who wished a play to stop."""
+"""Who wished a play to stop, and to which phase of its play a step belongs."""
 
 from __future__ import annotations
 
@@ -13,3 +13,4 @@ OLDEST_CODE: Final = 1
 
 def apply(change: Change) -> None:
     change.add_column("play", "stopped_by", CharField(64, constraints=[SQL("DEFAULT ''")]))
+    change.add_column("play_event", "phase", CharField(16, constraints=[SQL("DEFAULT ''")]))
