@@ -24,6 +24,10 @@ _CONTROL_PERSIST: Final = (
 )
 
 
+REMOTE_FOLDER: Final = "~/.ansible/skerry"
+"""Where Ansible keeps its files on the machine while a step runs; `register.yml` and `remove.yml` tidy it up."""
+
+
 class Machine(msgspec.Struct, frozen=True):
     """The node as a play needs it."""
 
@@ -130,6 +134,8 @@ def _over_ssh(folder: Path, machine: Machine, access: SshAccess, secrets: Secret
         "ansible_user": Typed(machine.user),
         "ansible_ssh_args": _CONTROL_PERSIST,
         "ansible_host_key_checking": True,
+        # A folder of the platform's own: what a play that was cut off left in it, the next one may remove.
+        "ansible_remote_tmp": REMOTE_FOLDER,
     }
     if access.identity is not None:
         # Only this key, not whatever else this user or an agent has: a wrong one must show as wrong.

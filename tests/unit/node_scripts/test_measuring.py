@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import namedtuple
 from pathlib import Path
+from types import SimpleNamespace
 
+import msgspec
 import psutil
 import pytest
 
@@ -13,6 +16,7 @@ from node_scripts import benchmark
 from node_scripts.collectors import COLLECTORS, Collection
 from node_scripts.collectors.cpu import Cpu
 from node_scripts.collectors.temperature import Temperature
+from node_scripts.heartbeat import Heartbeats
 
 Reading = namedtuple("Reading", "label current high critical")
 Times = namedtuple("Times", "user system idle iowait guest guest_nice")
@@ -105,3 +109,30 @@ def test_the_benchmark_takes_the_best_round(tmp_path: Path, monkeypatch: pytest.
     assert benchmark.load(tmp_path) == benchmark.Benchmark(10.0, 1.0)
     (tmp_path / "benchmark.json").write_text("{")
     assert benchmark.load(tmp_path) is None
+
+
+def test_a_figure_that_is_measured_while_the_agent_runs_is_told_with_the_next_heartbeat(tmp_path: Path) -> None:
+    sent: list[bytes] = []
+    broker = SimpleNamespace(publish_unconfirmed=lambda exchange, key, body: sent.append(body))
+
+    async def live() -> None:
+        heartbeats = Heartbeats(
+            broker=broker,  # type: ignore[arg-type]
+            held=tuple,
+            slots=1,
+            every_s=0.05,
+            state_dir=tmp_path,
+            now=lambda: 1.0,
+        )
+        running = asyncio.create_task(heartbeats.run())
+        while len(sent) < 2:
+            await asyncio.sleep(0.01)
+        benchmark.store(tmp_path, benchmark.Benchmark(1234.0, 1.0))
+        before = len(sent)
+        while len(sent) < before + 3:
+            await asyncio.sleep(0.01)
+        running.cancel()
+
+    asyncio.run(live())
+    figures = [msgspec.json.decode(body)["metrics"].get("events_per_second") for body in sent]
+    assert (figures[0], figures[-1]) == (None, 1234.0)
