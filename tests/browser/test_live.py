@@ -98,6 +98,7 @@ def test_a_refused_registration_keeps_the_key_in_the_browser_alone(visitor: Visi
     page.get_by_label("Name").fill("Not A Name")
     page.get_by_label("Address").fill("rock.example")
     page.get_by_label("User", exact=True).fill("root")
+    page.get_by_label("A key or a password of yours").check()
     page.get_by_label("Private key, pasted").fill("-----BEGIN OPENSSH PRIVATE KEY-----\nsecret\n-----END")
     with page.expect_response(re.compile("/nodes/register$")) as answer:
         page.get_by_role("button", name="Register").click()

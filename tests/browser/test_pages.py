@@ -25,6 +25,7 @@ ALWAYS = (
 FILLED = (
     "/nodes/beta",
     "/nodes/harbour",
+    "/nodes/harbour/edit",
     "/plays/{play[failed]}",
     "/plays/{play[running]}",
     "/plays/{play[succeeded]}",

@@ -107,7 +107,7 @@ def node_figure(settings: Settings, options: argparse.Namespace) -> Answer:
         figure = (rows.find(options.name).metrics or {}).get("events_per_second")
         return None if figure is None else float(figure)
 
-    figure = _wait(options.timeout, told)
+    figure = wait_for(options.timeout, told)
     if figure is None:
         raise Unavailable(
             f"{options.name} was measured, but no heartbeat told the figure within {options.timeout:.0f} seconds",

@@ -33,7 +33,7 @@ REGISTERING: Final = (
         "Admit",
         ("Put Python on the machine", "Give the platform access to the machine", "Admit the node to the broker"),
     ),
-    Phase("install", "Install", ("Install and start the agent",)),
+    Phase("install", "Install", ("Let the machine mount the share", "Install and start the agent")),
     Phase("heartbeat", "First heartbeat", ("Wait for the node to report",)),
     Phase("measure", "Measure", ("Measure the node",)),
 )

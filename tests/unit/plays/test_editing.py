@@ -51,7 +51,7 @@ def test_what_the_machine_must_learn_has_the_registration_run_again(
     edited = plays.edit(ada, "alpha", changes, secrets=Secrets(password="for-once"))
     assert edited.play is not None
     assert (edited.play.verb, edited.play.state) == ("register", "queued")
-    assert keeper.take(edited.play.id).password == "for-once"
+    assert keeper.take(edited.play.id) == Secrets(password="for-once")
     # It works on meanwhile, and its key goes with it to another address.
     assert edited.node.state == "active"
     fresh = Node.get()

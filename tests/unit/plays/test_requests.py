@@ -233,7 +233,7 @@ def test_a_test_leaves_a_node_that_may_be_registered_and_is_not(
 ) -> None:
     begun = plays.register(ada, ALPHA, TEST)
     assert (begun.node.state, begun.play.verb) == ("unregistered", "test")
-    assert keeper.take(begun.play.id).password == "one-time"
+    assert keeper.take(begun.play.id) == Secrets(password="one-time")
     claim(begun.play.id, "one", 1.0)
     end_play(begun.play.id, None, "", 2.0)
     node = Node.get()

@@ -77,7 +77,7 @@ def test_a_play_whose_process_died_is_stopped_if_that_was_wished(
 ) -> None:
     from webfront.plays.process import PlaysProcess
 
-    claim(play.id, "one", 1.0)
+    claim(play.id, settings.controller_name, 1.0)
     if wished:
         plays.stop(ada, play.id)
     settings.state_dir.mkdir()
