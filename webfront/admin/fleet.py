@@ -46,8 +46,10 @@ def nodes_renew(settings: Settings, options: argparse.Namespace) -> Answer:
     hashes = read_hashes(options.hashes)
     api = manage(settings, options)
     renewed, unknown = [], []
-    nodes = [node.name for node in Node.select().where(Node.state != NodeState.REMOVED).order_by(Node.name)]
-    for name in nodes:
+    found = list(Node.select().where(Node.state != NodeState.REMOVED).order_by(Node.name))
+    nodes = [node.name for node in found]
+    # A node without an agent signs in to nothing.
+    for name in [node.name for node in found if not node.agentless]:
         changed = renew(api, name, hashes.get(name, ""))
         if changed is None:
             unknown.append(name)
@@ -119,6 +121,7 @@ def _told(node: Node) -> dict[str, Any]:
         "name": node.name,
         "state": node.state,
         "connection": node.connection,
+        "agentless": node.agentless,
         "address": node.address,
         "agent_version": node.agent_version,
         **_said(_figure(node)),

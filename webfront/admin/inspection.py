@@ -82,14 +82,18 @@ def _webhooks(settings: Settings) -> list[str]:
 
 
 def _nodes(settings: Settings) -> list[str]:
-    names = {node.name: node.state for node in Node.select().where(Node.state != NodeState.REMOVED)}
+    nodes = list(Node.select().where(Node.state != NodeState.REMOVED))
+    names = {node.name: node.state for node in nodes}
+    agentless = {node.name for node in nodes if node.agentless}
     try:
         known = set(password_hashes(Management.of(settings)))
     except (BrokerUnavailable, Conflict) as error:
         return [f"Which nodes the broker knows cannot be said: {error.message}"]
     settled = {name for name, state in names.items() if state not in (NodeState.REGISTERING, NodeState.UNREGISTERED)}
     found = _sentence(
-        sorted(settled - known), "The broker does not know the node {}: register it again, from its page.", "nodes"
+        sorted(settled - agentless - known),
+        "The broker does not know the node {}: register it again, from its page.",
+        "nodes",
     )
     return found + _sentence(
         sorted(known - set(names)), "The broker knows a node {} that the platform does not: register it again.", "nodes"
