@@ -20,6 +20,8 @@ import pytest
 from support.lab import Lab, job_ended
 from support.trees import later_tree
 
+pytestmark = pytest.mark.long
+
 from wire import VERSION
 
 LATER = "99.1.0"
