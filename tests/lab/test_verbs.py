@@ -20,9 +20,9 @@ import pytest
 from support.lab import Lab, job_ended
 from support.trees import later_tree
 
-pytestmark = pytest.mark.long
-
 from wire import VERSION
+
+pytestmark = pytest.mark.long
 
 LATER = "99.1.0"
 BOB = "a password of bob's for tests"
