@@ -33,6 +33,8 @@ CONTAINER_OPTIONS = (
     "--tmpfs=/run",
     "--tmpfs=/run/lock",
     "--env=container=docker",
+    # As on a machine of its own: Docker lets any program use them.
+    "--sysctl=net.ipv4.ip_unprivileged_port_start=1024",
 )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from support.converge import Converge
 
 SKIP = "--skip-tags=nfs_client_service"
+LOW_PORTS = "/proc/sys/net/ipv4/ip_unprivileged_port_start"
 
 
 def test_its_units_are_good_and_nothing_waits_for_the_mount_itself(host: Any) -> None:
@@ -53,12 +54,12 @@ def test_a_kernel_without_a_client_is_refused_with_words(host: Any) -> None:
 
 def test_low_ports_that_are_anybodys_are_refused(host: Any) -> None:
     with host.sudo():
-        host.run_expect([0], "sysctl -qw net.ipv4.ip_unprivileged_port_start=0")
+        host.run_expect([0], f"mount -o remount,rw /proc/sys && echo 0 > {LOW_PORTS}")
     try:
         assert "ip_unprivileged_port_start" in Converge().refused("--check")
     finally:
         with host.sudo():
-            host.run_expect([0], "sysctl -qw net.ipv4.ip_unprivileged_port_start=1024")
+            host.run_expect([0], f"echo 1024 > {LOW_PORTS}")
 
 
 def test_files_that_the_mount_would_hide_are_refused(host: Any) -> None:
