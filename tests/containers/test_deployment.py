@@ -22,6 +22,8 @@ from support.registry import PrivateRegistry
 
 from wire import VERSION
 
+pytestmark = pytest.mark.long
+
 PROJECT = Path(__file__).resolve().parents[2]
 OWNER = f"{PROJECT}:containers"
 MACHINE = "skerry-machine:debian-13"
