@@ -76,6 +76,8 @@ def odd(platform: Any, make_machine: Callable[..., Any], key_pair: Path) -> Odd:
     machine = make_machine("skerry-lab-odd", f"--authorized-key={key_pair}.pub")
     made = Odd(platform, machine, key_pair)
     made.sh("apt-get update -q && apt-get install -qy --no-install-recommends tcsh iptables")
+    # It would shut out for a while who is let in in vain so often.
+    made.sh("echo PerSourcePenalties no > /etc/ssh/sshd_config.d/penalties.conf && systemctl reload ssh")
     return made
 
 

@@ -17,8 +17,8 @@ entrypoint: history.py
 inputs: {required: false}
 outputs: [predictions.csv]
 parameters:
-  number: {type: integer, default: 0, min: 0, max: 1000000}
-  seconds: {type: number, default: 0, min: 0, max: 60}
+  number: {default: "0"}
+  seconds: {default: "0"}
 retries: {node_lost: 5}
 """
 SCRIPT = b"""import argparse, time
@@ -66,7 +66,7 @@ class History:
         number = 0
         while not self._stop.wait(self._every_s):
             number += 1
-            body = {"app": "history", "parameters": {"number": number, "seconds": self._seconds}}
+            body = {"app": "history", "parameters": {"number": str(number), "seconds": str(self._seconds)}}
             key = {"Idempotency-Key": uuid.uuid4().hex}
             while (answer := self._try(body, key)) is None:
                 if self._stop.wait(0.5):
