@@ -5,7 +5,7 @@
 The archive holds what a virtual environment's site-packages is to hold, pip among it, and is named by what was asked
 for; it is made once and written whole or not at all. Prints JSON: `path` and `why`; where the packages are not to be
 had ready for that Python, or not at all from here, `path` is empty and `why` says so: the machine then loads them
-itself. Uses uv where it is installed, else pip. The program that runs this needs pip.
+itself. Uses uv where it is installed, else pip; the Python that runs this needs pip in either case.
 """
 
 from __future__ import annotations
@@ -44,7 +44,10 @@ def command(list_file: Path, into: Path, python: str, arch: str) -> list[str]:
 
 def gather(requirements: str, python: str, arch: str, output: Path) -> dict[str, str]:
     """Make the archive unless it is there."""
-    path = output / name_of(requirements, python, arch)
+    try:
+        path = output / name_of(requirements, python, arch)
+    except importlib.metadata.PackageNotFoundError:
+        return {"path": "", "why": "there is no pip here"}
     if path.exists():
         return {"path": str(path), "why": ""}
     output.mkdir(parents=True, exist_ok=True)
