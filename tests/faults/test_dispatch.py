@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.dispatching import BootedMachine, Controller, FarMachine, far_machine, until
+from support.dispatching import BootedMachine, Controller, FarMachine, far_machine, until, working
 from support.rabbitmq import PrivateRabbit
 from support.stores import Store
 
@@ -30,15 +30,8 @@ def rabbit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateRabbit]:
 
 @pytest.fixture
 def controller(rabbit: PrivateRabbit, store: Store, database: object, tmp_path: Path) -> Iterator[Controller]:
-    made = Controller(rabbit, store, tmp_path)
-    made.write_inventory()
-    made.start("scheduler", SKERRY_HEARTBEAT_SUSPECT_S="15", SKERRY_HEARTBEAT_DEAD_S="30")
-    made.start("plays")
-    until(lambda: (tmp_path / "plays.sock").exists())
-    yield made
-    made.stop()
-    for name in ("scheduler", "plays"):
-        print(name, made.log(name)[-6000:])
+    with working(rabbit, store, tmp_path, SKERRY_HEARTBEAT_SUSPECT_S="15", SKERRY_HEARTBEAT_DEAD_S="30") as made:
+        yield made
 
 
 @pytest.fixture

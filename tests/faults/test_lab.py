@@ -50,32 +50,29 @@ def a_node_loses_its_power_for_a_moment(lab: Lab, api: httpx.Client) -> None:
     lab.power_on("node-1")
 
 
-def a_nodes_words_get_lost(lab: Lab, api: httpx.Client) -> None:
-    lab.cut("node-2", "broker")
+def silence(lab: Lab, *ways: tuple[str, str]) -> None:
+    """What the first of each says to the second gets lost, for longer than a node may be silent."""
+    for one, other in ways:
+        lab.cut(one, other)
     time.sleep(LONG_S)
-    lab.mend("node-2", "broker")
+    for one, other in ways:
+        lab.mend(one, other)
+
+
+def a_nodes_words_get_lost(lab: Lab, api: httpx.Client) -> None:
+    silence(lab, ("node-2", "broker"))
 
 
 def the_brokers_words_to_a_node_get_lost(lab: Lab, api: httpx.Client) -> None:
-    lab.cut("broker", "node-2")
-    time.sleep(LONG_S)
-    lab.mend("broker", "node-2")
+    silence(lab, ("broker", "node-2"))
 
 
 def a_node_is_cut_off_both_ways(lab: Lab, api: httpx.Client) -> None:
-    lab.cut("node-2", "broker")
-    lab.cut("broker", "node-2")
-    time.sleep(LONG_S)
-    lab.mend("node-2", "broker")
-    lab.mend("broker", "node-2")
+    silence(lab, ("node-2", "broker"), ("broker", "node-2"))
 
 
 def the_controller_is_cut_off_from_the_broker(lab: Lab, api: httpx.Client) -> None:
-    lab.cut("controller", "broker")
-    lab.cut("broker", "controller")
-    time.sleep(LONG_S)
-    lab.mend("controller", "broker")
-    lab.mend("broker", "controller")
+    silence(lab, ("controller", "broker"), ("broker", "controller"))
 
 
 def the_controller_reboots(lab: Lab, api: httpx.Client) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.dispatching import Controller, FarMachine, far_machine, until
+from support.dispatching import Controller, FarMachine, far_machine, until, working
 from support.rabbitmq import PrivateRabbit
 from support.stores import Store
 
@@ -22,15 +22,8 @@ pytestmark = pytest.mark.stores("sqlite")
 
 @pytest.fixture
 def controller(broker: PrivateRabbit, store: Store, database: object, tmp_path: Path) -> Iterator[Controller]:
-    made = Controller(broker, store, tmp_path)
-    made.write_inventory()
-    made.start("scheduler")
-    made.start("plays")
-    until(lambda: (tmp_path / "plays.sock").exists())
-    yield made
-    made.stop()
-    for name in ("scheduler", "plays"):
-        print(name, made.log(name)[-6000:])
+    with working(broker, store, tmp_path) as made:
+        yield made
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 import os
 import shutil
 import signal
@@ -18,6 +17,7 @@ from typing import Any
 
 import httpx
 import pytest
+import support.machines
 
 PROJECT = Path(__file__).resolve().parents[2]
 ARTIFACTS = Path(os.environ.get("SKERRY_ARTIFACTS", PROJECT / "artifacts"))
@@ -198,26 +198,14 @@ def make_machine(platform: Platform) -> Iterator[Callable[..., Machine]]:
         name = f"{name}-{os.getpid()}"
         made.append(name)
         share = f"--share={platform.home / 'share'}:/srv/skerry"
-        return Machine(**json.loads(machines("create", name, f"--owner={OWNER}", "--user=edge", share, *options)))
+        return Machine(**support.machines.make_machine(name, OWNER, "--user=edge", share, *options))
 
     yield make
     for name in made:
         journal = subprocess.run(["docker", "exec", name, "journalctl", "--no-pager"], capture_output=True, check=False)
         ARTIFACTS.mkdir(parents=True, exist_ok=True)
         (ARTIFACTS / f"{name.rpartition('-')[0]}.journal").write_bytes(journal.stdout)
-        machines("destroy", name)
-
-
-def machines(*arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, str(PROJECT / "tests/hosts/machines.py"), *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=180,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+        support.machines.remove_machine(name)
 
 
 def docker(*arguments: str) -> str:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import re
 import time
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.history import History
 from support.lab import Lab
+from support.zips import zipped
 
 
 @pytest.fixture
@@ -70,11 +69,3 @@ def a_machine_that_loses_its_power_costs_no_job(lab: Lab) -> None:
                 lab.power_on(machine)
             history.wait_for(len(history.accepted) + 5)
         assert history.faults(within_s=240) == []
-
-
-def zipped(files: dict[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return buffer.getvalue()

@@ -5,13 +5,11 @@ brought back from the copy when controller and database are gone.
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import re
 import subprocess
 import threading
 import time
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +17,7 @@ import httpx
 import pytest
 from support.lab import Lab, job_ended
 from support.trees import later_tree
+from support.zips import zipped
 
 from wire import VERSION
 
@@ -61,14 +60,6 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 def played(done: subprocess.CompletedProcess[str], *, fails: bool = False) -> str:
     assert (done.returncode != 0) is fails, done.stdout[-6000:] + done.stderr[-2000:]
     return done.stdout
-
-
-def zipped(files: dict[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return buffer.getvalue()
 
 
 def changes(output: str) -> set[str]:

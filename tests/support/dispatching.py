@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import shutil
 import signal
@@ -18,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from support.machines import make_machine, remove_machine
 from support.rabbitmq import PrivateRabbit
 from support.sshd import PrivateSshd
 from support.stores import Store
@@ -184,8 +184,8 @@ class BootedMachine:
         key = folder / self.name
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
         self.private_key = key.read_text()
-        options = (f"--release={release}", f"--owner={PROJECT}:dispatch", "--user=edge", f"--authorized-key={key}.pub")
-        made = json.loads(_machines("create", self.name, *options))
+        options = (f"--release={release}", "--user=edge", f"--authorized-key={key}.pub")
+        made = make_machine(self.name, f"{PROJECT}:dispatch", *options)
         self.address, self.port, self.user = made["address"], made["port"], made["user"]
 
     def run(self, *command: str) -> str:
@@ -198,15 +198,7 @@ class BootedMachine:
         subprocess.run(["docker", "start", self.name], check=True, capture_output=True)
 
     def close(self) -> None:
-        _machines("destroy", self.name)
-
-
-def _machines(*arguments: str) -> str:
-    command = [sys.executable, str(PROJECT / "tests/hosts/machines.py"), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=180)
-    if done.returncode:
-        raise RuntimeError(done.stderr)
-    return done.stdout
+        remove_machine(self.name)
 
 
 class Controller:
@@ -346,3 +338,17 @@ def until(condition: Callable[[], object], within_s: float = 30) -> None:
         if time.monotonic() > end:
             raise TimeoutError(f"not within {within_s:.0f} s")
         time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def working(rabbit: PrivateRabbit, store: Store, folder: Path, **scheduler: str) -> Iterator[Controller]:
+    """A controller at work, whose scheduler has these settings; afterwards what its processes have said is shown."""
+    made = Controller(rabbit, store, folder)
+    made.write_inventory()
+    made.start("scheduler", **scheduler)
+    made.start("plays")
+    until(lambda: (folder / "plays.sock").exists())
+    yield made
+    made.stop()
+    for name in ("scheduler", "plays"):
+        print(name, made.log(name)[-6000:])

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import threading
 import time
 import uuid
-import zipfile
 from collections import Counter
 from typing import Any
 
 import httpx
+from support.zips import zipped
 
 MANIFEST = b"""name: history
 entrypoint: history.py
@@ -48,11 +47,8 @@ class History:
         self.refused: list[str] = []
 
     def upload(self) -> None:
-        buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, "w") as archive:
-            archive.writestr("app.yml", MANIFEST)
-            archive.writestr("history.py", SCRIPT)
-        self._client.post("/apps", files={"file": ("history.zip", buffer.getvalue())}).raise_for_status()
+        archive = zipped({"app.yml": MANIFEST, "history.py": SCRIPT})
+        self._client.post("/apps", files={"file": ("history.zip", archive)}).raise_for_status()
 
     def __enter__(self) -> History:
         self._thread.start()

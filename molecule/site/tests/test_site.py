@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import re
 import threading
 import time
-import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
 import pytest
 from support.converge import Converge
+from support.zips import zipped
 
 testinfra_hosts = ["site-services"]
 
@@ -29,11 +28,8 @@ MANIFEST = b"name: tool\nentrypoint: tool.py\ninputs: {required: false}\noutputs
 
 @pytest.fixture
 def app(client: httpx.Client) -> str:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("app.yml", MANIFEST)
-        archive.writestr("tool.py", SCRIPT)
-    client.post("/apps", files={"file": ("tool.zip", buffer.getvalue())}).raise_for_status()
+    archive = zipped({"app.yml": MANIFEST, "tool.py": SCRIPT})
+    client.post("/apps", files={"file": ("tool.zip", archive)}).raise_for_status()
     return "tool"
 
 

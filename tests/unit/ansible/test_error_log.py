@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import socket
 import subprocess
@@ -12,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from support.loading import load
 
 PROGRAM = Path(__file__).resolve().parents[3] / "roles/nginx/files/errors.py"
 REFUSED = (
@@ -23,12 +23,7 @@ REFUSED = (
 
 @pytest.fixture(scope="module")
 def errors() -> ModuleType:
-    specification = importlib.util.spec_from_file_location("errors", PROGRAM)
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    return load("roles/nginx/files/errors.py")
 
 
 def test_a_failed_request_is_told_by_its_parts(errors: ModuleType) -> None:

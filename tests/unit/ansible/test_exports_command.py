@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import json
 import os
@@ -16,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from support.loading import load
 
 from wire import topology
 
@@ -24,12 +24,7 @@ PROGRAM = Path(__file__).resolve().parents[3] / "roles/nfs_server/files/exports.
 
 @pytest.fixture(scope="module")
 def program() -> ModuleType:
-    specification = importlib.util.spec_from_file_location("skerry_exports", PROGRAM)
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    return load("roles/nfs_server/files/exports.py")
 
 
 class Server:

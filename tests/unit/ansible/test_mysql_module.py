@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.ansible_module import LIBRARY, run_module
+from support.ansible_module import run_module
+from support.loading import load
 
-SPECIFICATION = importlib.util.spec_from_file_location("skerry_mysql", LIBRARY / "skerry_mysql.py")
-assert SPECIFICATION is not None
-assert SPECIFICATION.loader is not None
-skerry_mysql: Any = importlib.util.module_from_spec(SPECIFICATION)
-sys.modules["skerry_mysql"] = skerry_mysql  # a dataclass looks its module up there
-SPECIFICATION.loader.exec_module(skerry_mysql)
+skerry_mysql: Any = load("library/skerry_mysql.py")
 
 ALL = "ALL PRIVILEGES"
 

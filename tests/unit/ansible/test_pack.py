@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import tarfile
 from pathlib import Path
-from types import ModuleType
 
 import pytest
-
-PROJECT = Path(__file__).resolve().parents[3]
-
-
-def load(path: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(Path(path).stem, PROJECT / path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
+from support.loading import load
 
 pack = load("roles/skerry_code/files/pack.py")
 

@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import tarfile
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
-
-PROJECT = Path(__file__).resolve().parents[3]
-
-
-def load(path: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(Path(path).stem, PROJECT / path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
+from support.loading import load
 
 packages = load("roles/skerry_code/files/packages.py")
 
