@@ -114,6 +114,17 @@ async def until_spread(cluster: Cluster, expected: set[str]) -> None:
     assert not short
 
 
+async def connection_of(cluster: Cluster, name: str) -> dict[str, Any]:
+    """A client's connection, by its name. The API tells it some seconds after it is there."""
+    found: list[dict[str, Any]] = []
+    async with asyncio.timeout(WITHIN_S):
+        while not found:
+            listed = await asyncio.to_thread(cluster.management().get, "connections")
+            found = [one for one in listed if one.get("client_properties", {}).get("connection_name") == name]
+            await asyncio.sleep(0.2)
+    return found[0]
+
+
 async def send(link: Broker, confirmed: set[int], number: int) -> None:
     """Until it is confirmed, as everyone does who has to tell something."""
     while number not in confirmed:
@@ -166,9 +177,7 @@ def test_nothing_confirmed_is_lost_when_one_is_killed_and_it_comes_back_from_not
                 await send(agent, confirmed, number)
 
             # The one that the scheduler is connected to, and with it the exclusive queue of the leadership.
-            connections = await asyncio.to_thread(cluster.management().get, "connections")
-            leading = next(one for one in connections if one["client_properties"]["connection_name"] == "scheduler")
-            victim = leading["node"].removeprefix("rabbit@")
+            victim = (await connection_of(cluster, "scheduler"))["node"].removeprefix("rabbit@")
             kill = "systemctl kill --signal=KILL rabbitmq-server; systemctl stop rabbitmq-server"
             killing = asyncio.create_task(asyncio.to_thread(cluster.run, victim, kill))
             for number in range(200, 600):
