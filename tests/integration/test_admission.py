@@ -140,17 +140,24 @@ def test_a_queue_of_another_shape_is_refused_not_replaced(api: Management) -> No
 def test_a_dismissed_node_is_out_at_once(broker: PrivateRabbit, api: Management) -> None:
     name = f"n{secrets.token_hex(4)}"
     admit(api, name, PASSWORD)
-    connection = connect(broker, f"node-{name}", PASSWORD)
-    channel = connection.channel()
+    connections = [connect(broker, f"node-{name}", PASSWORD) for _ in range(4)]
+    # One of them gone and still in the API's list, which is a few seconds old.
+    until = time.monotonic() + 20
+    while sum(one.get("user") == f"node-{name}" for one in api.get("connections") or ()) < 4:
+        assert time.monotonic() < until
+        time.sleep(0.2)
+    connections.pop().close()
+    channels = [connection.channel() for connection in connections]
     assert dismiss(api, name) is True
 
-    def go_on() -> None:
+    def go_on(number: int) -> None:
         for _ in range(50):
-            channel.basic_publish("skerry.heartbeats", "", b"still here")
-            connection.process_data_events(time_limit=0.1)
+            channels[number].basic_publish("skerry.heartbeats", "", b"still here")
+            connections[number].process_data_events(time_limit=0.1)
 
-    with pytest.raises((pika.exceptions.AMQPConnectionError, pika.exceptions.AMQPChannelError)):
-        go_on()
+    for number in range(3):
+        with pytest.raises((pika.exceptions.AMQPConnectionError, pika.exceptions.AMQPChannelError)):
+            go_on(number)
     with pytest.raises(pika.exceptions.ProbableAuthenticationError):
         connect(broker, f"node-{name}", PASSWORD)
     assert api.get("queues", "/", f"jobs.{name}") is None

@@ -196,7 +196,7 @@ def test_killed_at_any_moment_it_arrives_with_the_next_run(another: Admin) -> No
     """Killed after a delay that grows until it arrives: what was begun is refused by the platform, and begun anew."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SKERRY_")}
     command = [str(another.command), "restore", str(copy_of(another))]
-    deaths, delay = 0, 0.25
+    deaths, delay = 0, 0.05
     while True:
         with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, start_new_session=True) as process:
             try:
@@ -205,7 +205,7 @@ def test_killed_at_any_moment_it_arrives_with_the_next_run(another: Admin) -> No
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
         deaths += 1
-        delay += 0.15
+        delay *= 1.2
         assert deaths < 60
     assert process.returncode == 0
     assert deaths > 1

@@ -50,9 +50,10 @@ class Consuming:
         self._holding = True
 
     async def _begin(self) -> None:
+        holding = self._holding
         for source in self.sources:
             await self.broker.declare_queue(source.queue, arguments={"x-queue-type": "quorum"})
-        if not self._holding:
+        if not holding:
             await self.consumer.begin()
 
     def _read(self, _: Source, delivery: Delivery) -> str:
@@ -273,5 +274,19 @@ def test_who_stops_while_applying_leaves_everything_with_the_broker(
         assert consuming.all() == []
         assert "another has taken over" not in caplog.text  # who stops says why
         assert await consuming.left() == [*NUMBERS, "late"]
+
+    asyncio.run(scenario())
+
+
+def test_who_is_stopped_before_it_begins_takes_nothing(broker: PrivateRabbit) -> None:
+    """A scheduler on standby that is told to end in the moment when the leadership comes to it."""
+
+    async def scenario() -> None:
+        consuming = Consuming(broker)
+        consuming.consumer.stop()
+        async with consuming.working(*NUMBERS):
+            await asyncio.sleep(0.5)
+        assert consuming.tried == []
+        assert await consuming.left() == NUMBERS
 
     asyncio.run(scenario())

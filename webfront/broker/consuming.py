@@ -96,6 +96,7 @@ class Consumer(Generic[_T]):
         self._batch = batch
         self._gather_s = gather_s
         self._working = False
+        self._stopped = False
         self._scheduled = False
         self._one_by_one = False
         self._ended_at = 0.0
@@ -108,7 +109,12 @@ class Consumer(Generic[_T]):
         return self._working and self._broker.connected
 
     async def begin(self) -> None:
-        """Connected: consume. The first batch is taken even if nothing comes. Raises `BrokerError`."""
+        """Connected: consume. The first batch is taken even if nothing comes. Raises `BrokerError`.
+
+        After `stop` it does nothing: what begins may be on its way when the end comes.
+        """
+        if self._stopped:
+            return
         self._working = True
         self.wake()
         for source in self._waiting:
@@ -123,7 +129,8 @@ class Consumer(Generic[_T]):
             items.clear()
 
     def stop(self) -> None:
-        """Apply nothing more: what was not applied stays with the broker."""
+        """Apply nothing more, for good: what was not applied stays with the broker."""
+        self._stopped = True
         self._working = False
 
     def wake(self) -> None:
