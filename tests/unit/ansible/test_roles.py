@@ -106,3 +106,15 @@ def test_operating_names_every_role_and_playbook() -> None:
         assert f"roles/{role}" in text
     for playbook in (PROJECT / "playbooks").glob("*.yml"):
         assert f"`{playbook.name}`" in text
+
+
+def test_little_is_left_out_in_check_mode() -> None:
+    """What is left out there cannot show what would change: commands can be asked with --check, modules know it."""
+    files = [path for folder in ("roles", "playbooks") for path in (PROJECT / folder).rglob("*.yml")]
+    left_out = [
+        f"{path.relative_to(PROJECT)}: {line.strip()}"
+        for path in files
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if "not ansible_check_mode" in line
+    ]
+    assert len(left_out) <= 15, "\n".join(left_out)
