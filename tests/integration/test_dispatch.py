@@ -83,6 +83,10 @@ def test_what_runs_there_ends_for_its_own_cause_and_is_cancelled_at_once(
     assert controller.ended(slow) == "failed"
     assert controller.causes(slow) == ["timeout"]
 
+    greedy = controller.submit(controller.app("greedy", resources={"memory_mb": 64}), seconds="60", megabytes="300")
+    assert controller.ended(greedy) == "failed"
+    assert set(controller.causes(greedy)) == {"out_of_memory"}
+
     running = controller.submit(version, seconds="60")
     until(lambda: controller.lines(running), 40)
     asked = time.monotonic()

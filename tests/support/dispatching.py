@@ -35,9 +35,10 @@ SPEAKING = """\
 import argparse, os, pathlib, sys, time
 p = argparse.ArgumentParser()
 p.add_argument("--input"); p.add_argument("--output"); p.add_argument("--seconds", type=float, default=0)
-p.add_argument("--status", type=int, default=0)
+p.add_argument("--status", type=int, default=0); p.add_argument("--megabytes", type=int, default=0)
 a = p.parse_args()
 print("begun as", os.getuid(), flush=True)
+held = bytearray(a.megabytes * 1_000_000)
 if os.environ["SKERRY_ATTEMPT"] != "1":  # tried again: for its outcome alone
     a.seconds = min(a.seconds, 1)
 until, n = time.monotonic() + a.seconds, 0
