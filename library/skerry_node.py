@@ -24,7 +24,8 @@ options:
       - C(admitted) gives the node its broker user, rights and queues, and a row in the database if it has none.
       - C(agentless) keeps what plays must know of a machine without an agent, and gives it a row in the database if it
         has none. The platform's own process does the rest.
-      - C(present) waits for a heartbeat that comes after now. In check mode it waits for none.
+      - C(present) waits for a heartbeat that comes after now, or is no older than O(heartbeat_age_s). In check mode it
+        waits for none.
       - C(known) waits until a heartbeat has told the figure of its benchmark. In check mode it waits for none.
       - C(measured) has the node measure itself and waits for the figure. In check mode it gives the one that is known.
       - C(registered) has the platform's own play register once more a node that the web front has registered.
@@ -76,6 +77,10 @@ options:
     description: With O(state=present), the release whose agent the heartbeat must be of.
     type: str
     default: ""
+  heartbeat_age_s:
+    description: With O(state=present), how many seconds old a heartbeat may be that counts.
+    type: int
+    default: 0
   timeout_s:
     description: Seconds to wait at most, for a heartbeat, a figure, a play, or for jobs to end.
     type: int
@@ -205,8 +210,9 @@ def await_heartbeat(admin: Admin, given: dict[str, Any], before: str | None) -> 
     # What would have to be started first has not been, in check mode.
     if admin.checks:
         return Outcome(False, before)
-    release = [f"--agent-version={given['agent_version']}"] if given["agent_version"] else []
-    return Outcome(False, admin("node-wait", f"--timeout={given['timeout_s']}", *release, changes=False)["state"])
+    wanted = [f"--agent-version={given['agent_version']}"] if given["agent_version"] else []
+    wanted += [f"--age={given['heartbeat_age_s']}"] if given["heartbeat_age_s"] else []
+    return Outcome(False, admin("node-wait", f"--timeout={given['timeout_s']}", *wanted, changes=False)["state"])
 
 
 def measure(admin: Admin, given: dict[str, Any], before: str | None) -> Outcome:
@@ -268,6 +274,7 @@ def main() -> None:
             "python": {"type": "str"},
             "as_root": {"type": "bool", "default": True},
             "agent_version": {"type": "str", "default": ""},
+            "heartbeat_age_s": {"type": "int", "default": 0},
             "timeout_s": {"type": "int", "default": 60},
             "command": {"type": "path", "default": "/usr/local/bin/skerry-admin"},
         },

@@ -82,6 +82,7 @@ def test_only_a_heartbeat_after_now_counts(admin: Admin) -> None:
                 last_heartbeat_at=time.time())  # fmt: skip
     late = admin("node-wait", "alpha", "--timeout", "0.5", expect=1)
     assert "no heartbeat came" in late["error"]["message"]
+    assert admin("node-wait", "alpha", "--timeout", "0.5", "--age", "60")["state"] == "registering"
     with beating("alpha"):
         assert admin("node-wait", "alpha", "--timeout", "20")["state"] == "registering"
 

@@ -156,6 +156,43 @@ def test_a_later_release_and_back_with_jobs_under_way(lab: Lab, tmp_path: Path) 
             assert (said["gaps"], said["complete"]) == ([], True)
 
 
+def test_secrets_of_the_broker_are_made_anew_with_jobs_under_way(lab: Lab) -> None:
+    def shown() -> list[str]:
+        """Fingerprint and signer of the certificate that the broker shows."""
+        look = "openssl s_client -connect 127.0.0.1:5671 </dev/null 2>/dev/null | openssl x509 -noout -fingerprint {}"
+        told = "openssl x509 -noout -fingerprint -in /etc/rabbitmq/ca.crt"
+        return [lab.inside("broker", look.format("-sha256")), lab.inside("broker", told)]
+
+    def passwords() -> set[str]:
+        return {lab.inside(name, "cat /etc/skerry-agent/broker-password") for name in NODES}
+
+    with lab.api() as api:
+        patient = [submit(api, "patient") for _ in NODES]
+        with stream_of_jobs(lab) as stream:
+            (certificate, authority), before = shown(), passwords()
+            played(lab.play("rotate.yml", "-e", "rotate=nodes"))
+            assert not passwords() & before
+            played(lab.play("rotate.yml", "-e", "rotate=certificates"))
+            again = shown()
+            assert again[0] != certificate
+            assert again[1] == authority
+            played(lab.play("rotate.yml", "-e", "rotate=authority"))
+            assert not set(shown()) & {*again, certificate}
+            # As the vault would give it from then on.
+            hosts = lab.home / "inventory/hosts.yml"
+            old = (lab.home / "secrets/rabbitmq_admin").read_text()
+            hosts.write_text(hosts.read_text().replace(old, old[::-1]))
+            (lab.home / "secrets/rabbitmq_admin").write_text(old[::-1])
+            played(lab.play("rotate.yml", "-e", "rotate=platform"))
+            assert changes(played(lab.play("site.yml"))) == {"0"}
+            time.sleep(5)
+        for name in NODES:
+            lab.inside(name, "pkill -USR1 -f patient[.]py")
+        for job in [*patient, *stream]:
+            found = job_ended(api, job, within_s=60)
+            assert (found["state"], len(found["attempts"])) == ("succeeded", 1), found
+
+
 def test_a_platform_comes_back_from_its_copy(lab: Lab, tmp_path: Path) -> None:
     said = tmp_path / "copies.json"
     said.write_text(

@@ -135,6 +135,7 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("--timeout", type=float, default=timeout, metavar="S", help="seconds to wait at most")
         if name == "node-wait":
             one.add_argument("--agent-version", default="", metavar="RELEASE", help="wait for this release's agent")
+            one.add_argument("--age", type=float, default=0.0, metavar="S", help="how old the heartbeat may be (0)")
     add("node-dismiss", nodes.node_dismiss)
     add("node-pin", nodes.node_pin)
     add("node-list", fleet.node_list)

@@ -66,8 +66,8 @@ def node_agentless(settings: Settings, options: argparse.Namespace) -> Answer:
 
 
 def node_wait(settings: Settings, options: argparse.Namespace) -> Answer:
-    """Wait for a heartbeat that comes after now; with --agent-version, for one of that release's agent."""
-    since = time.time()
+    """Wait for a heartbeat after now, or one that is no older than --age; with --agent-version, for that release's."""
+    since = time.time() - options.age
     open_platform(settings)
     wanted = options.agent_version
 

@@ -120,3 +120,11 @@ def test_a_modules_page_tells_every_option(module: str) -> None:
     for one in yaml.safe_load(texts["EXAMPLES"]):
         assert set(one[module]) <= set(page["options"])
     assert yaml.safe_load(texts["RETURN"])
+
+
+def test_how_old_a_heartbeat_may_be_is_passed_on(admin: Path) -> None:
+    run_module(
+        "skerry_node", name="edge", state="present", heartbeat_age_s=15, agent_version="0.2.0", timeout_s=7,
+        command=str(admin),
+    )  # fmt: skip
+    assert calls(admin)[-1] == "node-wait edge --timeout=7 --agent-version=0.2.0 --age=15"
