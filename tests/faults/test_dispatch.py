@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -121,6 +122,34 @@ def test_a_machine_is_rebooted_while_it_runs_a_job(controller: Controller, alpha
     one_outcome(controller, job, 2)
     assert controller.causes(job) == ["node_lost", "ok"]
     until(lambda: alpha.orders() == [] and beta.orders() == [])
+
+
+def test_another_controller_takes_over_and_nothing_runs_twice_to_its_end(
+    controller: Controller, alpha: FarMachine
+) -> None:
+    register(controller, "alpha", alpha)
+    other = controller.folder / "other"
+    shutil.copytree(controller.folder / "ssh", other / "ssh")
+    own = {"SKERRY_STATE_DIR": str(other), "SKERRY_CONTROLLER_NAME": "other"}
+    controller.start("plays", called="other", **own)
+    job = controller.submit(controller.app(), seconds="300")
+    until(lambda: controller.lines(job), 60)
+    before = alpha.processes()
+    controller.kill("plays")
+    # The other knows nothing of it: it is ended there, and tried once more.
+    until(lambda: controller.causes(job)[:1] == ["node_lost"], 120)
+    until(lambda: not set(before) & set(alpha.processes()), 60)
+    one_outcome(controller, job, 2)
+    assert controller.causes(job) == ["node_lost", "ok"]
+
+    # What the first one has in its files is not of now any more.
+    controller.start("plays")
+    again = controller.submit(controller.app("again"), seconds="2")
+    one_outcome(controller, again, 1)
+    controller.kill("other")
+    late = controller.submit(controller.app("late"), seconds="2")
+    one_outcome(controller, late, 1)
+    until(lambda: alpha.orders() == [] and not alpha.processes())
 
 
 def test_two_machines_share_the_jobs_and_each_ends_once(

@@ -247,13 +247,13 @@ class Controller:
             f"      webfront_bin_dir: {self.folder}/bin\nagentless_nodes:\n  hosts:\n{hosts or '    none:'}\n"
         )
 
-    def start(self, name: str, **more: str) -> subprocess.Popen[bytes]:
-        log = (self.folder / f"{name}.log").open("ab")
-        process = subprocess.Popen(
-            [sys.executable, "-m", "webfront", name], env={**self.environment, **more}, stdout=log, stderr=log
-        )
-        log.close()
-        self._processes[name] = process
+    def start(self, name: str, *, called: str = "", **more: str) -> subprocess.Popen[bytes]:
+        """Start the scheduler or the plays process; a second one of a kind is `called` something else."""
+        with (self.folder / f"{called or name}.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "webfront", name], env={**self.environment, **more}, stdout=log, stderr=log
+            )
+        self._processes[called or name] = process
         return process
 
     def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
