@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import testinfra
 from support.converge import Converge
 
 FILES = {
@@ -98,6 +99,25 @@ def test_check_mode_tells_what_was_changed_by_hand_and_shows_no_secret(root: Any
     assert "the-password-of-the-copies" not in told.output
     Converge()()
     assert Converge()().changed == []
+
+
+def test_a_bucket_takes_copies_and_gives_them_back(root: Any) -> None:
+    keeper = testinfra.get_host("ansible://backup-13", ansible_inventory=root.backend.ansible_inventory)
+    address = keeper.ansible.get_variables()["ansible_host"]
+    given = {
+        "backup_repository": f"s3:http://{address}:5000/{{{{ inventory_hostname }}}}",
+        "backup_environment": {"AWS_ACCESS_KEY_ID": "an-id", "AWS_SECRET_ACCESS_KEY": "a $ecret key's"},
+    }
+    Converge()("-e", json.dumps(given))
+    try:
+        run(root, "run")
+        root.check_output("rm -rf /srv/skerry/apps/one")
+        run(root, "fetch", "latest", "files")
+        assert root.file("/srv/skerry/apps/one").exists
+        run(root, "verify")
+        assert len(json.loads(restic(root, "snapshots --json"))) == 1
+    finally:
+        Converge()()
 
 
 def test_what_cannot_work_is_refused() -> None:
