@@ -19,6 +19,7 @@ LONG_S = 70.0
 """Longer than it takes for a node to count as dead."""
 SETTLED_S = 240.0
 NODES = ("node-1", "node-2", "node-3")
+BROKERS = ("broker", "broker-2", "broker-3")
 
 Fault = Callable[[Lab, httpx.Client], None]
 
@@ -26,7 +27,7 @@ Fault = Callable[[Lab, httpx.Client], None]
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     made = Lab(tmp_path_factory.mktemp("faults") / "lab")
-    up = made("up", "--nodes", str(len(NODES)))
+    up = made("up", "--nodes", str(len(NODES)), "--brokers", str(len(BROKERS)))
     assert up.returncode == 0, up.stdout[-4000:] + up.stderr[-2000:]
     yield made
     made("down")
@@ -60,19 +61,23 @@ def silence(lab: Lab, *ways: tuple[str, str]) -> None:
 
 
 def a_nodes_words_get_lost(lab: Lab, api: httpx.Client) -> None:
-    silence(lab, ("node-2", "broker"))
+    silence(lab, *(("node-2", broker) for broker in BROKERS))
 
 
 def the_brokers_words_to_a_node_get_lost(lab: Lab, api: httpx.Client) -> None:
-    silence(lab, ("broker", "node-2"))
+    silence(lab, *((broker, "node-2") for broker in BROKERS))
 
 
 def a_node_is_cut_off_both_ways(lab: Lab, api: httpx.Client) -> None:
-    silence(lab, ("node-2", "broker"), ("broker", "node-2"))
+    silence(lab, *(way for broker in BROKERS for way in (("node-2", broker), (broker, "node-2"))))
 
 
-def the_controller_is_cut_off_from_the_broker(lab: Lab, api: httpx.Client) -> None:
-    silence(lab, ("controller", "broker"), ("broker", "controller"))
+def the_controller_is_cut_off_from_the_brokers(lab: Lab, api: httpx.Client) -> None:
+    silence(lab, *(way for broker in BROKERS for way in (("controller", broker), (broker, "controller"))))
+
+
+def a_broker_is_cut_off_from_the_others(lab: Lab, api: httpx.Client) -> None:
+    silence(lab, *(way for other in BROKERS[1:] for way in (("broker", other), (other, "broker"))))
 
 
 def the_controller_reboots(lab: Lab, api: httpx.Client) -> None:
@@ -81,10 +86,18 @@ def the_controller_reboots(lab: Lab, api: httpx.Client) -> None:
     lab.power_on("controller")
 
 
-def the_broker_loses_its_power(lab: Lab, api: httpx.Client) -> None:
-    lab.power_off("broker")
+def one_of_three_brokers_loses_its_power(lab: Lab, api: httpx.Client) -> None:
+    lab.power_off("broker-2")
+    time.sleep(LONG_S)
+    lab.power_on("broker-2")
+
+
+def all_brokers_lose_their_power(lab: Lab, api: httpx.Client) -> None:
+    for name in BROKERS:
+        lab.power_off(name)
     time.sleep(AWAY_S)
-    lab.power_on("broker")
+    for name in reversed(BROKERS):
+        lab.power_on(name)
 
 
 def the_database_is_killed(lab: Lab, api: httpx.Client) -> None:
@@ -100,7 +113,7 @@ def the_databases_machine_loses_its_power(lab: Lab, api: httpx.Client) -> None:
 
 
 def everything_loses_its_power(lab: Lab, api: httpx.Client) -> None:
-    names = ("broker", "database", "controller", *NODES)
+    names = (*BROKERS, "database", "controller", *NODES)
     for name in names:
         lab.power_off(name)
     # In an order in which nothing finds what it needs.
@@ -122,9 +135,11 @@ FAULTS: tuple[Fault, ...] = (
     a_nodes_words_get_lost,
     the_brokers_words_to_a_node_get_lost,
     a_node_is_cut_off_both_ways,
-    the_controller_is_cut_off_from_the_broker,
+    the_controller_is_cut_off_from_the_brokers,
+    a_broker_is_cut_off_from_the_others,
     the_controller_reboots,
-    the_broker_loses_its_power,
+    one_of_three_brokers_loses_its_power,
+    all_brokers_lose_their_power,
     the_database_is_killed,
     the_databases_machine_loses_its_power,
     everything_loses_its_power,

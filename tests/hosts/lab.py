@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import ipaddress
 import os
 import secrets
 import shutil
@@ -30,7 +31,9 @@ PREFIX = "skerry-lab-"
 """How the machines' names in the inventory begin."""
 SUFFIX = "-" + hashlib.sha256(str(HOME).encode()).hexdigest()[:8]
 """How the names of their containers end: two labs may stand side by side."""
-SERVICES = ("broker", "database", "controller")
+SERVICES = ("database", "controller")
+PLACES = {"broker": 10, "database": 20, "controller": 30, "node": 40}
+"""Where in the lab's network the addresses of each kind begin."""
 SHARING = ("controller", "node")
 """Machines whose names begin so see the share: one directory of this machine, since their kernel has no NFS."""
 SECRETS = ("rabbitmq_admin", "webfront_admin", "mysql_webfront")
@@ -40,11 +43,12 @@ class LabError(Exception):
     """Something is wrong with the lab; the words say what to do."""
 
 
-def up(nodes: int) -> None:
+def up(nodes: int, brokers: int = 1) -> None:
     """Make what is missing, provision it, register the nodes, and say where it is."""
     begun = time.monotonic()
     make_home()
-    wanted = [*SERVICES, *(f"node-{number}" for number in range(1, nodes + 1))]
+    wanted = ["broker", *(f"broker-{number}" for number in range(2, brokers + 1)), *SERVICES]
+    wanted += [f"node-{number}" for number in range(1, nodes + 1)]
     there = running()
     machines = []
     for name in wanted:
@@ -60,6 +64,8 @@ def up(nodes: int) -> None:
 def down() -> None:
     """Remove the machines, and what was kept of them."""
     destroy(docker("ps", "--all", "--quiet", "--filter", f"label=skerry.owner={OWNER}").split())
+    if networks := docker("network", "ls", "--quiet", "--filter", f"label=skerry.owner={OWNER}").split():
+        docker("network", "rm", *networks)
     shutil.rmtree(HOME, ignore_errors=True)
 
 
@@ -120,7 +126,26 @@ def make(name: str) -> Machine:
         authorized_key=KEY.with_suffix(".pub"),
         password=None,
         shares=[f"{HOME / 'share'}:/srv/skerry"] if name.startswith(SHARING) else [],
+        place=(PREFIX + "network" + SUFFIX, place(name)),
     )
+
+
+def place(name: str) -> str:
+    """The machine's address, which it keeps when it is switched off and on."""
+    kind, _, number = name.partition("-")
+    return str(network()[PLACES[kind] + int(number or 1) - 1])
+
+
+def network() -> ipaddress.IPv4Network:
+    """The addresses of the lab's network, which is made if it is not there."""
+    name, subnet = PREFIX + "network" + SUFFIX, "{{(index .IPAM.Config 0).Subnet}}"
+    if not docker("network", "ls", "--quiet", "--filter", f"name=^{name}$"):
+        # Docker knows which addresses are free, and lets machines choose theirs where the addresses were chosen.
+        docker("network", "create", name)
+        free = docker("network", "inspect", name, "--format", subnet)
+        docker("network", "rm", name)
+        docker("network", "create", f"--subnet={free}", f"--label=skerry.owner={OWNER}", name)
+    return ipaddress.IPv4Network(docker("network", "inspect", name, "--format", subnet))
 
 
 def running() -> dict[str, Machine]:
@@ -137,6 +162,7 @@ def write_inventory(machines: list[Machine]) -> None:
     (HOME / "known_hosts").write_text("".join(f"{one.address} {one.host_key}\n" for one in machines))
     hosts = {one.name.removesuffix(SUFFIX): {"ansible_host": one.address} for one in machines}
     nodes = {name: None for name in hosts if name.startswith(f"{PREFIX}node-")}
+    brokers = {name: None for name in hosts if name.startswith(f"{PREFIX}broker")}
     variables: dict[str, Any] = {
         "ansible_ssh_private_key_file": str(KEY),
         "ansible_ssh_common_args": f"-o UserKnownHostsFile={HOME}/known_hosts -o IdentitiesOnly=yes",
@@ -145,6 +171,7 @@ def write_inventory(machines: list[Machine]) -> None:
     for name in SECRETS:
         variables[f"vault_{name}_password"] = (HOME / "secrets" / name).read_text()
     inventory = {"all": {"hosts": hosts, "vars": variables, "children": {"ssh_nodes": {"hosts": nodes}}}}
+    inventory["all"]["children"]["brokers"] = {"hosts": brokers}
     file = HOME / "inventory/hosts.yml"
     file.touch(mode=0o600)
     file.write_text(yaml.safe_dump(inventory))
@@ -171,6 +198,7 @@ def main() -> int:
     verbs = parser.add_subparsers(dest="verb", required=True)
     rising = verbs.add_parser("up", help="make, provision and register what is missing")
     rising.add_argument("--nodes", type=int, default=2, choices=range(10), metavar="N")
+    rising.add_argument("--brokers", type=int, default=1, choices=(1, 3), metavar="N")
     verbs.add_parser("down", help="remove all of it")
     verbs.add_parser("status", help="say what is there")
     signing = verbs.add_parser("ssh", help="sign in to a machine")
@@ -180,7 +208,7 @@ def main() -> int:
     try:
         match asked.verb:
             case "up":
-                up(asked.nodes)
+                up(asked.nodes, asked.brokers)
             case "down":
                 down()
             case "status":

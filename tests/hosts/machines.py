@@ -68,10 +68,15 @@ def create(
     authorized_key: Path | None,
     password: str | None,
     shares: list[str],
+    place: tuple[str, str] | None = None,
 ) -> Machine:
-    """A fresh machine, up and answering. `user` may use sudo: without a password exactly when it has a key."""
+    """A fresh machine, up and answering. `user` may use sudo: without a password exactly when it has a key.
+
+    `place` is a network of Docker's with the machine's address there, which it keeps; without it, it has any.
+    """
     destroy([name])
     volumes = [f"--volume={share}" for share in shares]
+    network = [f"--network={place[0]}", f"--ip={place[1]}"] if place else []
     docker(
         "run",
         "--detach",
@@ -80,6 +85,7 @@ def create(
         f"--label=skerry.owner={owner}",
         *CONTAINER_OPTIONS,
         *volumes,
+        *network,
         f"skerry-machine:{release}",
         "/lib/systemd/systemd",
     )

@@ -70,7 +70,7 @@ class Lab:
         self._docker("kill", name)
 
     def power_on(self, name: str) -> None:
-        """Boot the machine. Its address is the one it had: nothing else of these tests takes one meanwhile."""
+        """Boot the machine."""
         self._docker("start", name)
 
     def cut(self, name: str, other: str) -> None:
