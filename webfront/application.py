@@ -22,6 +22,7 @@ from webfront.broker.publisher import Publisher
 from webfront.clock import Clock, system_clock
 from webfront.database.schema import open_database
 from webfront.fleet.service import FleetService
+from webfront.invitations.service import InvitationService
 from webfront.jobs.service import JobService
 from webfront.pages import errors as error_page
 from webfront.plays.service import PlayService
@@ -95,6 +96,7 @@ class WebFront(bottle.Bottle):  # type: ignore[misc]  # bottle has no types
 
 def create_services(settings: Settings, publisher: Publisher, clock: Clock = system_clock) -> Services:
     """The services, none of which connects to anything yet."""
+    plays = PlayService(settings.plays_socket, settings.controller_name, clock, state_dir=settings.state_dir)
     return Services(
         settings=settings,
         accounts=AccountService(clock),
@@ -102,7 +104,8 @@ def create_services(settings: Settings, publisher: Publisher, clock: Clock = sys
         jobs=JobService(settings.share_dir, publisher.hint, clock),
         schedules=ScheduleService(settings.share_dir, publisher.hint, clock),
         fleet=FleetService(publisher.benchmark),
-        plays=PlayService(settings.plays_socket, settings.controller_name, clock, state_dir=settings.state_dir),
+        plays=plays,
+        invitations=InvitationService(settings, plays, clock),
         webhooks=WebhookService(SecretBox(settings.secrets_key_file), settings.webhook_networks, clock),
         activity=ActivityService(),
         health=HealthService(lambda: publisher.connected),

@@ -34,6 +34,11 @@ class Platform:
     api: httpx.Client
 
     @property
+    def front(self) -> str:
+        """The web front, as machines on Docker's bridge reach it."""
+        return f"http://{address_for_machines()}:{self.port}"
+
+    @property
     def broker_password(self) -> str:
         return (self.home / "secrets" / "broker-password").read_text().strip()
 
@@ -87,8 +92,9 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         **os.environ,
         "SKERRY_HOME": str(home),
         "SKERRY_PORT_BASE": str(port),
-        # Machines on Docker's bridge reach the broker there; the controller's own processes by the loopback.
+        # Machines on Docker's bridge reach broker and web front there; the controller's own processes by the loopback.
         "SKERRY_BROKER_LISTEN": "0.0.0.0",
+        "SKERRY_WEB_LISTEN": "0.0.0.0",
         "SKERRY_BROKER_HOST": address_for_machines(),
     }
     try:

@@ -32,7 +32,19 @@ from webfront.broker.management import Management
 from webfront.database import models
 from webfront.database.connection import transaction
 from webfront.database.copying import is_used, kind_of, put_in_place, write_copy
-from webfront.database.models import ApiToken, App, Attempt, Job, Node, Play, SchemaStep, Session, SignInFailure, User
+from webfront.database.models import (
+    ApiToken,
+    App,
+    Attempt,
+    Invitation,
+    Job,
+    Node,
+    Play,
+    SchemaStep,
+    Session,
+    SignInFailure,
+    User,
+)
 from webfront.database.schema import oldest_code
 from webfront.database.steps import CODE
 from webfront.errors import BrokerUnavailable, Conflict, InvalidInput
@@ -190,9 +202,10 @@ def _has_keys(manifest: Mapping[str, Any], settings: Settings) -> bool:
 def _begin_anew(manifest: Mapping[str, Any], now: float) -> dict[str, int]:
     """What a copy's rows need before anything works on them, in one transaction. How many of each.
 
-    Whoever was signed in then is signed out. A play that ran then runs no more. And a job that was under way may have
-    gone on after the copy was made: its attempts' numbers go up by more than it can have had since, so that nothing
-    from that time (an order in a queue, an event, a result on the share, a node's journal) is taken for what comes now.
+    Whoever was signed in then is signed out, and whoever was invited is not any more. A play that ran then runs no
+    more. And a job that was under way may have gone on after the copy was made: its attempts' numbers go up by more
+    than it can have had since, so that nothing from that time (an order in a queue, an event, a result on the share, a
+    node's journal) is taken for what comes now.
     """
     later = _ATTEMPTS_A_MINUTE * (2 + max(0, int((now - manifest["made_at"]) / 60)))
     open_jobs = Job.select(Job.id).where(Job.state.in_(OPEN_JOBS))
@@ -210,6 +223,7 @@ def _begin_anew(manifest: Mapping[str, Any], now: float) -> dict[str, int]:
             .execute(),
         }
         SignInFailure.delete().execute()
+        Invitation.delete().execute()
         Attempt.update(number=Attempt.number + later).where(
             Attempt.state.in_(LIVE_ATTEMPTS), Attempt.job.in_(open_jobs)
         ).execute()

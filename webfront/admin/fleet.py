@@ -122,6 +122,7 @@ def _told(node: Node) -> dict[str, Any]:
         "state": node.state,
         "connection": node.connection,
         "agentless": node.agentless,
+        "joined": node.joined,
         "address": node.address,
         "agent_version": node.agent_version,
         **_said(_figure(node)),

@@ -19,12 +19,15 @@ from typing import NoReturn
 import peewee
 
 from webfront.activity import deeds
-from webfront.admin import backup, fleet, inspection, nodes, secrets, setup
+from webfront.admin import backup, fleet, inspection, joining, nodes, secrets, setup
 from webfront.admin.setup import Answer
 from webfront.errors import SkerryError
 from webfront.plays.outcome import PlayFailed
 from webfront.settings import Settings
 from wire.settings import SettingsError, misspelt
+
+_LOOKING = ("schema", "node-show", "node-wait", "node-figure", "node-list", "node-asking", "inspect", "reseal")
+"""Commands that change nothing, or nothing that `--check` could hold back."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -99,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
         summary = (command.__doc__ or "").splitlines()[0]
         one = commands.add_parser(name, help=summary, description=summary)
         one.set_defaults(command=command)
-        if name not in ("schema", "node-show", "node-wait", "node-figure", "node-list", "inspect", "reseal"):
+        if name not in _LOOKING:
             one.add_argument("--check", action="store_true", help="say what would change, and change nothing")
         if name.startswith("node-") and name != "node-list":
             one.add_argument("name", metavar="NAME", help="the node")
@@ -136,6 +139,10 @@ def _parser() -> argparse.ArgumentParser:
         if name == "node-wait":
             one.add_argument("--agent-version", default="", metavar="RELEASE", help="wait for this release's agent")
             one.add_argument("--age", type=float, default=0.0, metavar="S", help="how old the heartbeat may be (0)")
+    add("node-asking", joining.node_asking)
+    one = add("node-offer", joining.node_offer)
+    one.add_argument("--ansible", default="", metavar="FILE", help="the archive of Ansible's packages for its Python")
+    one.add_argument("--agent", default="", metavar="FILE", help="that of the agent's")
     add("node-dismiss", nodes.node_dismiss)
     add("node-pin", nodes.node_pin)
     add("node-list", fleet.node_list)

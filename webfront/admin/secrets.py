@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from webfront.admin.setup import Answer, open_platform
 from webfront.database.connection import transaction
-from webfront.database.models import Webhook
+from webfront.database.models import Invitation, Webhook
 from webfront.plays import keys
 from webfront.secretbox import SecretBox, Unreadable
 from webfront.settings import Settings
@@ -26,13 +27,15 @@ def reseal(settings: Settings, options: argparse.Namespace) -> Answer:
     box = SecretBox(settings.secrets_key_file)
     resealed = unreadable = 0
     with transaction():
-        for webhook in Webhook.select(Webhook.id, Webhook.key):
-            try:
-                fresh = box.reseal(webhook.key)
-            except Unreadable:
-                unreadable += 1
-                continue
-            # Not where its owner has just made a new one.
-            same = (Webhook.id == webhook.id) & (Webhook.key == webhook.key)
-            resealed += Webhook.update(key=fresh).where(same).execute()
+        places: tuple[tuple[Any, Any], ...] = ((Webhook, Webhook.key), (Invitation, Invitation.sealed))
+        for table, field in places:
+            for row, sealed in list(table.select(table.id, field).where(field.is_null(False)).tuples()):
+                try:
+                    fresh = box.reseal(sealed)
+                except Unreadable:
+                    unreadable += 1
+                    continue
+                # Not where there is another one by now.
+                same = (table.id == row) & (field == sealed)
+                resealed += table.update({field: fresh}).where(same).execute()
     return {"changed": bool(resealed), "resealed": resealed, "unreadable": unreadable}

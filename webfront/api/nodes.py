@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 from webfront.api.bodies import Body, read_json, reply
 from webfront.api.operations import Operation
 from webfront.fleet.views import NewNode, NodeView, Secrets
-from webfront.plays.verbs import DRAIN, REGISTER, REMOVE, TEST, Verb
+from webfront.plays.verbs import ADMIT, DRAIN, REGISTER, REMOVE, TEST, Verb
 from webfront.plays.views import PlayView
 from webfront.web import actions
 from webfront.web.guard import identity
@@ -133,6 +133,15 @@ def register(app: bottle.Bottle, services: Services) -> None:
         body = read_json(AccessBody) if bottle.request.content_length else AccessBody()
         play = services.plays.begin(identity().account, name, verb, Secrets(body.private_key, body.password))
         return reply(code=202, play=play)
+
+    @app.post(
+        "/api/v1/nodes/<name>/admit",
+        action="node.admit",
+        operation=Operation("Admit a machine once more that joins by itself", {202: {"play": PlayView}}),
+    )
+    def admit(name: str) -> bytes:
+        actions.note("skerry.node", name)
+        return reply(code=202, play=services.plays.begin(identity().account, name, ADMIT))
 
     @app.post(
         "/api/v1/nodes/<name>/drain",

@@ -79,6 +79,13 @@ class Client:
             raise CliError(f"{self._url} does not answer like a Skerry. Is the address right?", UNREACHABLE)
         return found
 
+    def program(self) -> bytes:
+        """What a machine joins with. CliError."""
+        with self._errors():
+            answer = self._http.get(f"{self._url.rstrip('/')}/join/skerry.pyz")
+        _check(answer)
+        return answer.content
+
     def get(self, path: str, **params: Any) -> dict[str, Any]:
         return self.call("GET", path, params={name: value for name, value in params.items() if value is not None})
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from webfront.cli import commands, nodes, schedules, webhooks
+from webfront.cli import commands, joining, nodes, schedules, webhooks
 from webfront.cli.errors import INTERRUPTED, UNREACHABLE, CliError
 from wire import VERSION
 
@@ -89,6 +89,12 @@ def parser() -> argparse.ArgumentParser:
     plays = _group(verbs, "plays", "stop a play")
     stop = _verb(plays, "stop", nodes.stop, "stop a play; what was done stays done, and it can be run again")
     stop.add_argument("play", metavar="PLAY", type=int)
+
+    join = _verb(verbs, "join", joining.join, "make this machine a node: run it there, as root")
+    join.add_argument("token", metavar="TOKEN", help="of an administrator's invitation")
+    join.add_argument("--front", required=True, metavar="URL", help="the web front, for example https://skerry.example")
+    join.add_argument("--sha256", default="", metavar="SUM", help="of the program, from the invitation's line")
+    join.add_argument("--address", action="append", default=[], metavar="ADDRESS", help="by which the share is reached")
 
     _webhooks(_group(verbs, "webhooks", "have an address told of your jobs' ends"))
     return top

@@ -48,6 +48,7 @@ def node_view(row: Node, busy: int = 0) -> NodeView:
         host_key=row.host_key,
         agentless=row.agentless,
         isolated=not row.machine or bool(row.machine.get("as_root", True)),
+        joined=row.joined,
         edition=edition(row),
     )
 

@@ -74,7 +74,7 @@ def refuse_while_playing(row: Node) -> None:
         )
 
 
-_PLAIN: Final = ("connection", "address", "ssh_port", "ssh_user", "host_key", "slots", "agentless")
+_PLAIN: Final = ("connection", "address", "ssh_port", "ssh_user", "host_key", "slots", "agentless", "joined")
 
 
 def _given(new: NewNode, registered_by: str) -> dict[str, Any]:
@@ -88,4 +88,5 @@ def _given(new: NewNode, registered_by: str) -> dict[str, Any]:
         "slots": new.slots,
         "registered_by": registered_by,
         "machine": {} if new.agentless else None,
+        "joined": new.joined,
     }

@@ -37,6 +37,8 @@ class NodeView(msgspec.Struct, frozen=True):
     isolated: bool = True
     """Whether apps run as users of their own there. False without an agent where the user that signs in may not use
     sudo without a password."""
+    joined: bool = False
+    """It has joined by itself: no play reaches the machine."""
     edition: str = ""
     """Another one after each change of what can be edited: given back with a change, it guards another's."""
 
@@ -75,5 +77,7 @@ class NewNode(msgspec.Struct, frozen=True):
     slots: int = 1
     agentless: bool = False
     """Over SSH alone, without the platform's agent."""
+    joined: bool = False
+    """The machine joins by itself: the platform is not let in there. `address` is the one that it told."""
     has_platform_key: bool = False
     """The platform's public key was added there beforehand: no secret is needed."""

@@ -30,7 +30,9 @@ def register(app: bottle.Bottle, services: Services) -> None:
     @app.get("/nodes", nav=Nav(20, "Nodes"))
     def nodes() -> str:
         found = fleet.nodes()
-        return render("nodes.html", nodes=found, summary=summary(found))
+        account = guard.identity().account
+        asking = services.invitations.asking(account) if may(account, Act.ADMINISTER) else ()
+        return render("nodes.html", nodes=found, summary=summary(found), asking=asking)
 
     @app.get("/nodes/register")
     def form() -> str:
@@ -61,6 +63,7 @@ def register(app: bottle.Bottle, services: Services) -> None:
             "node.html",
             node=found,
             host_keys=hostkeys.as_listed(found.host_key),
+            leave_line=nodewords.LEAVE_LINE,
             attempts=fleet.attempts(account, name),
             plays=plays,
             busy_play=busy,
@@ -82,7 +85,7 @@ def register(app: bottle.Bottle, services: Services) -> None:
         typed["edition"] = bottle.request.forms.getunicode("edition") or ""
         try:
             asked = _new_node(typed | {"connection": found.connection})
-            names = ("slots", "labels") if found.connection == "local" else _EDITED
+            names = ("labels",) if found.joined else ("slots", "labels") if found.connection == "local" else _EDITED
             changes = {one: getattr(asked, one) for one in names}
             account, edition = guard.identity().account, typed["edition"]
             edited = services.plays.edit(account, name, changes, secrets=asked.secrets, edition=edition)

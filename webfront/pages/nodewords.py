@@ -24,6 +24,9 @@ STATES: Final = {
     NodeState.REMOVED: "It is no longer part of the platform.",
 }
 
+LEAVE_LINE: Final = "sudo python3 /opt/skerry-agent/join/skerry.pyz leave"
+"""What takes the platform off a machine that has joined by itself, where its agent is in the usual place."""
+
 STEP_WORDS: Final = {
     StepState.RUNNING: "running",
     StepState.OK: "in order",
@@ -54,8 +57,8 @@ def actions(node: NodeView) -> list[NodeAction]:
         words = "It measures its speed on one core for a few seconds. Jobs that run there slow the figure down."
         offered.append(NodeAction("benchmark", "Measure again", words, "Measure now"))
     for verb in VERBS.values():
-        if node.state in verb.offered_from:
-            button = verb.button
+        if node.state in verb.offered_from and verb.fits(joined=node.joined):
+            button = (verb.joined_button if node.joined else None) or verb.button
             confirm = button.confirm.format(node.name)
             offered.append(NodeAction(verb.name, button.label, button.words, confirm, button.danger))
     return sorted(offered, key=lambda one: one.danger)

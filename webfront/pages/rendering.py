@@ -17,6 +17,7 @@ from markupsafe import Markup, escape
 
 from webfront.errors import SkerryError
 from webfront.fleet.states import NodeState
+from webfront.invitations.states import InvitationState
 from webfront.jobs.states import AttemptState, JobState
 from webfront.plays.phases import PhaseState
 from webfront.plays.states import PlayState, StepState
@@ -43,6 +44,13 @@ TONES: Final[dict[str, str]] = {
     AttemptState.CLAIMED: "busy",
     ScheduleState.PAUSED: "wait",
     ScheduleState.FINISHED: "idle",
+    InvitationState.OPEN: "wait",
+    InvitationState.CLAIMED: "busy",
+    InvitationState.APPROVED: "busy",
+    InvitationState.TAKEN: "good",
+    InvitationState.REFUSED: "bad",
+    InvitationState.REVOKED: "idle",
+    InvitationState.EXPIRED: "idle",
     DeliveryState.PENDING: "wait",
     DeliveryState.DELIVERED: "good",
     DeliveryState.FAILED: "bad",

@@ -14,7 +14,7 @@ from webfront.database.models import Node, Play
 from webfront.fleet.views import Secrets
 from webfront.plays import hostkeys, keys
 from webfront.plays.failures import CUT_OFF, NOTHING_RAN, SECRETS_LOST, TOO_LONG, explain_output
-from webfront.plays.inventory import AGENTLESS, Machine, SshAccess, Typed, write_hosts, write_private
+from webfront.plays.inventory import AGENTLESS, NOT_REACHED, Machine, SshAccess, Typed, write_hosts, write_private
 from webfront.plays.outcome import Failure, PlayFailed, Target
 from webfront.plays.private import plays_base, private_directory
 from webfront.plays.rows import StepRows, end_play_surely
@@ -128,14 +128,17 @@ class _Execution:
         )
 
     def _in(self, folder: Path, node: Node, teller: Teller) -> Failure | None:
-        playbook, inventory = self._sources(agentless=node.agentless)
+        playbook, inventory = self._sources(agentless=node.agentless, joined=node.joined)
         platform_key = keys.platform_key(self._settings.state_dir)
-        access = self._let_in(folder, node, teller, platform_key) if node.connection == "ssh" else None
+        is_reached = node.connection == "ssh" and not node.joined
+        access = self._let_in(folder, node, teller, platform_key) if is_reached else None
         machine = Machine(
             name=node.name, connection=node.connection, address=node.address, port=node.ssh_port, user=node.ssh_user
         )
         if node.agentless:
             machine = msgspec.structs.replace(machine, group=AGENTLESS)
+        if node.joined:
+            machine = msgspec.structs.replace(machine, connection=NOT_REACHED)
         hosts = write_hosts(folder, machine, access, self._secrets)
         what = Run(
             folder=folder,
@@ -170,8 +173,8 @@ class _Execution:
         teller.finish()
         return teller.failure
 
-    def _sources(self, *, agentless: bool) -> tuple[Path, Path]:
-        playbook = self._settings.project_dir / "playbooks" / self._verb.playbook(agentless=agentless)
+    def _sources(self, *, agentless: bool, joined: bool) -> tuple[Path, Path]:
+        playbook = self._settings.project_dir / "playbooks" / self._verb.playbook(agentless=agentless, joined=joined)
         if not playbook.is_file():
             raise PlayFailed(Failure(f"There is no playbook {playbook}", "Check SKERRY_PROJECT_DIR."))
         inventory = self._settings.inventory

@@ -19,6 +19,8 @@ from webfront.fleet.views import Secrets
 
 AGENTLESS: Final = "agentless_nodes"
 """The group of nodes without an agent."""
+NOT_REACHED: Final = "none"
+"""The connection of nodes that have joined by themselves: their plays do their work on the controller."""
 _CONTROL_PERSIST: Final = (
     "-o ControlMaster=auto -o ControlPersist=60s -o ServerAliveInterval=15 -o ServerAliveCountMax=3"
 )
@@ -80,8 +82,12 @@ def write_hosts(folder: Path, machine: Machine, access: SshAccess | None, secret
 
     A password stands in it, for this host alone: as an extra variable it would be used for the controller's sudo too.
     """
-    if machine.connection == "local" or access is None:
-        host: dict[str, Any] = {"ansible_connection": "local"}
+    if machine.connection == NOT_REACHED:
+        # In the group of the others, for its variables. A task that would go there all the same finds nobody.
+        host: dict[str, Any] = {"ansible_connection": "ssh", "ansible_host": "not-reached.invalid"}
+        group = machine.group
+    elif machine.connection == "local" or access is None:
+        host = {"ansible_connection": "local"}
         group = "local_nodes"
     else:
         host = _over_ssh(folder, machine, access, secrets)

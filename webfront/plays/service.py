@@ -33,7 +33,7 @@ from webfront.plays.queries import find_play, get_play, list_plays, play_view
 from webfront.plays.rows import end_play, wish_stop
 from webfront.plays.secrets import forget, hand_over, wake
 from webfront.plays.states import PlayState
-from webfront.plays.verbs import REGISTER, TEST, Verb
+from webfront.plays.verbs import ADMIT, REGISTER, TEST, Verb
 from webfront.plays.views import Edited, PlatformKey, PlayView, Registration
 
 _ENDED: Final = {PlayState.SUCCEEDED: "succeeded", PlayState.FAILED: "failed", PlayState.STOPPED: "was stopped"}
@@ -84,6 +84,23 @@ class PlayService:
         wake(self._socket)
         return Registration(node_view(row), play)
 
+    def admit(self, account: Account, new: NewNode) -> Registration:
+        """Begin to admit a machine that joins by itself, for the first time or once more. InvalidInput, Conflict,
+        Unavailable."""
+        require(account, Act.ADMINISTER)
+        new = check_machine(new)
+        with transaction():
+            row = rows.begin(new, account.name, self._clock())
+            if row is None:
+                row = rows.hold(new.name)
+                if not row.joined and row.state not in (NodeState.REGISTERING, NodeState.UNREGISTERED):
+                    raise Conflict(f"There is a node {new.name} already, and it is {row.state}. Remove it first.")
+                row = rows.renew(new, row.registered_by)
+            play = self._ask(account, row, ADMIT, Secrets())
+            row = rows.find(row.name)
+        wake(self._socket)
+        return Registration(node_view(row), play)
+
     def edit(
         self,
         account: Account,
@@ -113,6 +130,8 @@ class PlayService:
                     f"{name} is the controller itself: only its labels and slots can be changed.",
                     detail={"field": strange[0]},
                 )
+            if row.joined and (strange := sorted(changes.keys() - _HERE_ALONE)):
+                raise InvalidInput(_not_reached(name), detail={"field": strange[0]})
             after = check_machine(msgspec.structs.replace(before, **changes))
             changed = [one for one in after.__struct_fields__ if getattr(after, one) != getattr(before, one)]
             if changed:
@@ -122,7 +141,10 @@ class PlayService:
                 Node.update(machine=known).where(Node.name == name).execute()
                 deeds.tell(Kind.NODE_EDIT, user=account.name, node=name, data={"changed": ", ".join(changed)})
             play = None
-            if set(changed) - _HERE_ALONE or not secrets.is_empty or row.state == NodeState.UNREGISTERED:
+            is_reached = not row.joined
+            if is_reached and (
+                set(changed) - _HERE_ALONE or not secrets.is_empty or row.state == NodeState.UNREGISTERED
+            ):
                 play = self._ask(account, row, REGISTER, secrets)
             view = get_node(name)
         if play is not None:
@@ -137,6 +159,8 @@ class PlayService:
             row = rows.hold(name)
             require(account, Act.CHANGE_NODE, row)
             state = NodeState(row.state)
+            if not verb.fits(joined=row.joined):
+                raise Conflict(_not_reached(name) if row.joined else f"{name} is registered over SSH: do that again.")
             if state is NodeState.REMOVED and state not in verb.asked_from:
                 raise Conflict(f"{name} is removed already.")
             if state not in verb.asked_from:
@@ -197,3 +221,10 @@ class PlayService:
         deeds.tell(Kind(verb.action), user=account.name, node=row.name, play=play.id)
         hand_over(self._socket, play.id, secrets)
         return play_view(play)
+
+
+def _not_reached(name: str) -> str:
+    return (
+        f"{name} has joined by itself, and nothing here reaches its machine: only its labels can be changed. Invite it "
+        "again and run the line there, which brings it to this release and gives it its slots."
+    )

@@ -67,11 +67,24 @@ class Verb:
     tags: tuple[str, ...] = ()
     agentless_playbook: str = ""
     """Played in place of the verb's own where the node has no agent."""
+    joined_playbook: str = ""
+    """Played in its place for a node that has joined by itself: it reaches the controller alone. Without one, such a
+    node cannot be asked."""
+    joined_button: Button | None = None
+    """In place of `button` there."""
+    only_joined: bool = False
+    """Asked of no other node."""
     takes_secrets: bool = False
     """Whoever asks for it may give a key or a password to sign in with; the others use the platform's own key."""
 
-    def playbook(self, *, agentless: bool = False) -> str:
+    def playbook(self, *, agentless: bool = False, joined: bool = False) -> str:
+        if joined:
+            return self.joined_playbook
         return self.agentless_playbook if agentless and self.agentless_playbook else f"{self.book or self.name}.yml"
+
+    def fits(self, *, joined: bool) -> bool:
+        """Whether it can be asked of a node that has joined by itself, or of one that has not."""
+        return bool(self.joined_playbook) if joined else not self.only_joined
 
     @property
     def action(self) -> str:
@@ -148,6 +161,7 @@ DRAIN: Final = Verb(
     ),
     succeeded=Settlement(frozenset({NodeState.DRAINING}), to=NodeState.DRAINED),
     failed=Settlement(frozenset({NodeState.DRAINING})),
+    joined_playbook="drain.yml",
 )
 
 REMOVE: Final = Verb(
@@ -166,6 +180,35 @@ REMOVE: Final = Verb(
     words=Words("Removing {}", "It is being removed", "{} is no longer part of the platform."),
     succeeded=Settlement(_MEMBERS, to=NodeState.REMOVED),
     failed=Settlement(_MEMBERS),
+    joined_playbook="dismiss.yml",
+    joined_button=Button(
+        "Remove",
+        "It is shut out at once: its broker user and its queues go, and jobs that run there are tried elsewhere. Drain "
+        "it first to let them finish. What is on the machine stays until you take it off there, as this page says.",
+        "Yes, remove {}",
+        danger=True,
+    ),
 )
 
-VERBS: Final[Mapping[str, Verb]] = {verb.name: verb for verb in (REGISTER, TEST, DRAIN, REMOVE)}
+ADMIT: Final = Verb(
+    name="admit",
+    limit_s=_HOUR_S,
+    asked_from=_NOT_SET_UP,
+    offered_from=frozenset({NodeState.UNREGISTERED}),
+    button=Button(
+        "Admit again",
+        "The machine gets its broker user and what it joins with once more, while its invitation holds.",
+        "Admit {} again",
+    ),
+    words=Words("Admitting {}", "It is being admitted", "{} is admitted, and sets itself up."),
+    begun=Settlement(frozenset({NodeState.UNREGISTERED, NodeState.DEAD, NodeState.REMOVED}), to=NodeState.REGISTERING),
+    succeeded=Settlement(
+        frozenset({NodeState.REGISTERING}),
+        reason="admitted; its first heartbeat will set it active",
+    ),
+    failed=Settlement(frozenset({NodeState.REGISTERING}), to=NodeState.UNREGISTERED),
+    joined_playbook="admit.yml",
+    only_joined=True,
+)
+
+VERBS: Final[Mapping[str, Verb]] = {verb.name: verb for verb in (REGISTER, TEST, ADMIT, DRAIN, REMOVE)}

@@ -12,6 +12,7 @@ from webfront.activity.chores import Chore
 from webfront.activity.retention import forget_old_facts
 from webfront.activity.term import Term
 from webfront.apps.upload import sweep_uploads
+from webfront.invitations.retention import forget_old_invitations
 from webfront.jobs.keys import forget_old_keys
 from webfront.jobs.submission import sweep_inputs
 from webfront.schedules.kept import sweep_kept
@@ -42,6 +43,7 @@ def all_chores(settings: Settings) -> tuple[Chore, ...]:
         Chore("schedules", _SECOND, Ticker(settings.share_dir).run),
         Chore("deliveries", _SECOND, Delivering(SecretBox(settings.secrets_key_file), settings.webhook_networks)),
         Chore("old deliveries", _HOUR, forget_old_deliveries),
+        Chore("old invitations", _HOUR, forget_old_invitations),
     )
 
 

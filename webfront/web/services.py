@@ -11,6 +11,7 @@ from webfront.accounts.service import AccountService
 from webfront.activity.service import ActivityService
 from webfront.apps.service import AppService
 from webfront.fleet.service import FleetService
+from webfront.invitations.service import InvitationService
 from webfront.jobs.service import JobService
 from webfront.plays.service import PlayService
 from webfront.schedules.service import ScheduleService
@@ -28,6 +29,7 @@ class Services:
     schedules: ScheduleService
     fleet: FleetService
     plays: PlayService
+    invitations: InvitationService
     webhooks: WebhookService
     activity: ActivityService
     health: HealthService

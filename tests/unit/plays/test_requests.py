@@ -21,8 +21,9 @@ from webfront.plays.rows import end_play
 from webfront.plays.secrets import SecretKeeper
 from webfront.plays.service import PlayService
 from webfront.plays.states import PlayState
-from webfront.plays.verbs import DRAIN, REGISTER, REMOVE, TEST, VERBS, Verb
+from webfront.plays.verbs import ADMIT, DRAIN, REGISTER, REMOVE, TEST, VERBS, Verb
 
+PROJECT = Path(__file__).resolve().parents[3]
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\n{}\n-----END OPENSSH PRIVATE KEY-----"
 ALPHA = NewNode("alpha", "ssh", "10.0.0.7", 22, "root", Secrets(password="one-time"), labels=("gpu", "gpu"), slots=2)
 
@@ -176,13 +177,32 @@ def test_each_verb_is_asked_for_only_where_its_row_says(
 ) -> None:
     plays.register(ada, ALPHA)
     end_plays()
-    Node.update(state=state.value).execute()
+    Node.update(state=state.value, joined=verb.only_joined).execute()
     assert verb.offered_from <= verb.asked_from
     if state in verb.asked_from:
         assert plays.begin(ada, "alpha", verb).verb == verb.name
     else:
         with pytest.raises(Conflict):
             plays.begin(ada, "alpha", verb)
+
+
+def test_a_node_that_joined_by_itself_is_asked_what_needs_nobody_there(plays: PlayService, ada: Account) -> None:
+    plays.register(ada, ALPHA)
+    end_plays()
+    Node.update(state="active", joined=True).execute()
+    for verb in (REGISTER, TEST):
+        with pytest.raises(Conflict, match="joined by itself"):
+            plays.begin(ada, "alpha", verb)
+    with pytest.raises(InvalidInput, match="only its labels"):
+        plays.edit(ada, "alpha", {"slots": 3})
+    assert plays.edit(ada, "alpha", {"labels": ("fast",)}).node.labels == ("fast",)
+    assert plays.begin(ada, "alpha", REMOVE).verb == "remove"
+    Node.update(joined=False).execute()
+    end_plays()
+    with pytest.raises(Conflict, match="over SSH"):
+        plays.begin(ada, "alpha", ADMIT)
+    for verb in VERBS.values():
+        assert not verb.joined_playbook or (PROJECT / "playbooks" / verb.joined_playbook).is_file()
 
 
 def test_what_a_verb_settles_is_an_allowed_transition() -> None:

@@ -12,7 +12,7 @@ from webfront.database.models.accounts import ApiToken, Session, SignInFailure, 
 from webfront.database.models.activity import Chore, Consumer, Fact
 from webfront.database.models.apps import App, AppVersion
 from webfront.database.models.base import LARGEST_NUMBER, JsonField, Model, database
-from webfront.database.models.fleet import Node
+from webfront.database.models.fleet import Invitation, Node
 from webfront.database.models.jobs import Attempt, Job, LogChunk, SubmissionKey
 from webfront.database.models.plays import Controller, Play, PlayEvent
 from webfront.database.models.schedules import Schedule, ScheduleTick
@@ -32,6 +32,7 @@ __all__ = [
     "Controller",
     "Delivery",
     "Fact",
+    "Invitation",
     "Job",
     "JsonField",
     "Leadership",

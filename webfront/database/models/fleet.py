@@ -1,4 +1,4 @@
-"""The registered machines."""
+"""The registered machines, and the invitations by which machines register themselves."""
 
 from __future__ import annotations
 
@@ -38,6 +38,9 @@ class Node(Model):
     """None for a node with an agent. Of one without: what plays know of it, as `fleet.agentless.Machine`; `{}` until
     its registration has come that far."""
 
+    joined = peewee.BooleanField(default=False, constraints=[peewee.SQL("DEFAULT 0")])
+    """It has joined by itself: no play reaches the machine. Its `address` is the one that it told."""
+
     @property
     def agentless(self) -> bool:
         """Whether plays do for it what an agent does elsewhere."""
@@ -46,3 +49,30 @@ class Node(Model):
     @property
     def owned_by(self) -> str:
         return str(self.registered_by)
+
+
+class Invitation(Model):
+    """What lets one machine join by itself, once. Of its token, and of the machine's key, it holds the hash."""
+
+    token_hash = peewee.CharField(64, unique=True)
+    node = peewee.CharField(32, index=True)
+    """What the machine will be called."""
+    slots = peewee.IntegerField()
+    labels = JsonField(default=list)
+    state = peewee.CharField(16)
+    """`webfront.invitations.states.InvitationState`."""
+    invited_by = peewee.CharField(64)
+    created_at = peewee.DoubleField()
+    expires_at = peewee.DoubleField()
+    """No machine may claim it any more, nor be approved, nor fetch what it was to get."""
+    key_hash = peewee.CharField(64, default="")
+    """Of the key by which the machine that has claimed it is known from then on."""
+    machine = JsonField(null=True)
+    """What that machine says about itself: `webfront.invitations.views.Machine`."""
+    claimed_at = peewee.DoubleField(null=True)
+    decided_by = peewee.CharField(64, default="")
+    """Who has approved, refused or revoked it."""
+    decided_at = peewee.DoubleField(null=True)
+    sealed = peewee.TextField(null=True)
+    """Encrypted by `webfront.secretbox`: the broker password that the machine has already, and once it is admitted what
+    it is to get. Empty once it has that."""
