@@ -88,7 +88,7 @@ def leave(program: Path, folder: Path = FOLDER) -> int:
         raise JoinError("This is not the program that a machine keeps when it has joined.") from None
     with place(folder) as ours:
         (ours.folder / "packages").mkdir(exist_ok=True)
-        stage = playing.Stage(ours.folder, program)
+        stage = playing.Stage(ours, program)
         archive = kept / "ansible.tar.gz"
         stage.prepare(archive if archive.exists() else None)
         if not stage.play(playing.LEAVE, known["node"], known["variables"]):
@@ -148,7 +148,7 @@ def _ask(front: Front, ours: Place, told: dict[str, Any]) -> dict[str, Any]:
 def _install(ours: Place, offer: dict[str, Any], program: Path) -> None:
     packages, variables, node = offer["packages"], offer["variables"], offer["node"]
     archive = ours.packages / packages["ansible"] if "ansible" in packages else None
-    stage = playing.Stage(ours.folder, program)
+    stage = playing.Stage(ours, program)
     again = (
         "Nothing of it is lost: run the same command again when that is mended. To give up, remove "
         f"{ours.folder} here, and the node {node} in the web front."

@@ -28,8 +28,10 @@ _LETTERS: Final = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
 
 
 class Place:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, lock: int) -> None:
+        """`lock` is held as long as it is open somewhere: by a play that outlives this program, too."""
         self.folder = folder
+        self.lock = lock
 
     @property
     def key(self) -> str:
@@ -84,9 +86,9 @@ def place(folder: Path = FOLDER) -> Iterator[Place]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise JoinError(
-                "Another run of this program is at work on this machine. Wait until it has ended."
+                "Another run of this program, or its play, is still running here. Wait for its end."
             ) from None
-        yield Place(folder)
+        yield Place(folder, lock.fileno())
 
 
 def write(file: Path, text: str) -> None:

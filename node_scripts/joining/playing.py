@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from node_scripts.joining.front import JoinError
-from node_scripts.joining.place import write
+from node_scripts.joining.place import Place, write
 
 PREFLIGHT: Final = ("playbooks/register.yml", "--tags", "register_preflight", "--skip-tags", "always")
 """The very checks that a registration over SSH begins with."""
@@ -28,9 +28,10 @@ _FOREIGN: Final = ("ANSIBLE_", "PYTHON", "SKERRY_")
 class Stage:
     """What a play is played with, below one folder."""
 
-    def __init__(self, folder: Path, program: Path) -> None:
+    def __init__(self, place: Place, program: Path) -> None:
         """`program` is the file that this runs from."""
-        self._folder = folder
+        self._folder = folder = place.folder
+        self._lock = place.lock
         self._program = program
         self._tree = folder / "tree"
         self._python = folder / "venv/bin/python"
@@ -79,7 +80,9 @@ class Stage:
             "ANSIBLE_LOCAL_TEMP": str(self._folder / "ansible"),
             "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "false",
         }
-        return subprocess.run(command, cwd=self._tree, env=environment, check=False).returncode == 0
+        # Killed alone, this leaves the play at work; the next run does not begin before that has ended.
+        done = subprocess.run(command, cwd=self._tree, env=environment, pass_fds=[self._lock], check=False)
+        return done.returncode == 0
 
     def _site_packages(self) -> str:
         say = "import sysconfig; print(sysconfig.get_path('purelib'))"

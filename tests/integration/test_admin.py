@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import secrets
 import threading
 import time
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 from support.admin import Admin, beating
+from support.invitations import TOLD
 from support.rabbitmq import PrivateRabbit
 from support.stores import SQLITE, Store
 
 from webfront.accounts.passwords import verify
-from webfront.database.models import App, AppVersion, Attempt, Job, Node, User
+from webfront.database.models import App, AppVersion, Attempt, Invitation, Job, Node, User
+from webfront.invitations.offers import open_offer
+from webfront.secretbox import SecretBox
 
 PASSWORD = secrets.token_urlsafe(30)
 
@@ -220,6 +226,39 @@ def test_a_heartbeat_of_another_release_is_not_the_one_that_is_waited_for(admin:
         assert admin("node-wait", "alpha", "--agent-version", "0.1.0", "--timeout", "20")["state"] == "active"
         late = admin("node-wait", "alpha", "--agent-version", "0.2.0", "--timeout", "1", expect=1)["error"]
     assert "still of release 0.1.0, and 0.2.0 was installed" in late["message"]
+
+
+def test_what_a_machine_joins_with_is_sealed(admin: Admin) -> None:
+    """As `admit.yml` calls it, on both databases."""
+    key_file = admin.folder / "secrets.key"
+    key_file.write_bytes(Fernet.generate_key())
+    key_file.chmod(0o600)
+    assert "No machine is approved" in admin("node-asking", "attic", expect=1)["error"]["message"]
+    now = time.time()
+    told = {"token_hash": "t" * 64, "key_hash": "k" * 64, "machine": TOLD | {"was": "attic", "seen_from": "10.0.0.7"}}
+    row = Invitation.create(node="attic", slots=1, state="approved", invited_by="ann", created_at=now,
+                            expires_at=now + 60, sealed=SecretBox(key_file).seal(PASSWORD), **told)  # fmt: skip
+    asking = admin("node-asking", "attic")
+    assert (asking["machine"]["addresses"], asking["password"]) == (["10.0.0.7"], PASSWORD)
+    archive = Path(asking["packages_dir"]) / "packages-1.tar.gz"
+    archive.parent.mkdir()
+    archive.write_bytes(b"packages")
+    variables = json.dumps({"node_agent_broker_password": PASSWORD, "node_agent_slots": 3})
+    offer = ("node-offer", "attic", f"--ansible={archive}", "--agent=")
+    assert admin(*offer, "--check", stdin=variables)["changed"] is True
+    assert [admin(*offer, stdin=variables)["changed"] for _ in range(2)] == [True, False]
+    kept = open_offer(SecretBox(key_file), Invitation.get_by_id(row.id))
+    assert kept is not None
+    assert kept.packages == {"ansible": "packages-1.tar.gz"}
+    assert (kept.variables["node_agent_slots"], kept.sha256["packages-1.tar.gz"]) == (
+        3,
+        hashlib.sha256(b"packages").hexdigest(),
+    )
+    # Admitted once more it keeps its password.
+    assert admin("node-asking", "attic")["password"] == PASSWORD
+    Invitation.update(expires_at=now - 1).execute()
+    late = admin(*offer, stdin=variables, expect=1)["error"]
+    assert "Invite it again" in late["advice"]
 
 
 def test_the_schema_says_how_old_code_may_be(admin: Admin) -> None:

@@ -200,11 +200,11 @@ def make_machine(platform: Platform) -> Iterator[Callable[..., Machine]]:
     """Makes machines with the platform's share where nodes expect it. They are removed with the module's end."""
     made: list[str] = []
 
-    def make(name: str, *options: str) -> Machine:
+    def make(name: str, *options: str, shares: bool = True) -> Machine:
         name = f"{name}-{os.getpid()}"
         made.append(name)
-        share = f"--share={platform.home / 'share'}:/srv/skerry"
-        return Machine(**support.machines.make_machine(name, OWNER, "--user=edge", share, *options))
+        share = [f"--share={platform.home / 'share'}:/srv/skerry"] if shares else []
+        return Machine(**support.machines.make_machine(name, OWNER, "--user=edge", *share, *options))
 
     yield make
     for name in made:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +14,7 @@ import pytest
 
 FOLDER = "/var/lib/skerry-join"
 NAME = "joiner"
+PLACES = (FOLDER, "/opt/skerry-agent", "/etc/skerry-agent", "/var/lib/skerry-agent")
 
 
 class Joining:
@@ -66,6 +66,13 @@ def machine(make_machine: Callable[..., Any], front: str) -> Any:
     return made
 
 
+@pytest.fixture(scope="module")
+def other_machine(make_machine: Callable[..., Any], front: str) -> Any:
+    made = make_machine("skerry-lab-join-other", "--release=debian-12", shares=False)
+    fetch(made, front)
+    return made
+
+
 def fetch(machine: Any, front: str) -> None:
     body = httpx.get(f"{front}/join/skerry.pyz", timeout=30).raise_for_status().content
     subprocess.run(
@@ -92,14 +99,85 @@ def approve(platform: Any, invitation: int) -> None:
     assert play["state"] == "succeeded", (play, steps[-3:])
 
 
-def test_a_machine_joins(platform: Any, machine: Any, front: str) -> None:
+def node(platform: Any) -> dict[str, Any]:
+    found: dict[str, Any] = platform.api.get(f"/nodes/{NAME}").raise_for_status().json()["node"]
+    return found
+
+
+def users(platform: Any) -> list[str]:
+    return [user["name"] for user in platform.broker("users") if NAME in user["name"]]
+
+
+def kill(machine: Any, *patterns: str) -> None:
+    for pattern in patterns:
+        machine.run("pkill", "-KILL", "-f", pattern)
+
+
+def there(machine: Any) -> str:
+    """What of the platform is on the machine."""
+    found: str = machine.run("sh", "-c", f"ls -d {' '.join(PLACES)} 2>/dev/null")
+    return found
+
+
+def test_a_machine_joins_though_it_is_killed_on_the_way_and_leaves(
+    platform: Any, machine: Any, other_machine: Any, front: str
+) -> None:
+    _, token = invite(platform, hours=1 / 3600)
+    time.sleep(1.1)
+    expired = Joining(machine, front, token)
+    assert expired.ended(within_s=20) == 1
+    assert "expired" in expired.text
+    assert there(machine) == ""
+
     invitation, token = invite(platform, slots=2, labels=["joined"])
     joining = Joining(machine, front, token)
     joining.says("Its code is", within_s=20)
+    code = shown(platform, invitation)["machine"]["code"]
+    assert f"Its code is {code}:" in joining.text
+    kill(machine, "skerry.pyz")
+    other = Joining(other_machine, front, token)
+    assert other.ended(within_s=20) == 1
+    assert "used by another machine" in other.text
+    assert there(other_machine) == ""
+
+    joining = Joining(machine, front, token)
+    joining.says(f"Its code is {code}:", within_s=20)
     approve(platform, invitation)
-    code = joining.ended(within_s=240)
-    print(joining.text, file=sys.stderr)
-    assert code == 0
-    node = platform.api.get(f"/nodes/{NAME}").json()["node"]
-    assert (node["state"], node["slots"], node["labels"], node["joined"]) == ("active", 2, ["joined"], True)
-    assert "No such file" in machine.run("ls", FOLDER)
+    # Without the share nothing is installed, and the same line goes on when it is there.
+    identity = platform.home / "share/.share-id"
+    hidden = identity.rename(identity.with_name("hidden"))
+    assert joining.ended(within_s=120) == 1
+    hidden.rename(identity)
+    assert "/srv/skerry is not the share of this platform" in joining.text
+    assert there(machine).split() == [FOLDER]
+
+    joining = Joining(machine, front, token)
+    joining.says("Write the agent's settings", within_s=120)
+    kill(machine, "skerry.pyz join")
+    # The play that it has left behind is waited for.
+    again = Joining(machine, front, token)
+    assert again.ended(within_s=20) == 1
+    assert "still running here" in again.text
+    kill(machine, "ansible playbook")
+    assert shown(platform, invitation)["state"] == "taken"
+
+    joining = Joining(machine, front, token)
+    assert joining.ended(within_s=120) == 0, joining.text
+    assert "asks to join" not in joining.text
+    found = node(platform)
+    assert (found["state"], found["slots"], found["labels"], found["joined"]) == ("active", 2, ["joined"], True)
+    assert users(platform) == [f"node-{NAME}"]
+    assert FOLDER not in there(machine)
+    password = machine.run("cat", "/etc/skerry-agent/broker-password").strip()
+    assert len(password) == 40
+    assert machine.run("grep", "-rl", password, "/opt", "/root", "/tmp", "/var/lib") == ""
+    assert password not in joining.text
+
+    play, _ = platform.play_ended(platform.api.delete(f"/nodes/{NAME}").json()["play"], within_s=60)
+    assert play["state"] == "succeeded", play
+    assert users(platform) == []
+    assert node(platform)["state"] == "removed"
+    said = machine.run("python3", "/opt/skerry-agent/join/skerry.pyz", "leave")
+    assert "The platform is off this machine." in said, said
+    assert there(machine) == ""
+    assert "could not be found" in machine.run("systemctl", "status", "skerry-agent.service")
