@@ -65,14 +65,17 @@ def join(url: str, token: str, addresses: list[str], program: Path, folder: Path
         offer = ours.offer()
         if offer is None:
             offer = _ask(front, ours, machine.told(url, ours.code, addresses))
+        again = (
+            "Nothing of it is lost: run the same command again. To give up, remove "
+            f"{ours.folder} here, and the node {offer['node']} in the web front."
+        )
         try:
-            # Before anything is installed; said again where a run that was cut off has said it.
-            _patiently(lambda: front.call("POST", "join/taken"))
-        except Refused:
-            ours.remove()
+            _take(front, ours)
+            _install(ours, offer, program, again)
+            _await_heartbeat(front, offer["node"])
+        except KeyboardInterrupt:
+            print(f"skerry: interrupted in the middle of the installation. {again}", file=sys.stderr)
             raise
-        _install(ours, offer, program)
-        _await_heartbeat(front, offer["node"])
         ours.remove()
     print(f"This machine is the node {offer['node']} now.")
     return 0
@@ -109,9 +112,7 @@ def _ask(front: Front, ours: Place, told: dict[str, Any]) -> dict[str, Any]:
                 "true, or date -s), then run this again."
             )
         print(
-            f"This machine asks to join as {standing['node']}. Its code is {ours.code}: an administrator approves the"
-        )
-        print(
+            f"This machine asks to join as {standing['node']}. Its code is {ours.code}: an administrator approves the\n"
             "machine that shows this code, in the web front below Nodes. Ctrl-C ends it, and leaves nothing.",
             flush=True,
         )
@@ -132,38 +133,36 @@ def _ask(front: Front, ours: Place, told: dict[str, Any]) -> dict[str, Any]:
         words = "Nothing was installed."
         try:
             front.call("DELETE", "join")
-        except Refused:
-            pass
+        except Refused as refusal:
+            # Of a machine that is refused anyway that is no news.
+            words += f" {refusal}" if isinstance(error, KeyboardInterrupt) else ""
         except Away:
             words += " The web front could not be told, so that this token is of no use any more."
         ours.remove()
         print(words, file=sys.stderr)
-        if isinstance(error, KeyboardInterrupt):
-            raise
         raise
     ours.keep_offer(offer)
     return offer
 
 
-def _install(ours: Place, offer: dict[str, Any], program: Path) -> None:
+def _take(front: Front, ours: Place) -> None:
+    """Say that it is here. Before anything is installed; said again where a run that was cut off has said it."""
+    try:
+        _patiently(lambda: front.call("POST", "join/taken"))
+    except Refused:
+        ours.remove()
+        raise
+
+
+def _install(ours: Place, offer: dict[str, Any], program: Path, again: str) -> None:
     packages, variables, node = offer["packages"], offer["variables"], offer["node"]
     archive = ours.packages / packages["ansible"] if "ansible" in packages else None
     stage = playing.Stage(ours, program)
-    again = (
-        "Nothing of it is lost: run the same command again when that is mended. To give up, remove "
-        f"{ours.folder} here, and the node {node} in the web front."
-    )
-    try:
-        stage.prepare(archive)
-        if not stage.play(playing.PREFLIGHT, node, variables):
-            raise JoinError(
-                f"This machine does not fit as it is; what is wrong is above. Nothing was installed. {again}"
-            )
-        if not stage.play(playing.JOIN, node, variables):
-            raise JoinError(f"The play failed; what it says is above. {again}")
-    except KeyboardInterrupt:
-        print(f"skerry: interrupted in the middle of the installation. {again}", file=sys.stderr)
-        raise
+    stage.prepare(archive)
+    if not stage.play(playing.PREFLIGHT, node, variables):
+        raise JoinError(f"This machine does not fit as it is; what is wrong is above. Nothing was installed. {again}")
+    if not stage.play(playing.JOIN, node, variables):
+        raise JoinError(f"The play failed; what it says is above. {again}")
     _keep(Path(variables.get("node_agent_home", "/opt/skerry-agent")) / "join", offer, archive, program)
 
 

@@ -80,8 +80,9 @@ class Stage:
             "ANSIBLE_LOCAL_TEMP": str(self._folder / "ansible"),
             "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "false",
         }
-        # Killed alone, this leaves the play at work; the next run does not begin before that has ended.
-        done = subprocess.run(command, cwd=self._tree, env=environment, pass_fds=[self._lock], check=False)
+        # Killed alone, this leaves the play running; the next run does not begin before that has ended. And what is
+        # installed is for apps' users too.
+        done = subprocess.run(command, cwd=self._tree, env=environment, pass_fds=[self._lock], umask=0o022, check=False)
         return done.returncode == 0
 
     def _site_packages(self) -> str:

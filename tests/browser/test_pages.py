@@ -21,11 +21,19 @@ ALWAYS = (
     "/webhooks",
     "/webhooks/new",
     "/activity",
+    "/invitations",
+    "/invitations/new",
 )
 FILLED = (
     "/nodes/beta",
     "/nodes/harbour",
     "/nodes/harbour/edit",
+    "/nodes/joined",
+    "/nodes/joined/edit",
+    *(
+        f"/invitations/{{invitation[{state}]}}"
+        for state in ("open", "claimed", "approved", "taken", "refused", "revoked", "expired")
+    ),
     "/plays/{play[failed]}",
     "/plays/{play[running]}",
     "/plays/{play[succeeded]}",

@@ -11,6 +11,8 @@ from typing import Any
 
 import httpx
 import pytest
+from support.lab import job_ended
+from support.zips import zipped
 
 FOLDER = "/var/lib/skerry-join"
 NAME = "joiner"
@@ -119,6 +121,17 @@ def there(machine: Any) -> str:
     return found
 
 
+def runs_a_job(platform: Any) -> None:
+    script = b"import sys; open(sys.argv[sys.argv.index('--output') + 1] + '/predictions.csv', 'w').write('right')"
+    manifest = b"name: tool\nentrypoint: tool.py\ninputs: {required: false}\noutputs: [predictions.csv]\n"
+    manifest += b"needs: {labels: [joined]}\n"
+    files = {"file": ("tool.zip", zipped({"app.yml": manifest, "tool.py": script}))}
+    platform.api.post("/apps", files=files).raise_for_status()
+    job = platform.api.post("/jobs", json={"app": "tool"}).raise_for_status().json()["job"]["id"]
+    ended = job_ended(platform.api, job, within_s=60)
+    assert (ended["state"], ended["attempts"][-1]["node"]) == ("succeeded", NAME), ended
+
+
 def test_a_machine_joins_though_it_is_killed_on_the_way_and_leaves(
     platform: Any, machine: Any, other_machine: Any, front: str
 ) -> None:
@@ -172,6 +185,8 @@ def test_a_machine_joins_though_it_is_killed_on_the_way_and_leaves(
     assert len(password) == 40
     assert machine.run("grep", "-rl", password, "/opt", "/root", "/tmp", "/var/lib") == ""
     assert password not in joining.text
+
+    runs_a_job(platform)
 
     play, _ = platform.play_ended(platform.api.delete(f"/nodes/{NAME}").json()["play"], within_s=60)
     assert play["state"] == "succeeded", play

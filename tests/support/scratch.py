@@ -17,6 +17,7 @@ from webfront.database.models import (
     AppVersion,
     Attempt,
     Delivery,
+    Invitation,
     Job,
     LogChunk,
     Node,
@@ -65,6 +66,7 @@ class Scratch:
         self.play: dict[str, int] = {}
         self.schedule = ""
         self.webhook = 0
+        self.invitation: dict[str, int] = {}
         self._ids = Ulids(lambda: self.now)
         self.account = create_user("ada", PASSWORD, is_admin=True)
 
@@ -75,6 +77,7 @@ class Scratch:
         self.jobs()
         self.schedules()
         self.webhooks()
+        self.invitations()
         return self
 
     def nodes(self) -> None:
@@ -95,6 +98,37 @@ class Scratch:
             ago=3700,
             reason="no heartbeat for 45 s; 2 attempts were given to other nodes",
         )
+
+    def invitations(self) -> None:
+        """In each state; `joined` is a node that has come by one."""
+        self._node("joined", "active", _metrics(40.0, 50.0, 3.0))
+        Node.update(joined=True, address="10.0.8.21").where(Node.name == "joined").execute()
+        machine = {
+            "host": "a-machine-with-a-long-name.workshop.example",
+            "addresses": ["10.0.8.20", "2001:db8:1234:5678:9abc:def0:1234:5678"],
+            "arch": "x86_64",
+            "system": "debian 13",
+            "python": "3.13",
+            "code": "ABC-234",
+            "was": "",
+            "seen_from": "192.0.2.7",
+        }
+        for number, state in enumerate(("open", "claimed", "approved", "taken", "refused", "revoked", "expired")):
+            row = Invitation.create(
+                token_hash=f"{number}" * 64,
+                node="joined" if state in ("approved", "taken") else "workshop",
+                slots=2,
+                labels=["gpu"],
+                state="open" if state == "expired" else state,
+                invited_by="ada",
+                created_at=self.now - 3000,
+                expires_at=self.now + (-60 if state == "expired" else 600),
+                machine=None if state in ("open", "expired") else machine,
+                claimed_at=self.now - 60,
+                decided_by="ada",
+                decided_at=self.now - 30,
+            )
+            self.invitation[state] = row.id
 
     def _node(
         self,

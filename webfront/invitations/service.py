@@ -81,7 +81,8 @@ class InvitationService:
         if not 0 < new.hours <= _LONGEST_HOURS:
             raise InvalidInput(f"It holds for up to {_LONGEST_HOURS} hours.", detail={"field": "hours"})
         checked = check_machine(NewNode(new.node, "ssh", labels=new.labels, slots=new.slots, joined=True))
-        token, now = secrets.token_urlsafe(24), self._clock()
+        # The prefix lets a secret scanner recognise one, and keeps it from looking like an option.
+        token, now = f"skerry_join_{secrets.token_urlsafe(24)}", self._clock()
         with transaction():
             row = Node.get_or_none(Node.name == checked.name)
             if row is not None and not row.joined and row.state not in (NodeState.REMOVED, NodeState.UNREGISTERED):

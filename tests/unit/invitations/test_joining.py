@@ -253,7 +253,7 @@ def test_the_page_shows_the_line_once_and_approves(
     page = browse("ada")
     made = page.post("/invitations/new", data={"node": "attic", "slots": "1", "hours": "2", "labels": ""})
     assert made.status_code == 201
-    token = re.search(r"--front http://skerry.test ([\w-]{32})", made.text)[1]  # type: ignore[index]
+    token = re.search(r"--front http://skerry.test (skerry_join_[\w-]{32})", made.text)[1]  # type: ignore[index]
     assert services.invitations.program.sha256 in made.text
     at = f"/invitations/{Invitation.get().id}"
     claim(machine, token)
