@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 import time
 import wsgiref.simple_server
@@ -60,7 +61,7 @@ def heard(node: str) -> None:
 
 
 @contextmanager
-def served(app: Callable[..., Any]) -> Iterator[str]:
+def served(app: Callable[..., Any], tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """The application at an address of its own."""
 
     class Quiet(wsgiref.simple_server.WSGIRequestHandler):
@@ -68,10 +69,12 @@ def served(app: Callable[..., Any]) -> Iterator[str]:
             pass
 
     server = wsgiref.simple_server.make_server("127.0.0.1", 0, app, handler_class=Quiet)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"http{'' if tls is None else 's'}://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()

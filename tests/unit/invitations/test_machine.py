@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import ssl
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -267,3 +269,35 @@ def test_the_machine_says_what_it_is(tmp_path: Path) -> None:
     assert machine.as_node(tmp_path) == {}
     with pytest.raises(JoinError, match="cannot be found"):
         machine.own_addresses("http://nowhere.invalid")
+
+
+def test_a_front_of_an_authority_of_its_own_is_trusted_by_its_certificate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = tmp_path / "ca.crt"
+    ask = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-days",
+        "1",
+    ]
+    ask += ["-keyout", str(tmp_path / "key"), "-out", str(made), "-subj", "/CN=front"]
+    subprocess.run([*ask, "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
+    trusted = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trusted.load_cert_chain(made, tmp_path / "key")
+
+    def answer(environ: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
+        start("200 OK", [("Content-Type", "application/json")])
+        return [b'{"standing": {}}']
+
+    with served(answer, trusted) as url:
+        with pytest.raises(Refused, match=r"SSL_CERT_FILE=ca\.crt"):
+            Front(url, "token", "k" * 43).call("GET", "join")
+        monkeypatch.setenv("SSL_CERT_FILE", str(made))
+        assert Front(url, "token", "k" * 43).call("GET", "join") == {"standing": {}}
