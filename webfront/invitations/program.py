@@ -25,9 +25,7 @@ _EPOCH: Final = (2020, 1, 1, 0, 0, 0)
 _PROJECT: Final = (
     "ansible.cfg",
     "library",
-    "playbooks/join.yml",
-    "playbooks/leave.yml",
-    "playbooks/register.yml",
+    "playbooks",
     "requirements/join.txt",
     "requirements/node.txt",
     "roles/nfs_client",

@@ -5,9 +5,13 @@ from __future__ import annotations
 import argparse
 import hashlib
 import io
+import os
 import re
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -245,6 +249,18 @@ def test_the_program_is_the_same_file_each_time(machine: httpx.Client, settings:
     for needed in ("__main__.py", "node_scripts/joining/command.py", "wire/__init__.py", "playbooks/join.yml"):
         assert needed in names
     assert not [name for name in names if "__pycache__" in name or name.startswith("webfront")]
+
+
+def test_the_program_holds_all_that_its_playbooks_name(settings: Settings, tmp_path: Path) -> None:
+    with zipfile.ZipFile(io.BytesIO(Program(settings.project_dir).body)) as packed:
+        packed.extractall(tmp_path)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+    done = subprocess.run(
+        [Path(sys.executable).with_name("ansible-playbook"), "--syntax-check", "-i", "localhost,"]
+        + [f"playbooks/{name}.yml" for name in ("register", "join", "leave")],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_page_shows_the_line_once_and_approves(
