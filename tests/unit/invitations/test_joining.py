@@ -256,7 +256,7 @@ def test_the_program_holds_all_that_its_playbooks_name(settings: Settings, tmp_p
         packed.extractall(tmp_path)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
     done = subprocess.run(
-        [Path(sys.executable).with_name("ansible-playbook"), "--syntax-check", "-i", "localhost,"]
+        [str(Path(sys.executable).with_name("ansible-playbook")), "--syntax-check", "-i", "localhost,"]
         + [f"playbooks/{name}.yml" for name in ("register", "join", "leave")],
         cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
