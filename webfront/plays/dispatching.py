@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from webfront.database.models import Node
@@ -34,7 +35,11 @@ _libc: Final = ctypes.CDLL(None, use_errno=True)
 class Dispatching:
     """Looks after that process. For one thread, the one that outlives it: the child ends with the thread."""
 
-    def __init__(self, command: tuple[str, ...] = _COMMAND, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, left: Path, command: tuple[str, ...] = _COMMAND, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`left` is the folder in which that process has one for each node, and removes that of a node that is gone."""
+        self._left = left
         self._command = command
         self._clock = clock
         self._process: subprocess.Popen[bytes] | None = None
@@ -46,10 +51,7 @@ class Dispatching:
 
         `leads`: of several controllers, this is the one that works for these nodes.
         """
-        needed = (
-            leads
-            and Node.select(Node.id).where(Node.machine.is_null(False) & (Node.state != NodeState.REMOVED)).exists()
-        )
+        needed = leads and (self._has_nodes() or self._has_left())
         if self._process is not None and self._process.poll() is not None:
             _log.error("the process for nodes without an agent has ended, with status %d", self._process.returncode)
             self._failures = 0 if self._clock() - self._started_at > _WELL_S else self._failures + 1
@@ -65,6 +67,17 @@ class Dispatching:
                 stdin=subprocess.DEVNULL,
                 preexec_fn=lambda: _end_with(parent),
             )
+
+    def _has_nodes(self) -> bool:
+        stands = Node.machine.is_null(False) & (Node.state != NodeState.REMOVED)
+        return bool(Node.select(Node.id).where(stands).exists())
+
+    def _has_left(self) -> bool:
+        """Whether something of a node that is gone is still to be cleared up."""
+        try:
+            return any(self._left.iterdir())
+        except OSError:
+            return False
 
     def stop(self) -> None:
         """Have it end, and wait for that."""

@@ -80,7 +80,7 @@ class PlaysProcess:
         self._stop_wishes: dict[int, str] = {}
         """The running plays that are to stop, with who wishes it."""
         self._keeper = SecretKeeper(settings.plays_socket, self._wake.set)
-        self._dispatching = Dispatching()
+        self._dispatching = Dispatching(settings.state_dir / "dispatch" / "nodes")
 
     def open(self) -> None:
         """Take the socket, and clear up after a plays process that died. Raises `Conflict`, `Unavailable`."""

@@ -35,17 +35,19 @@ def command(tmp_path: Path) -> tuple[str, ...]:
     return (sys.executable, "-c", program)
 
 
-def test_no_process_runs_where_every_node_has_an_agent(database: object, command: tuple[str, ...]) -> None:
-    dispatching = Dispatching(command)
+def test_no_process_runs_where_every_node_has_an_agent(
+    database: object, command: tuple[str, ...], tmp_path: Path
+) -> None:
+    dispatching = Dispatching(tmp_path / "nodes", command)
     node("alpha", None)
     node("gone", {}, "removed")
     dispatching.keep()
     assert dispatching._process is None
 
 
-def test_of_several_controllers_one_has_it(database: object, command: tuple[str, ...]) -> None:
+def test_of_several_controllers_one_has_it(database: object, command: tuple[str, ...], tmp_path: Path) -> None:
     node("far", {})
-    dispatching = Dispatching(command)
+    dispatching = Dispatching(tmp_path / "nodes", command)
     dispatching.keep(leads=False)
     assert dispatching._process is None
     dispatching.keep(leads=True)
@@ -66,10 +68,10 @@ def test_of_several_controllers_one_has_it(database: object, command: tuple[str,
 
 
 def test_it_runs_while_a_node_has_none_and_is_started_again_when_it_died(
-    database: object, command: tuple[str, ...]
+    database: object, command: tuple[str, ...], tmp_path: Path
 ) -> None:
     clock = Clock()
-    dispatching = Dispatching(command, clock)
+    dispatching = Dispatching(tmp_path / "nodes", command, clock)
     far = node("far", {})
     dispatching.keep()
     first = dispatching._process
@@ -84,7 +86,12 @@ def test_it_runs_while_a_node_has_none_and_is_started_again_when_it_died(
     dispatching.keep()
     second = dispatching._process
     assert second is not None
+    # What it has of a node that is gone, it still has to clear up.
+    (tmp_path / "nodes" / "far").mkdir(parents=True)
     Node.update(state="removed").where(Node.name == far.name).execute()
+    dispatching.keep()
+    assert dispatching._process is second
+    (tmp_path / "nodes" / "far").rmdir()
     dispatching.keep()
     assert dispatching._process is None
     assert second.poll() is not None
