@@ -31,8 +31,8 @@ CREDENTIALS = {
     "skerry-ssh": "sshUserPrivateKey",
 }
 
-THE_PLATFORMS_OWN = {"dispatch", "measure"}
-"""Playbooks that nobody runs by hand."""
+THE_PLATFORMS_OWN = {"dispatch", "measure", "admit", "dismiss", "join", "leave"}
+"""Playbooks that nobody runs by hand: the platform's plays do, or the program of a machine that joins."""
 
 
 @pytest.fixture(scope="module")
