@@ -8,6 +8,7 @@ goes on from what it finds; a machine that is there is kept.
 from __future__ import annotations
 
 import argparse
+import functools
 import hashlib
 import ipaddress
 import os
@@ -31,6 +32,7 @@ PREFIX = "skerry-lab-"
 """How the machines' names in the inventory begin."""
 SUFFIX = "-" + hashlib.sha256(str(HOME).encode()).hexdigest()[:8]
 """How the names of their containers end: two labs may stand side by side."""
+NETWORK = PREFIX + "network" + SUFFIX
 SERVICES = ("database", "controller")
 PLACES = {"broker": 10, "database": 20, "controller": 30, "node": 40}
 """Where in the lab's network the addresses of each kind begin."""
@@ -126,7 +128,7 @@ def make(name: str) -> Machine:
         authorized_key=KEY.with_suffix(".pub"),
         password=None,
         shares=[f"{HOME / 'share'}:/srv/skerry"] if name.startswith(SHARING) else [],
-        place=(PREFIX + "network" + SUFFIX, place(name)),
+        place=(NETWORK, place(name)),
     )
 
 
@@ -136,16 +138,17 @@ def place(name: str) -> str:
     return str(network()[PLACES[kind] + int(number or 1) - 1])
 
 
+@functools.cache
 def network() -> ipaddress.IPv4Network:
     """The addresses of the lab's network, which is made if it is not there."""
-    name, subnet = PREFIX + "network" + SUFFIX, "{{(index .IPAM.Config 0).Subnet}}"
-    if not docker("network", "ls", "--quiet", "--filter", f"name=^{name}$"):
+    inspect = ("network", "inspect", NETWORK, "--format", "{{(index .IPAM.Config 0).Subnet}}")
+    if not docker("network", "ls", "--quiet", "--filter", f"name=^{NETWORK}$"):
         # Docker knows which addresses are free, and lets machines choose theirs where the addresses were chosen.
-        docker("network", "create", name)
-        free = docker("network", "inspect", name, "--format", subnet)
-        docker("network", "rm", name)
-        docker("network", "create", f"--subnet={free}", f"--label=skerry.owner={OWNER}", name)
-    return ipaddress.IPv4Network(docker("network", "inspect", name, "--format", subnet))
+        docker("network", "create", NETWORK)
+        free = docker(*inspect)
+        docker("network", "rm", NETWORK)
+        docker("network", "create", f"--subnet={free}", f"--label=skerry.owner={OWNER}", NETWORK)
+    return ipaddress.IPv4Network(docker(*inspect))
 
 
 def running() -> dict[str, Machine]:
