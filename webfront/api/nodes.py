@@ -129,10 +129,13 @@ def register(app: bottle.Bottle, services: Services) -> None:
         return _with_secrets(name, REGISTER)
 
     def _with_secrets(name: str, verb: Verb) -> bytes:
-        actions.note("skerry.node", name)
+        actions.note("skerry.node", name)  # also where the body cannot be read
         body = read_json(AccessBody) if bottle.request.content_length else AccessBody()
-        play = services.plays.begin(identity().account, name, verb, Secrets(body.private_key, body.password))
-        return reply(code=202, play=play)
+        return _begin(name, verb, Secrets(body.private_key, body.password))
+
+    def _begin(name: str, verb: Verb, secrets: Secrets | None = None) -> bytes:
+        actions.note("skerry.node", name)
+        return reply(code=202, play=services.plays.begin(identity().account, name, verb, secrets))
 
     @app.post(
         "/api/v1/nodes/<name>/admit",
@@ -140,8 +143,7 @@ def register(app: bottle.Bottle, services: Services) -> None:
         operation=Operation("Admit a machine once more that joins by itself", {202: {"play": PlayView}}),
     )
     def admit(name: str) -> bytes:
-        actions.note("skerry.node", name)
-        return reply(code=202, play=services.plays.begin(identity().account, name, ADMIT))
+        return _begin(name, ADMIT)
 
     @app.post(
         "/api/v1/nodes/<name>/drain",
@@ -149,8 +151,7 @@ def register(app: bottle.Bottle, services: Services) -> None:
         operation=Operation("Let a node finish its work and take no more", {202: {"play": PlayView}}),
     )
     def drain(name: str) -> bytes:
-        actions.note("skerry.node", name)
-        return reply(code=202, play=services.plays.begin(identity().account, name, DRAIN))
+        return _begin(name, DRAIN)
 
     @app.delete(
         "/api/v1/nodes/<name>",
@@ -158,8 +159,7 @@ def register(app: bottle.Bottle, services: Services) -> None:
         operation=Operation("Take the platform off a node", {202: {"play": PlayView}}),
     )
     def remove(name: str) -> bytes:
-        actions.note("skerry.node", name)
-        return reply(code=202, play=services.plays.begin(identity().account, name, REMOVE))
+        return _begin(name, REMOVE)
 
     @app.post(
         "/api/v1/nodes/<name>/activate",
