@@ -1,7 +1,7 @@
 """Machines for the tests: containers that boot systemd and an SSH server, as an ordinary Debian server does.
 
     machines.py create NAME --release debian-13 --owner LABEL [--user USER --authorized-key FILE | --password-file FILE]
-                            [--share HOST_DIR:DIR]...
+                            [--share HOST_DIR:DIR]... [--capability NAME]...
     machines.py destroy NAME...
     machines.py sweep --owner LABEL
 
@@ -17,6 +17,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -68,6 +69,7 @@ def create(
     authorized_key: Path | None,
     password: str | None,
     shares: list[str],
+    capabilities: Sequence[str] = (),
     place: tuple[str, str] | None = None,
 ) -> Machine:
     """A fresh machine, up and answering. `user` may use sudo: without a password exactly when it has a key.
@@ -76,6 +78,7 @@ def create(
     """
     destroy([name])
     volumes = [f"--volume={share}" for share in shares]
+    capable = [f"--cap-add={name}" for name in capabilities]
     network = [f"--network={place[0]}", f"--ip={place[1]}"] if place else []
     docker(
         "run",
@@ -84,6 +87,7 @@ def create(
         f"--hostname={name}",
         f"--label=skerry.owner={owner}",
         *CONTAINER_OPTIONS,
+        *capable,
         *volumes,
         *network,
         f"skerry-machine:{release}",
@@ -174,6 +178,7 @@ def main() -> int:
     making.add_argument("--authorized-key", type=Path)
     making.add_argument("--password-file", type=Path)
     making.add_argument("--share", action="append", default=[], metavar="HOST_DIR:DIR")
+    making.add_argument("--capability", action="append", default=[], metavar="NAME")
     ending = verbs.add_parser("destroy")
     ending.add_argument("name", nargs="+")
     sweeping = verbs.add_parser("sweep")
@@ -189,6 +194,7 @@ def main() -> int:
                 authorized_key=asked.authorized_key,
                 password=asked.password_file.read_text().strip() if asked.password_file else None,
                 shares=asked.share,
+                capabilities=asked.capability,
             )
             print(json.dumps(asdict(machine)))
         elif asked.verb == "destroy":

@@ -1,4 +1,7 @@
-"""Prints the folders of a role and of the roles it uses, a line each: `roles.py NAME`. Standard library only."""
+"""Prints the folders of a scenario's role and of the roles it uses, a line each: `roles.py NAME`.
+
+A scenario has its role's name, or begins with it: `rabbitmq_cluster`. Standard library only.
+"""
 
 from __future__ import annotations
 
@@ -24,5 +27,11 @@ def used_by(role: str) -> set[str]:
     return found
 
 
+def role_of(scenario: str) -> str:
+    """The role with the longest name that the scenario's begins with; the scenario's own name where there is none."""
+    named = [one.name for one in ROLES.iterdir() if f"{scenario}_".startswith(f"{one.name}_")]
+    return max(named, key=len, default=scenario)
+
+
 if __name__ == "__main__":
-    print("\n".join(f"roles/{name}" for name in sorted(used_by(sys.argv[1]))))
+    print("\n".join(f"roles/{name}" for name in sorted(used_by(role_of(sys.argv[1])))))

@@ -25,12 +25,54 @@ class VmError(Exception):
     """A virtual machine could not be made or did not come up."""
 
 
-class Vm:
+class Reached:
+    """A machine that is reached over SSH, as root. `folder` holds its keys, and its own is in the folder above it."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.folder = folder
+        self.name = name
+        self.address = ""
+        self.key = folder.parent / "id_ed25519"
+
+    def know(self, host_key: str) -> None:
+        """Write down the host key by which it is known, `TYPE KEY`."""
+        with (self.folder.parent / "known_hosts").open("a") as file:
+            file.write(f"{self.address} {host_key}\n")
+
+    def answers(self, port: int) -> bool:
+        try:
+            with socket.create_connection((self.address, port), timeout=1):
+                return True
+        except OSError:
+            return False
+
+    def ssh(self) -> list[str]:
+        options = {
+            "UserKnownHostsFile": self.folder.parent / "known_hosts",
+            "IdentitiesOnly": "yes",
+            "BatchMode": "yes",
+            "ConnectTimeout": 20,
+        }
+        words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
+        return ["ssh", "-q", "-i", str(self.key), *words]
+
+    def run(self, script: str, *, within_s: float = 120) -> subprocess.CompletedProcess[str]:
+        """A shell script there, as root."""
+        command = [*self.ssh(), f"root@{self.address}", "sh", "-s"]
+        return subprocess.run(command, input=script, capture_output=True, text=True, check=False, timeout=within_s)
+
+    def check(self, script: str, *, within_s: float = 120) -> str:
+        """What the script prints; it must go well."""
+        done = self.run(script, within_s=within_s)
+        assert done.returncode == 0, f"{self.name}: {script}\n{done.stdout}{done.stderr}"
+        return done.stdout.strip()
+
+
+class Vm(Reached):
     """One machine, off until it is started. `folder` holds its disk, its keys and what it said on its console."""
 
     def __init__(self, folder: Path, name: str, number: int, *, memory_mb: int = 768) -> None:
-        self.folder = folder
-        self.name = name
+        super().__init__(folder, name)
         self.memory_mb = memory_mb
         self._number = number
         network, self._gateway = docker_network()
@@ -39,7 +81,6 @@ class Vm:
         self.address = str(network.broadcast_address - 1 - (os.getpid() % 100) * 4 - number)
         self._tap = f"skvm{os.getpid() % 1_000_000}-{number}"
         self._process: subprocess.Popen[bytes] | None = None
-        self.key = folder.parent / "id_ed25519"
 
     def make(self, image: Path) -> None:
         """Its disk and keys."""
@@ -60,9 +101,7 @@ class Vm:
                 "resolv.conf": ("/etc/resolv.conf", 0o100644),
             }
         )
-        known = self.folder.parent / "known_hosts"
-        with known.open("a") as file:
-            file.write(f"{self.address} {' '.join((self.folder / 'host_key.pub').read_text().split()[:2])}\n")
+        self.know(" ".join((self.folder / "host_key.pub").read_text().split()[:2]))
 
     def _write(self, files: dict[str, tuple[str, int]]) -> None:
         lines = ["mkdir /root/.ssh", "sif /root/.ssh mode 040700"]
@@ -112,40 +151,12 @@ class Vm:
                 )
             time.sleep(0.5)
 
-    def answers(self, port: int) -> bool:
-        try:
-            with socket.create_connection((self.address, port), timeout=1):
-                return True
-        except OSError:
-            return False
-
     def power_off(self) -> None:
         """As when its plug is pulled."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
             self._process = None
-
-    def ssh(self) -> list[str]:
-        options = {
-            "UserKnownHostsFile": self.folder.parent / "known_hosts",
-            "IdentitiesOnly": "yes",
-            "BatchMode": "yes",
-            "ConnectTimeout": 20,
-        }
-        words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
-        return ["ssh", "-q", "-i", str(self.key), *words]
-
-    def run(self, script: str, *, within_s: float = 120) -> subprocess.CompletedProcess[str]:
-        """A shell script there, as root."""
-        command = [*self.ssh(), f"root@{self.address}", "sh", "-s"]
-        return subprocess.run(command, input=script, capture_output=True, text=True, check=False, timeout=within_s)
-
-    def check(self, script: str, *, within_s: float = 120) -> str:
-        """What the script prints; it must go well."""
-        done = self.run(script, within_s=within_s)
-        assert done.returncode == 0, f"{self.name}: {script}\n{done.stdout}{done.stderr}"
-        return done.stdout.strip()
 
 
 def keygen(file: Path) -> None:

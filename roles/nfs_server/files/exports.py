@@ -36,6 +36,8 @@ SETTINGS: Final = Path("/etc/skerry-exports/settings.json")
 NODE_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 """As `wire.topology` has it: a test compares them."""
 MOST_ADDRESSES: Final = 8
+KERNEL, GANESHA = "kernel", "ganesha"
+"""The servers: what one is told is written in its own language."""
 LONGEST_LINE: Final = 1024
 WAIT_S: Final = 30.0
 
@@ -130,12 +132,33 @@ def single_address(given: str) -> str:
 
 
 def exports(settings: Settings, nodes: dict[str, list[str]]) -> str:
-    """The file of exports. Without a client there is no line: a line without one would export to everybody."""
+    """The file of exports. Without a client nothing is exported: for either server, that would be to everybody."""
     clients = sorted({*settings.always, *(one for found in nodes.values() for one in found)})
     lines = ["# Written by skerry-exports, which is the way to change it."]
-    if clients:
+    if clients and settings.server == KERNEL:
         lines.append(" ".join([f'"{settings.path}"', *(f"{client}({settings.options})" for client in clients)]))
+    elif clients:
+        lines += export_block(settings.path, settings.options, clients)
     return "\n".join(lines) + "\n"
+
+
+def export_block(path: str, options: str, clients: list[str]) -> list[str]:
+    """What nfs-ganesha reads: nobody may do anything, but for these clients, who have the options."""
+    return [
+        "EXPORT {",
+        "    Export_Id = 1;",
+        f'    Path = "{path}";',
+        f'    Pseudo = "{path}";',
+        "    Access_Type = None;",
+        f"    {options}",
+        "    FSAL { Name = VFS; }",
+        "    CLIENT {",
+        "        Access_Type = RW;",
+        f"        {options}",
+        f"        Clients = {', '.join(clients)};",
+        "    }",
+        "}",
+    ]
 
 
 class Settings:
@@ -144,6 +167,7 @@ class Settings:
     def __init__(self, file: Path) -> None:
         try:
             given = json.loads(file.read_text(encoding="utf-8"))
+            self.server: str = given["server"]
             self.path: str = given["path"]
             self.options: str = given["options"]
             self.always: list[str] = given["always"]

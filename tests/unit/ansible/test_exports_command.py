@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from support.loading import load
@@ -30,15 +31,19 @@ def program() -> ModuleType:
 class Server:
     """A file server's files in a folder; what stands for exportfs writes down what it was told to export."""
 
-    def __init__(self, folder: Path, program: ModuleType) -> None:
+    OPTIONS: ClassVar = {"kernel": "rw,root_squash", "ganesha": "Squash = Root_Squash;"}
+
+    def __init__(self, folder: Path, program: ModuleType, kind: str) -> None:
         self._program = program
+        self.kind = kind
         self.exports, self.in_force, self.state = folder / "skerry.exports", folder / "in-force", folder / "nodes.json"
         self.settings = folder / "settings.json"
         self.settings.write_text(
             json.dumps(
                 {
+                    "server": kind,
                     "path": "/srv/skerry",
-                    "options": "rw,root_squash",
+                    "options": self.OPTIONS[kind],
                     "always": ["10.0.0.4"],
                     "state": str(self.state),
                     "exports": str(self.exports),
@@ -55,18 +60,35 @@ class Server:
     def clients(self) -> set[str]:
         """To whom the server exports now."""
         lines = [line for line in self.in_force.read_text().splitlines() if not line.startswith("#")]
-        assert len(lines) <= 1
         if not lines:
             return set()
+        if self.kind == "ganesha":
+            return self.clients_of_block("\n".join(lines))
+        assert len(lines) == 1
         path, *clients = shlex.split(lines[0])
         assert path == "/srv/skerry"
         assert all(client.endswith("(rw,root_squash)") for client in clients)
         return {client.partition("(")[0] for client in clients}
 
+    def clients_of_block(self, text: str) -> set[str]:
+        """Of an EXPORT that is nobody's, but for one CLIENT of addresses; both with the options."""
+        found = re.fullmatch(
+            r"EXPORT \{(?P<all>[^{}]*)FSAL \{ Name = VFS; \}\s*CLIENT \{(?P<client>[^{}]*)\}\s*\}", text
+        )
+        assert found is not None, text
+        everybody, client = (" ".join(found[part].split()) for part in ("all", "client"))
+        options = self.OPTIONS[self.kind]
+        assert everybody == (
+            f'Export_Id = 1; Path = "/srv/skerry"; Pseudo = "/srv/skerry"; Access_Type = None; {options}'
+        )
+        before, _, clients = client.partition("Clients = ")
+        assert before == f"Access_Type = RW; {options} "
+        return set(clients.removesuffix(";").split(", "))
 
-@pytest.fixture
-def server(tmp_path: Path, program: ModuleType) -> Server:
-    return Server(tmp_path, program)
+
+@pytest.fixture(params=Server.OPTIONS)
+def server(tmp_path: Path, program: ModuleType, request: pytest.FixtureRequest) -> Server:
+    return Server(tmp_path, program, request.param)
 
 
 def test_nodes_come_and_go_and_the_same_twice_changes_nothing(server: Server) -> None:
