@@ -23,6 +23,7 @@ from webfront.plays.runner import forget_foreign
 from webfront.settings import Settings
 from wire.logs import configure_logging
 from wire.settings import SettingsError
+from wire.structs import prepare_structs
 
 _log = logging.getLogger(__name__)
 
@@ -54,6 +55,7 @@ def main() -> int:
         private.clear(base)
         identity = keys.platform_key(settings.state_dir)
         packed = kit.make(folder / "kit")
+        prepare_structs()
         publisher.start()
         plays = Plays(base=base, project_dir=settings.project_dir, identity=identity, kit=packed)
         asyncio.run(_work(Proxies(settings, plays=plays, identity=identity, kit=packed)))

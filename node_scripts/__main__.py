@@ -69,6 +69,9 @@ def _agent(settings: NodeSettings) -> int:
     from node_scripts.agent import Agent, AgentError
     from node_scripts.running.interpreter import InterpreterUnusable
     from node_scripts.running.sandbox import SandboxRunner, SandboxUnusable
+    from wire.structs import prepare_structs
+
+    prepare_structs()
 
     async def run() -> None:
         agent = Agent(settings, SandboxRunner(settings))

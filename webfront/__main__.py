@@ -11,6 +11,7 @@ from webfront.errors import SkerryError
 from webfront.settings import Settings
 from wire.logs import configure_logging
 from wire.settings import SettingsError, misspelt
+from wire.structs import prepare_structs
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -35,6 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
             from webfront.scheduling.scheduler import run
         else:
             from webfront.plays.process import run
+        prepare_structs()
         run(settings)
     except SkerryError as error:
         print(f"webfront: {error.message}", file=sys.stderr)

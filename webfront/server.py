@@ -25,6 +25,7 @@ from webfront.database.schema import open_database
 from webfront.errors import Unavailable
 from webfront.settings import Settings
 from wire.logs import configure_logging
+from wire.structs import prepare_structs
 
 _log = logging.getLogger(__name__)
 
@@ -80,6 +81,7 @@ def load(settings: Settings, parent: int) -> Callable[..., Any]:
 
     database = open_database(settings.database_url, settings.database_password_file)
     publisher = Publisher(settings.broker_address())
+    prepare_structs()
     # The publisher's thread computes while requests wait; 5 ms, Python's default, is a request's whole time here.
     sys.setswitchinterval(0.0005)
     publisher.start()
