@@ -5,6 +5,7 @@ The file server is on the controller: of these machines the node alone has a ker
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import shutil
 import ssl
@@ -105,7 +106,7 @@ def test_it_comes_up_takes_a_node_over_nfs_keeps_a_copy_and_changes_nothing_agai
     example.controller.check("install -d -o 60590 -g 60590 -m 0700 /mnt/copies/skerry")
     assert example.play("site.yml") > 20
 
-    with example.api() as api:
+    with contextlib.closing(example.api()) as api:
         wish = {
             "name": "edge-1",
             "connection": "ssh",
