@@ -90,6 +90,17 @@ class Kind(enum.StrEnum):
     """`data`: `verb`, the `step` that failed, and who has stopped it, `stopped_by`."""
 
 
+DEEDS: Final = frozenset(Kind) - {
+    Kind.ATTEMPT_END,
+    Kind.JOB_END,
+    Kind.NODE_STATE,
+    Kind.SCHEDULE_TICK,
+    Kind.PLATFORM_RESTORE,
+    Kind.PLAY_END,
+}
+"""The kinds that are deeds; the others are what the platform itself brought about."""
+
+
 class Outcome(enum.StrEnum):
     SUCCESS = "success"
     FAILURE = "failure"

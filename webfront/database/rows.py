@@ -68,6 +68,12 @@ def unless_there(sql: str) -> str:
     return sql.replace("INSERT", f"INSERT {word}", 1)
 
 
+def whole(number: str) -> str:
+    """The expression's number without what is after the point, as SQL. For numbers that are not negative."""
+    # MySQL's CAST rounds, and SQLite's FLOOR may not be built in.
+    return f"FLOOR({number})" if isinstance(models.database.obj, peewee.MySQLDatabase) else f"CAST({number} AS INTEGER)"
+
+
 def many(sql: str, parameters: Iterable[Sequence[Any]]) -> None:
     """Run a statement once for each sequence of parameters, within the present transaction."""
     batch = [tuple(one) for one in parameters]

@@ -17,7 +17,7 @@ class Fact(Model):
     id = peewee.BigAutoField()
     batch = peewee.BigIntegerField(null=True, index=True)
     """Its place in the order in which consumers read; None until the leading scheduler has numbered it."""
-    at = peewee.DoubleField()
+    at = peewee.DoubleField(index=True)
     kind = peewee.CharField(32)
     """`webfront.activity.facts.Kind`."""
     outcome = peewee.CharField(8)
