@@ -29,6 +29,7 @@ from webfront.plays.service import PlayService
 from webfront.schedules.service import ScheduleService
 from webfront.secretbox import SecretBox
 from webfront.settings import Settings
+from webfront.usage.service import UsageService
 from webfront.web import bodies
 from webfront.web.actions import KEY as ACTION_KEY
 from webfront.web.actions import ActionLog
@@ -108,6 +109,7 @@ def create_services(settings: Settings, publisher: Publisher, clock: Clock = sys
         invitations=InvitationService(settings, plays, clock),
         webhooks=WebhookService(SecretBox(settings.secrets_key_file), settings.webhook_networks, clock),
         activity=ActivityService(),
+        usage=UsageService(clock),
         health=HealthService(lambda: publisher.connected),
     )
 

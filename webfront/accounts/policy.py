@@ -31,6 +31,7 @@ class Act(enum.Enum):
     CHANGE_NODE = enum.auto()
     USE_WEBHOOK = enum.auto()
     SEE_EVERY_WEBHOOK = enum.auto()
+    SEE_EVERYBODYS_USE = enum.auto()
     REGISTER_CONTROLLER = enum.auto()
     ADMINISTER = enum.auto()
 
@@ -48,6 +49,7 @@ _REFUSALS: Final[Mapping[Act, str]] = {
     Act.CHANGE_NODE: "This node was registered by somebody else.",
     Act.USE_WEBHOOK: "This webhook is somebody else's.",
     Act.SEE_EVERY_WEBHOOK: "Only an administrator sees everybody's webhooks.",
+    Act.SEE_EVERYBODYS_USE: "Only an administrator sees how others use the platform.",
     Act.REGISTER_CONTROLLER: "Only an administrator may register the controller itself as a node.",
     Act.ADMINISTER: "Only an administrator may do this.",
 }

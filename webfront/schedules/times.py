@@ -116,7 +116,7 @@ class Once:
     zone: ZoneInfo
 
     def after(self, moment: float) -> int | None:
-        due = _moment(self.at, self.zone)
+        due = moment_of(self.at, self.zone)
         return due if due > moment else None
 
 
@@ -140,7 +140,7 @@ class Cron:
             jump = _jumped_over(one, self.zone)
             if jump is not None and self._repeats_by(jump.length):
                 continue
-            due = jump.moment if jump is not None else _moment(one, self.zone)
+            due = jump.moment if jump is not None else moment_of(one, self.zone)
             if due > moment:
                 return due
         return None
@@ -257,7 +257,7 @@ def _change(zone: ZoneInfo, low: int, high: int) -> int:
     return high
 
 
-def _moment(wall: datetime, zone: ZoneInfo) -> int:
+def moment_of(wall: datetime, zone: ZoneInfo) -> int:
     """When the clock shows this time, the first time; where it is left out, the moment of the jump."""
     jump = _jumped_over(wall, zone)
     return jump.moment if jump is not None else int(wall.replace(tzinfo=zone, fold=0).timestamp())

@@ -16,6 +16,7 @@ from webfront.jobs.service import JobService
 from webfront.plays.service import PlayService
 from webfront.schedules.service import ScheduleService
 from webfront.settings import Settings
+from webfront.usage.service import UsageService
 from webfront.web.health import HealthService
 from webfront.webhooks.service import WebhookService
 
@@ -32,4 +33,5 @@ class Services:
     invitations: InvitationService
     webhooks: WebhookService
     activity: ActivityService
+    usage: UsageService
     health: HealthService

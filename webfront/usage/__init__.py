@@ -1,0 +1,1 @@
+"""The platform's use: what is asked about it, and the deeds that answer, counted."""
