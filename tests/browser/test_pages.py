@@ -21,6 +21,8 @@ ALWAYS = (
     "/webhooks",
     "/webhooks/new",
     "/activity",
+    "/usage",
+    "/usage?span=1h&zone=Asia/Kolkata&user=ada",
     "/invitations",
     "/invitations/new",
 )

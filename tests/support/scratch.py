@@ -11,7 +11,9 @@ from typing import Any
 import msgspec
 
 from webfront.accounts.users import create_user
+from webfront.activity.facts import DEEDS, Kind, NewFact, Outcome, record_many
 from webfront.apps.service import AppService
+from webfront.database.connection import transaction
 from webfront.database.models import (
     App,
     AppVersion,
@@ -78,6 +80,7 @@ class Scratch:
         self.schedules()
         self.webhooks()
         self.invitations()
+        self.deeds()
         return self
 
     def nodes(self) -> None:
@@ -98,6 +101,27 @@ class Scratch:
             ago=3700,
             reason="no heartbeat for 45 s; 2 attempts were given to other nodes",
         )
+
+    def deeds(self) -> None:
+        """Of a month, by many and of every kind: more in the morning, the latest half a minute ago."""
+        kinds = sorted(DEEDS)
+        facts = []
+        for number in range(900):
+            often = (Kind.JOB_SUBMIT, Kind.SESSION_BEGIN, Kind.JOB_DOWNLOAD, kinds[number % len(kinds)])
+            kind = often[number % 7 % 4]
+            noun = kind.partition(".")[0]
+            facts.append(
+                NewFact(
+                    kind,
+                    self.now - 30 - number * 2880 - number % 5 * 600,
+                    Outcome.FAILURE if number % 11 == 0 else Outcome.SUCCESS,
+                    user=f"a-user-of-the-institute-with-a-long-name-{number % 23:02}" if number % 3 else "ada",
+                    controller=f"{'api' if number % 4 else 'pages'}.{noun}s",
+                    node=f"node-{number % 25}" if noun == "node" else "",
+                )
+            )
+        with transaction():
+            record_many(facts)
 
     def invitations(self) -> None:
         """In each state; `joined` is a node that has come by one."""
