@@ -20,7 +20,7 @@ START_TIMEOUT_S = 60
 _NO_DEFAULTS = "--no-defaults"
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Have the kernel kill the server when whoever started it is gone, however it went."""
     pr_set_pdeathsig = 1
     ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
@@ -69,7 +69,7 @@ class PrivateMariadb:
                  # A test's rows outlive the server's death, and need not outlive the machine's.
                  "--innodb-flush-log-at-trx-commit=2", "--innodb-flush-method=nosync", "--innodb-doublewrite=0",
                  "--innodb-buffer-pool-size=128M", "--innodb-log-file-size=32M"],
-                stdout=log, stderr=log, start_new_session=True, preexec_fn=_end_with_parent,
+                stdout=log, stderr=log, start_new_session=True, preexec_fn=end_with_parent,
             )  # fmt: skip
         self._wait()
 
