@@ -7,8 +7,8 @@
 # `docker image inspect --format '{{index .RepoDigests 0}}' debian:trixie-slim` tells it after a pull: a tag is another
 # image next month. `containers/prepare` does so.
 #
-# One image for all three: `web` (unless told otherwise), `scheduler` and `plays` are words after `python -m webfront`, and
-# skerry-admin is on the PATH. It runs as the user 8460, and needs nothing writable but the state directory, the share
+# One image for all: `web` (unless told otherwise), `scheduler`, `plays` and `shipper` are words after `python -m webfront`,
+# and skerry-admin is on the PATH. It runs as the user 8460, and needs nothing writable but the state directory, the share
 # and a /tmp. The settings are those of docs/architecture.md; passwords are read from files.
 ARG BASE_IMAGE=debian:trixie-slim
 
@@ -17,15 +17,15 @@ LABEL skerry.stage=made
 RUN apt-get -q update && \
     DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install ca-certificates python3 python3-venv
 # Before the wheel: another one with the same needs begins after this layer.
-COPY requirements/controller.txt /tmp/controller.txt
+COPY requirements/elastic.txt /tmp/elastic.txt
 RUN python3 -m venv /opt/skerry && \
-    /opt/skerry/bin/python -m pip install -q --no-input --no-cache-dir --no-deps --requirement /tmp/controller.txt
+    /opt/skerry/bin/python -m pip install -q --no-input --no-cache-dir --no-deps --requirement /tmp/elastic.txt
 ARG WHEEL
 COPY ${WHEEL} /tmp/wheel/
 # What the wheel needs is what is there; the project's code for its nodes stands where the plays look for it.
 RUN cd /opt/skerry && \
     bin/python -m pip install -q --no-input --no-cache-dir --no-deps --no-index /tmp/wheel/*.whl && \
-    cmp /tmp/controller.txt share/skerry/requirements/controller.txt && \
+    cmp /tmp/elastic.txt share/skerry/requirements/elastic.txt && \
     bin/python -m pip check && \
     for part in dispatch node_scripts webfront wire; do \
         ln -s "$(bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/$part" "share/skerry/$part"; \

@@ -1,4 +1,4 @@
-"""`python -m webfront web|scheduler|plays`: the controller's processes."""
+"""`python -m webfront web|scheduler|plays|shipper`: the controller's processes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wire.structs import prepare_structs
 def main(arguments: list[str] | None = None) -> int:
     """Run one process until it is told to stop. Returns its exit code; 2 for settings that cannot be used."""
     parser = argparse.ArgumentParser(prog="python -m webfront", description=__doc__)
-    parser.add_argument("process", choices=["web", "scheduler", "plays"])
+    parser.add_argument("process", choices=["web", "scheduler", "plays", "shipper"])
     process = parser.parse_args(arguments).process
     try:
         settings = Settings.from_environment()
@@ -34,13 +34,18 @@ def main(arguments: list[str] | None = None) -> int:
             from webfront.server import serve as run
         elif process == "scheduler":
             from webfront.scheduling.scheduler import run
-        else:
+        elif process == "plays":
             from webfront.plays.process import run
+        else:
+            from webfront.logs.shipper import run
         prepare_structs()
         run(settings)
     except SkerryError as error:
         print(f"webfront: {error.message}", file=sys.stderr)
         return 1
+    except SettingsError as error:
+        print(f"webfront: {error}", file=sys.stderr)
+        return 2
     return 0
 
 

@@ -24,6 +24,7 @@ from webfront.database.schema import open_database
 from webfront.fleet.service import FleetService
 from webfront.invitations.service import InvitationService
 from webfront.jobs.service import JobService
+from webfront.logs.service import LogsService
 from webfront.pages import errors as error_page
 from webfront.plays.service import PlayService
 from webfront.schedules.service import ScheduleService
@@ -109,6 +110,7 @@ def create_services(settings: Settings, publisher: Publisher, clock: Clock = sys
         invitations=InvitationService(settings, plays, clock),
         webhooks=WebhookService(SecretBox(settings.secrets_key_file), settings.webhook_networks, clock),
         activity=ActivityService(),
+        logs=LogsService(settings),
         usage=UsageService(clock),
         health=HealthService(lambda: publisher.connected),
     )

@@ -10,7 +10,7 @@ import os
 import socket
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from wire.broker import BrokerAddress
 from wire.settings import LogLevel, Networks, SettingsError, Variable, read
@@ -72,6 +72,18 @@ class Settings:
     facts_keep_days: Annotated[int, Variable(least=1, most=36_500)] = 90
     webhook_networks: Networks = ()
     """Networks beside the public ones to which webhooks' deliveries may go."""
+    logs_reader: Literal["none", "shipper", "logstash"] = "none"
+    """Who takes the log records out of `skerry.logs`. One of them, or neither."""
+    logs_rate: Annotated[int, Variable(least=1, most=100_000)] = 333
+    """Records a second, and for how long the queue holds as many while nobody takes them."""
+    logs_absence_s: Annotated[int, Variable(least=1, most=7 * 86_400)] = 600
+    elastic_url: str = ""
+    """Elasticsearch, `https://host:9200`, with commas between several of one cluster."""
+    elastic_api_key_file: Path | None = None
+    elastic_ca_file: Path | None = None
+    elastic_stream: Annotated[str, Variable(pattern=r"[a-z0-9][a-z0-9._-]{0,100}", form="a data stream's name")] = (
+        "logs-skerry-default"
+    )
     log_level: LogLevel = "INFO"
     score: ScoreSettings = ScoreSettings()
 

@@ -15,6 +15,8 @@ EVENTS: Final = "skerry.events"
 HEARTBEATS: Final = "skerry.heartbeats"
 CONTROL: Final = "skerry.control"
 LOGS: Final = "skerry.logs"
+LOST_LOGS: Final = "skerry.logs.lost"
+"""Where a log record goes that passes the bound of `skerry.logs`: to be counted."""
 DEAD: Final = "skerry.dead"
 """Where an order goes that was delivered too often."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -12,13 +13,18 @@ import httpx
 import pytest
 from support.admin import Admin
 from support.agents import APP, AgentProcess
+from support.elasticsearch import PrivateElasticsearch
 from support.front import PASSWORD, Front
 from support.node import VERSION, Controller
 from support.rabbitmq import PrivateRabbit
-from support.stores import Store
+from support.shipping import Shipping, Writer, install
+from support.stores import SQLITE, Store
 
 from webfront.accounts.users import create_user
-from webfront.database.schema import open_database
+from webfront.database.schema import migrate_database, open_database
+
+STREAMS = itertools.count(1)
+"""Elasticsearch as the tests have it deletes no data stream: each test has its own."""
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +34,20 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateRabbit]:
     rabbit.start()
     yield rabbit
     rabbit.stop()
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateElasticsearch]:
+    """One private Elasticsearch for the whole run. A test that kills it leaves it running again.
+
+    It cannot delete a data stream: a test writes to one of its own.
+    """
+    server = PrivateElasticsearch(tmp_path_factory.mktemp("elasticsearch"))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
 
 
 @pytest.fixture
@@ -83,3 +103,23 @@ def agent(controller: Controller) -> Iterator[AgentProcess]:
         with contextlib.suppress(subprocess.TimeoutExpired):
             agent.signal(signal.SIGTERM)
     print(agent.log.read_text()[-5000:])
+
+
+@pytest.fixture
+def shipping(tmp_path: Path, broker: PrivateRabbit, engine: PrivateElasticsearch) -> Iterator[Shipping]:
+    (tmp_path / "state").mkdir()
+    store = Store(SQLITE, f"sqlite:///{tmp_path}/skerry.sqlite")
+    migrate_database(store.url, None)
+    install(engine)
+    made = Shipping(tmp_path, broker, engine, store, f"logs-skerry-test{next(STREAMS)}")
+    yield made
+    made.end()
+    for queue in ("skerry.logs", "skerry.logs.lost"):
+        broker.api(f"/api/queues/%2F/{queue}/contents", "DELETE")
+
+
+@pytest.fixture
+def writer(shipping: Shipping, broker: PrivateRabbit) -> Iterator[Writer]:
+    made = Writer(broker)
+    yield made
+    made.stop()

@@ -8,6 +8,7 @@ from webfront.activity.facts import Fact
 from webfront.activity.views import ChoreView, ConsumerView
 from webfront.api.bodies import query_number, query_text, reply
 from webfront.api.operations import Operation
+from webfront.logs.views import LogsView
 from webfront.web.services import Services
 
 
@@ -18,13 +19,15 @@ def register(app: bottle.Bottle, services: Services) -> None:
         "/api/v1/activity",
         access="admin",
         operation=Operation(
-            "What has happened, newest first, with the consumers of facts and the chores; for administrators",
+            "What has happened, newest first, with the consumers of facts, the chores, and what became of log records; "
+            "for administrators",
             {
                 200: {
                     "facts": list[Fact],
                     "older": int | None,
                     "consumers": list[ConsumerView],
                     "chores": list[ChoreView],
+                    "logs": LogsView,
                 }
             },
             query={
@@ -42,4 +45,10 @@ def register(app: bottle.Bottle, services: Services) -> None:
             before=query_number("before", 0) or None,
             limit=query_number("limit", 50, least=1),
         )
-        return reply(facts=page.facts, older=page.older, consumers=activity.consumers(), chores=activity.chores())
+        return reply(
+            facts=page.facts,
+            older=page.older,
+            consumers=activity.consumers(),
+            chores=activity.chores(),
+            logs=services.logs.standing(),
+        )

@@ -39,8 +39,6 @@ _CONTROL_TTL_MS: Final = 30_000
 """Whoever sends a control message sends it again while it is needed."""
 
 _CLASSIC: Final = {"x-queue-type": "classic"}
-_LOGS_KEPT: Final = 200_000
-_LOGS_BYTES: Final = 128 * 1024 * 1024
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,10 +70,14 @@ def _quorum(deliveries: int, *, dead_letters: bool = True, single_consumer: bool
     return arguments
 
 
+def _dispensable(*, cluster: bool) -> dict[str, Any]:
+    """A queue without dead letters, durable."""
+    return {"x-queue-type": "quorum", "x-delivery-limit": _LAST_RESORT_DELIVERIES} if cluster else _CLASSIC
+
+
 def _bounded(length: int, *, cluster: bool, **more: Any) -> dict[str, Any]:
     """A queue that drops its oldest messages. Durable, although what it holds need not be."""
-    kind = {"x-queue-type": "quorum", "x-delivery-limit": _LAST_RESORT_DELIVERIES} if cluster else _CLASSIC
-    return {**kind, "x-max-length": length, "x-overflow": "drop-head", **more}
+    return {**_dispensable(cluster=cluster), "x-max-length": length, "x-overflow": "drop-head", **more}
 
 
 EXCHANGES: Final = (
@@ -83,6 +85,7 @@ EXCHANGES: Final = (
     Exchange(topology.EVENTS, "fanout"),
     Exchange(topology.HEARTBEATS, "fanout"),
     Exchange(topology.LOGS, "fanout"),
+    Exchange(topology.LOST_LOGS, "fanout"),
     Exchange(topology.DEAD, "fanout"),
     Exchange(topology.JOBS, "direct"),
     Exchange(topology.CONTROL, "direct"),
@@ -92,7 +95,6 @@ EXCHANGES: Final = (
 def platform_queues(*, cluster: bool) -> tuple[Queue, ...]:
     """What the platform needs, on a broker that is a cluster or stands alone."""
     heartbeats = {"x-message-ttl": _HEARTBEAT_TTL_MS, "x-single-active-consumer": True}
-    logs = {"x-max-length-bytes": _LOGS_BYTES}
     return (
         Queue(topology.SUBMITTED, _quorum(_SCHEDULER_DELIVERIES, single_consumer=True), topology.SUBMITTED),
         Queue(topology.EVENTS, _quorum(_SCHEDULER_DELIVERIES, single_consumer=True), topology.EVENTS),
@@ -103,7 +105,9 @@ def platform_queues(*, cluster: bool) -> tuple[Queue, ...]:
             topology.HEARTBEATS,
             replaceable=True,
         ),
-        Queue(topology.LOGS, _bounded(_LOGS_KEPT, cluster=cluster, **logs), topology.LOGS, replaceable=True),
+        # How much they hold is a policy's, which can change while they stand: `webfront.logs.bounds`.
+        Queue(topology.LOGS, _dispensable(cluster=cluster), topology.LOGS, replaceable=True),
+        Queue(topology.LOST_LOGS, _dispensable(cluster=cluster), topology.LOST_LOGS, replaceable=True),
     )
 
 

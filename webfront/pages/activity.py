@@ -39,4 +39,5 @@ def register(app: bottle.Bottle, services: Services) -> None:
             older=f"/activity?{urlencode(filters | {'before': str(page.older)})}" if page.older else "",
             consumers=activity.consumers(),
             chores=activity.chores(),
+            logs=services.logs.standing(),
         )

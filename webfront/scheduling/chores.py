@@ -15,6 +15,7 @@ from webfront.apps.upload import sweep_uploads
 from webfront.invitations.retention import forget_old_invitations
 from webfront.jobs.keys import forget_old_keys
 from webfront.jobs.submission import sweep_inputs
+from webfront.logs.bounds import keep_bounds
 from webfront.schedules.kept import sweep_kept
 from webfront.schedules.ticking import Ticker
 from webfront.scheduling.consumers import all_consumers
@@ -24,6 +25,7 @@ from webfront.webhooks.delivering import Delivering
 from webfront.webhooks.retention import forget_old_deliveries
 
 _SECOND: Final = 1.0
+_MINUTE: Final = 60.0
 _HOUR: Final = 3600.0
 _DAY: Final = 24 * _HOUR
 
@@ -33,6 +35,7 @@ def all_chores(settings: Settings) -> tuple[Chore, ...]:
     keep_facts_s = settings.facts_keep_days * _DAY
     return (
         Chore("expired sessions", _HOUR, remove_expired),
+        Chore("log bounds", _MINUTE, partial(keep_bounds, settings=settings)),
         Chore("old facts", _HOUR, partial(forget_old_facts, keep_s=keep_facts_s, consumers=consumers)),
         Chore("old idempotency keys", _HOUR, forget_old_keys),
         Chore("abandoned inputs", 6 * _HOUR, partial(_swept, sweep_inputs, settings.share_dir, "inputs of no job")),

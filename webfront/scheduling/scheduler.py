@@ -31,6 +31,7 @@ from webfront.broker.unread import Unread
 from webfront.database import models
 from webfront.database.schema import open_database
 from webfront.errors import Unavailable
+from webfront.logs.losses import Losses
 from webfront.scheduling.beside import Beside
 from webfront.scheduling.events import Conclusion
 from webfront.scheduling.inbox import SOURCES, Content, Inbox
@@ -95,6 +96,7 @@ class Scheduler:
             # No job could start any sooner then.
             may_gather=lambda: not self._turns.mirror.has_free_slot(),
         )
+        self._losses = Losses(self._broker, _forget_database)
         self._conclusions: list[Conclusion] = []
         self._published: list[tuple[Key, float]] = []
         self._in_flight: set[Key] = set()
@@ -125,6 +127,7 @@ class Scheduler:
     def stop(self) -> None:
         """End: what was not applied stays with the broker."""
         self._consumer.stop()
+        self._losses.stop()
         self._stopping.set()
 
     async def _begin(self) -> None:
@@ -147,6 +150,7 @@ class Scheduler:
         self._turns.leases.reset()
         self._sweep_due = True  # which publishes what an earlier scheduler left unpublished
         await self._consumer.begin()
+        await self._losses.begin()
         self._beside.begin(term)
         _log.info("leading, as epoch %s", term.epoch, extra={"event.action": "scheduler.take_over"})
 
@@ -165,6 +169,7 @@ class Scheduler:
     def _lost(self) -> None:
         """The connection broke: with it went the leadership, and the right to acknowledge what is in the inbox."""
         self._consumer.lost()
+        self._losses.lost()
         self._leadership.resign()
         self._beside.end()
 
@@ -172,6 +177,7 @@ class Scheduler:
         while True:
             await asyncio.sleep(_SWEEP_S)
             self._unread.tell(self._clock())
+            self._losses.tell()
             if self._consumer.working:
                 self._turns.leases.tick(asyncio.get_running_loop().time())
                 self._sweep_due = True

@@ -13,6 +13,7 @@ from webfront.apps.service import AppService
 from webfront.fleet.service import FleetService
 from webfront.invitations.service import InvitationService
 from webfront.jobs.service import JobService
+from webfront.logs.service import LogsService
 from webfront.plays.service import PlayService
 from webfront.schedules.service import ScheduleService
 from webfront.settings import Settings
@@ -34,4 +35,5 @@ class Services:
     webhooks: WebhookService
     activity: ActivityService
     usage: UsageService
+    logs: LogsService
     health: HealthService

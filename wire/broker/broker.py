@@ -84,7 +84,14 @@ class Broker:
             await self._connection.close()
 
     def publish(
-        self, exchange: str, routing_key: str, body: bytes, *, persistent: bool = True, mandatory: bool = False
+        self,
+        exchange: str,
+        routing_key: str,
+        body: bytes,
+        *,
+        persistent: bool = True,
+        mandatory: bool = False,
+        headers: dict[str, Any] | None = None,
     ) -> asyncio.Future[None]:
         """Send a message. The future resolves when the broker has confirmed it.
 
@@ -99,7 +106,7 @@ class Broker:
             future.set_exception(BrokerLost("there is no connection to the broker"))
             return future
         return connection.confirms.publish(
-            channel, exchange, routing_key, body, persistent=persistent, mandatory=mandatory
+            channel, exchange, routing_key, body, persistent=persistent, mandatory=mandatory, headers=headers
         )
 
     def publish_unconfirmed(self, exchange: str, routing_key: str, body: bytes) -> bool:
@@ -109,9 +116,18 @@ class Broker:
         self.publish(exchange, routing_key, body, persistent=False)
         return True
 
-    async def consume(self, queue: str, on_delivery: Callable[[Delivery], None], *, prefetch: int) -> str:
-        """Consume on a channel of its own, until the connection breaks. At most `prefetch` unacknowledged at a time."""
-        return await self._established().consume(queue, on_delivery, prefetch=prefetch)
+    async def consume(
+        self, queue: str, on_delivery: Callable[[Delivery], None], *, prefetch: int, exclusive: bool = False
+    ) -> str:
+        """Consume on a channel of its own, until the connection breaks. At most `prefetch` unacknowledged at a time.
+
+        With `exclusive` nobody else may consume from this queue; raises `QueueLocked` where somebody does.
+        """
+        return await self._established().consume(queue, on_delivery, prefetch=prefetch, exclusive=exclusive)
+
+    async def queue_length(self, name: str) -> int:
+        """How many messages wait in a queue, which must be there; those that somebody holds are not among them."""
+        return await self._established().queue_length(name)
 
     async def cancel(self, consumer_tag: str) -> None:
         """Stop this consumer. What it has not acknowledged goes back to its queue."""

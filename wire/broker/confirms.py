@@ -21,7 +21,15 @@ class Confirms:
         self._next_tag = 1
 
     def publish(
-        self, channel: Channel, exchange: str, routing_key: str, body: bytes, *, persistent: bool, mandatory: bool
+        self,
+        channel: Channel,
+        exchange: str,
+        routing_key: str,
+        body: bytes,
+        *,
+        persistent: bool,
+        mandatory: bool,
+        headers: dict[str, Any] | None,
     ) -> asyncio.Future[None]:
         """Send a message; the future ends with the broker's answer. Always the same channel."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -34,6 +42,7 @@ class Confirms:
             delivery_mode=2 if persistent else 1,
             # A returned message carries no delivery tag; this is how it is told which one it was.
             message_id=str(tag) if mandatory else None,
+            headers=headers,
         )
         channel.basic_publish(exchange, routing_key, body, properties, mandatory)
         return future

@@ -135,7 +135,9 @@ class Connection:
         await _call(lambda done: channel.confirm_delivery(self.confirms.on_confirm, callback=done), channel)
         self._publisher = channel
 
-    async def consume(self, queue: str, on_delivery: Callable[[Delivery], None], *, prefetch: int) -> str:
+    async def consume(
+        self, queue: str, on_delivery: Callable[[Delivery], None], *, prefetch: int, exclusive: bool
+    ) -> str:
         """Consume on a channel of its own. The consumer's tag."""
         channel = await self._open_channel()
         await _call(lambda done: channel.basic_qos(prefetch_count=prefetch, callback=done), channel)
@@ -148,7 +150,9 @@ class Connection:
             )
 
         tags: list[str] = []
-        await _call(lambda done: tags.append(channel.basic_consume(queue, receive, callback=done)), channel)
+        await _call(
+            lambda done: tags.append(channel.basic_consume(queue, receive, exclusive=exclusive, callback=done)), channel
+        )
         channel.add_on_close_callback(self._on_consumer_closed)
         channel.add_on_cancel_callback(lambda _: self.broken(f"the queue {queue} is gone"))
         self._consumers[tags[0]] = channel
@@ -164,6 +168,21 @@ class Connection:
         """Call a pika method on a channel for this one call, since a refused declaration closes its channel."""
         async with self._channel() as channel:
             await _call(lambda done: method(channel, done), channel)
+
+    async def queue_length(self, name: str) -> int:
+        """How many messages wait in the queue."""
+        told: list[int] = []
+        async with self._channel() as channel:
+
+            def declare(done: Callable[..., None]) -> None:
+                def on_answer(frame: Any) -> None:
+                    told.append(frame.method.message_count)
+                    done()
+
+                channel.queue_declare(name, passive=True, callback=on_answer)
+
+            await _call(declare, channel)
+        return told[0]
 
     def broken(self, reason: str) -> None:
         """Also called for a channel that the broker closed: half a connection is of no use, so all of it goes."""
@@ -219,6 +238,9 @@ async def _call(method: Callable[[Callable[..., None]], object], channel: Channe
     def on_closed(_: Channel, error: object) -> None:
         if not answered.done():
             kind = _REFUSALS.get(getattr(error, "reply_code", 0), BrokerLost)
+            if "exclusive use" in describe(error):
+                # Of a consumer the broker says it by the number of a right that is missing.
+                kind = QueueLocked
             answered.set_exception(kind(describe(error)))
 
     def on_answer(*_: object) -> None:

@@ -136,7 +136,7 @@ def test_the_operators_bounds_stand(host: Any, variables: dict[str, Any]) -> Non
     answer = ask(host, f"operator-policies/{PLATFORM}", PLATFORM, variables["rabbitmq_admin_password"])
     assert {policy["name"]: policy["definition"] for policy in json.loads(answer.removeprefix("200 "))} == {
         "skerry-orders": {"delivery-limit": 5, "max-length": 10000},
-        "skerry-logs": {"max-length-bytes": 134217728},
+        "skerry-logs": {"max-length-bytes": 1024**3},
     }
 
 

@@ -11,7 +11,7 @@ import pytest
 from support.converge import Converge
 
 WITHIN_S = 60.0
-PROCESSES = ("web", "scheduler", "plays")
+PROCESSES = ("web", "scheduler", "plays", "shipper")
 # Asks the web front, which listens on the machine itself alone: method, path, and a body on standard input.
 ASK = """
 import sys, urllib.error, urllib.request
@@ -94,6 +94,18 @@ def test_check_mode_tells_a_change_of_the_settings_and_nothing_else(host: Any) -
     with host.sudo():
         assert "SKERRY_NODE_BACKLOG='1'" in host.file("/etc/skerry/webfront.env").content_string
     assert [main_pid(host, process) for process in PROCESSES] == before
+
+
+def test_a_shipper_that_is_wanted_no_more_goes_and_comes_back(host: Any) -> None:
+    gone = "Stop a shipper that is wanted no more"
+    without = "--extra-vars=webfront_logs_reader=none"
+    assert gone in Converge()("--check", without).changed
+    assert host.service("skerry-shipper").is_running
+    assert gone in Converge()(without).changed
+    assert not host.file("/etc/systemd/system/skerry-shipper.service").exists
+    assert Converge()("--check", without).changed == []
+    assert "Write the controller's units" in Converge()().changed
+    assert host.service("skerry-shipper").is_running
 
 
 def test_a_secret_that_changes_is_told_without_being_shown(host: Any) -> None:

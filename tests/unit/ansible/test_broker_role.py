@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import runpy
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import yaml
 
 from webfront.broker import topology as declared
+from webfront.logs import bounds
 from wire import topology
 
 ROLE = Path(__file__).resolve().parents[3] / "roles/rabbitmq"
@@ -20,11 +22,12 @@ def policies() -> dict[str, dict[str, Any]]:
     return {policy["name"]: policy for policy in defaults["rabbitmq_operator_policies"]}
 
 
-def test_the_operators_bounds_begin_as_the_queues_were_declared() -> None:
+def test_the_operators_bounds_leave_the_platform_its_own() -> None:
     logs = policies()["skerry-logs"]
-    assert re.search(logs["pattern"], topology.LOGS)
-    queue = next(one for one in declared.platform_queues(cluster=False) if one.name == topology.LOGS)
-    assert logs["definition"] == {"max-length-bytes": queue.arguments["x-max-length-bytes"]}
+    settings: Any = SimpleNamespace(logs_rate=333, logs_absence_s=600, logs_reader="shipper")
+    for queue, own in bounds.policies(settings).items():
+        assert re.search(logs["pattern"], queue)
+        assert logs["definition"]["max-length-bytes"] >= own["max-length-bytes"]
     orders = policies()["skerry-orders"]
     assert re.search(orders["pattern"], topology.jobs_queue("edge-1"))
     assert orders["definition"]["delivery-limit"] == declared.ORDER_DELIVERIES

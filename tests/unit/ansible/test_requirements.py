@@ -44,7 +44,14 @@ def test_a_machine_that_joins_plays_with_the_controllers_packages() -> None:
     assert read("join.txt") == {name: ours[name] for name in read("join.txt")}
 
 
-@pytest.mark.parametrize("file", ["node.txt", "controller.txt", "join.txt"])
+def test_with_elasticsearch_they_are_the_controllers_and_its_extras() -> None:
+    ours, wanted = read("controller.txt"), pins(EXTRAS["elastic"])
+    more = {name: version for name, version in read("elastic.txt").items() if name not in ours}
+    assert read("elastic.txt") == ours | more
+    assert {name: version for name, version in more.items() if name in wanted} == wanted
+
+
+@pytest.mark.parametrize("file", ["node.txt", "controller.txt", "join.txt", "elastic.txt"])
 def test_a_list_is_complete_without_a_resolver(file: str) -> None:
     """They are installed with --no-deps: every requirement of a listed package must be listed too."""
     listed = read(file)

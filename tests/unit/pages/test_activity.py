@@ -77,6 +77,18 @@ def test_what_fails_is_said_with_since_when_and_why(browse: Browse) -> None:
     assert answer["chores"][0]["failing_since"] == 1.0
 
 
+def test_log_records_that_did_not_arrive_are_told(browse: Browse) -> None:
+    assert "did not arrive" not in browse("ada").get("/activity").text
+    models.LogLoss.create(lost=1201, lost_at=1.0, refused=1, refused_at=2.0)
+    models.RefusedRecord.create(name="a-1", at=2.0, reason="it is not JSON", body="<b>x</b>")
+    page = browse("ada").get("/activity").text
+    for words in ("1201 log records did not arrive", "199800 records", "it is not JSON", "&lt;b&gt;x&lt;/b&gt;"):
+        assert words in page, words
+    told = browse("ada").get("/api/v1/activity").json()["logs"]
+    assert (told["reader"], told["bound"], told["lost"], told["refused"]) == ("none", 199800, 1201, 1)
+    assert told["newest_refused"][0]["name"] == "a-1"
+
+
 def test_a_consumer_is_behind_by_what_it_has_not_had(database: object, monkeypatch: pytest.MonkeyPatch) -> None:
     models.Consumer.create(name="slow", batch=1)
     happened(7)

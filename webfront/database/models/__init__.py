@@ -14,6 +14,7 @@ from webfront.database.models.apps import App, AppVersion
 from webfront.database.models.base import LARGEST_NUMBER, JsonField, Model, database
 from webfront.database.models.fleet import Invitation, Node
 from webfront.database.models.jobs import Attempt, Job, LogChunk, SubmissionKey
+from webfront.database.models.logs import LogLoss, RefusedRecord
 from webfront.database.models.plays import Controller, Play, PlayEvent
 from webfront.database.models.schedules import Schedule, ScheduleTick
 from webfront.database.models.scheduling import Leadership
@@ -37,10 +38,12 @@ __all__ = [
     "JsonField",
     "Leadership",
     "LogChunk",
+    "LogLoss",
     "Model",
     "Node",
     "Play",
     "PlayEvent",
+    "RefusedRecord",
     "Schedule",
     "ScheduleTick",
     "SchemaStep",

@@ -1,0 +1,53 @@
+"""Log records that cannot be written, set aside: counted exactly, and the newest of them kept to be looked at."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import peewee
+
+from webfront.clock import Clock, system_clock
+from webfront.database.connection import transaction
+from webfront.database.models import LogLoss, RefusedRecord
+
+KEPT: Final = 1000
+_BODY: Final = 16_000
+
+DATABASE_TROUBLE: Final = (peewee.OperationalError, peewee.InterfaceError, peewee.InternalError)
+"""The database, not the record: the same may succeed later."""
+
+
+class Refused(NamedTuple):
+    name: str
+    """Its id, empty where it has none."""
+    reason: str
+    body: bytes
+
+
+def set_aside(records: Sequence[Refused], clock: Clock = system_clock) -> int:
+    """Keep them; how many were not there yet. One that comes again, as after a crash, counts once."""
+    now = clock()
+    with transaction():
+        new = 0
+        for record in records:
+            name = record.name or hashlib.sha256(record.body).hexdigest()[:32]
+            if RefusedRecord.get_or_none(RefusedRecord.name == name) is not None:
+                continue
+            text = record.body[:_BODY].decode("utf-8", "replace")
+            RefusedRecord.create(name=name, at=now, reason=record.reason[:500], body=text)
+            new += 1
+        if new:
+            row = loss_row()
+            LogLoss.update(refused=LogLoss.refused + new, refused_at=now).where(LogLoss.id == row.id).execute()
+            oldest = RefusedRecord.select(RefusedRecord.id).order_by(RefusedRecord.id.desc()).offset(KEPT).limit(1)
+            for first in oldest:
+                RefusedRecord.delete().where(RefusedRecord.id <= first.id).execute()
+    return new
+
+
+def loss_row() -> LogLoss:
+    """The one row, which is made if it is not there. In the caller's transaction."""
+    row: LogLoss = LogLoss.get_or_none() or LogLoss.create()
+    return row

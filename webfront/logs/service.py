@@ -1,0 +1,33 @@
+"""What faces ask about log records."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from webfront.database.models import LogLoss, RefusedRecord
+from webfront.logs.bounds import bound
+from webfront.logs.views import LogsView, RefusedView
+from webfront.settings import Settings
+
+_SHOWN: Final = 20
+_BODY: Final = 2000
+
+
+class LogsService:
+    def __init__(self, settings: Settings) -> None:
+        self._reader = settings.logs_reader
+        self._bound = bound(settings)
+
+    def standing(self) -> LogsView:
+        """For administrators: a record may hold what others did."""
+        row: LogLoss | None = LogLoss.get_or_none()
+        refused = RefusedRecord.select().order_by(RefusedRecord.id.desc()).limit(_SHOWN)
+        return LogsView(
+            reader=self._reader,
+            bound=self._bound,
+            lost=row.lost if row else 0,
+            lost_at=row.lost_at if row else None,
+            refused=row.refused if row else 0,
+            refused_at=row.refused_at if row else None,
+            newest_refused=tuple(RefusedView(one.name, one.at, one.reason, one.body[:_BODY]) for one in refused),
+        )
