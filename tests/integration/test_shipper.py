@@ -138,3 +138,12 @@ def test_a_wrong_key_is_told_and_the_records_wait(shipping: Shipping, writer: Wr
     shipping.start()
     shipping.until_arrived(writer)
     assert httpx.get(shipping.engine.url).status_code == 401
+
+
+def test_without_its_template_nothing_is_made_of_the_streams_name(shipping: Shipping, writer: Writer) -> None:
+    everything = answered(shipping.engine, "POST", "/_security/api_key", {"name": "everything"})["encoded"]
+    (shipping.folder / "api-key").write_text(everything)
+    shipping.start(SKERRY_ELASTIC_STREAM="no-template")
+    writer.write(5)
+    until(lambda: any("there is no template for no-template" in one["message"] for one in shipping.said()))
+    assert shipping.engine.request("GET", "/no-template")[0] == 404

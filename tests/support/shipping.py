@@ -15,13 +15,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from support.elasticsearch import PrivateElasticsearch
-from support.rabbitmq import PrivateRabbit
-from support.stores import Store
-
 from webfront.broker.topology import declare_platform
 from wire.broker import Broker, BrokerAddress
 from wire.logs import EcsFormatter, LogShipper
+
+from .elasticsearch import PrivateElasticsearch
+from .rabbitmq import PrivateRabbit
+from .stores import Store
 
 PROJECT = Path(__file__).resolve().parents[2]
 TEMPLATES = PROJECT / "logstash/templates"
@@ -47,6 +47,13 @@ def answered(engine: PrivateElasticsearch, method: str, path: str, body: Any = N
     return found
 
 
+def example(message: str = "hello") -> logging.LogRecord:
+    """A record as any process may log it."""
+    record = logging.LogRecord("tests", logging.INFO, __file__, 1, message, None, None)
+    record.__dict__ |= {"event.action": "tests.write", "skerry.job": "01M8EP8DJEAKVT6NVQ1619QFQ8", "user.name": "ada"}
+    return record
+
+
 class Writer:
     """Something that logs, as the platform's processes do; it knows the id of each record it wrote."""
 
@@ -64,9 +71,7 @@ class Writer:
         for _ in range(count):
             while len(self._shipper._waiting) > 4000:
                 time.sleep(0.05)
-            record = logging.LogRecord("tests", logging.INFO, __file__, 1, message, None, None)
-            record.__dict__["event.action"] = "tests.write"
-            self._shipper.emit(record)
+            self._shipper.emit(example(message))
 
     def stop(self) -> None:
         """Everything that was written is with the broker."""

@@ -142,7 +142,7 @@ def test_one_that_is_taken_off_reads_nothing_more(fleet: Any) -> None:
 @BY_GANESHA
 def test_what_is_written_while_the_server_ends_is_written_when_it_is_back(fleet: Any) -> None:
     script = "exec >/srv/skerry/results/long; for i in $(seq 200); do echo $i; sync /srv/skerry/results/long; done"
-    fleet.edge.check(f"systemd-run --unit=long --uid={OWNER} --gid={OWNER} sh -ec '{script}'")
+    fleet.edge.check(f"systemd-run --unit=long --expand-environment=no {as_owner(script)}")
     within(WITHIN_S, fleet.edge, as_owner("grep -q 20 /srv/skerry/results/long"))
     fleet.files.check("systemctl kill --signal=KILL nfs-ganesha")
     begun = time.monotonic()

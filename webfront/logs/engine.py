@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _TIMEOUT_S: Final = 30.0
 _ANSWER: Final = "errors,items.*.status,items.*.error.type,items.*.error.reason"
 _BUSY: Final = frozenset({408, 429, 502, 503, 504})
+_BY_HAND: Final = frozenset({401, 403, 404})
 _IN_DOUBT: Final = frozenset({408, 502, 504})
 """Answers of something in between, which does not know what became of the request."""
 
@@ -103,11 +104,17 @@ class Engine:
             lines.append(body)
         lines.append(b"")
         answer = self._ask(
-            "POST", f"/{self.stream}/_bulk", b"\n".join(lines), kind="application/x-ndjson", filter_path=_ANSWER
+            "POST",
+            f"/{self.stream}/_bulk",
+            b"\n".join(lines),
+            kind="application/x-ndjson",
+            filter_path=_ANSWER,
+            # Without its template it would make an index of this name, for good.
+            require_data_stream="true",
         )
         if not answer["errors"]:
             return [(Verdict.WRITTEN, "")] * len(records)
-        return [_verdict(item["create"]) for item in answer["items"]]
+        return [_verdict(item["create"], self.stream) for item in answer["items"]]
 
     def find(self, names: Iterable[str]) -> set[str]:
         """Which of these ids are there, in whichever index of the stream. EngineAway, EngineRefuses."""
@@ -151,7 +158,7 @@ class Engine:
             raise EngineAway(f"it does not answer like Elasticsearch ({_first(error)})", in_doubt=True) from error
 
 
-def _verdict(item: dict[str, Any]) -> tuple[Verdict, str]:
+def _verdict(item: dict[str, Any], stream: str) -> tuple[Verdict, str]:
     status: int = item["status"]
     if status < 300:
         return Verdict.WRITTEN, ""
@@ -159,8 +166,10 @@ def _verdict(item: dict[str, Any]) -> tuple[Verdict, str]:
         return Verdict.THERE, ""
     error = item.get("error", {})
     reason = f"{error.get('type', '')}: {error.get('reason', '')}"[:500]
-    # A right or an index that is missing is not the record's fault, and comes back by somebody's hand.
-    return (Verdict.LATER if status in _BUSY or status in (401, 403, 404) else Verdict.REFUSED), reason
+    # A right or a template that is missing is not the record's fault, and comes by somebody's hand.
+    if status in _BUSY or status in _BY_HAND:
+        return Verdict.LATER, _words(status, reason, stream)
+    return Verdict.REFUSED, reason
 
 
 def _in_words(error: Any, stream: str) -> EngineError:
@@ -170,17 +179,24 @@ def _in_words(error: Any, stream: str) -> EngineError:
     if status in (400, 413):
         return Indigestible(reason)
     if status in _BUSY:
-        return EngineAway(f"it has no room now ({status})", in_doubt=status in _IN_DOUBT)
-    if status in (401, 403):
-        return EngineRefuses(
-            f"it refuses the API key ({reason}). Check SKERRY_ELASTIC_API_KEY_FILE: the key needs create_doc, read and "
-            f"maintenance on {stream}"
-        )
-    if status == 404:
-        return EngineRefuses(f"there is no template for {stream}: run the role elasticsearch ({reason})")
+        return EngineAway(_words(status, reason, stream), in_doubt=status in _IN_DOUBT)
+    if status in _BY_HAND:
+        return EngineRefuses(_words(status, reason, stream))
     if status >= 500:
         return EngineAway(f"it failed ({reason})", in_doubt=True)
     return EngineRefuses(reason)
+
+
+def _words(status: int, reason: str, stream: str) -> str:
+    """Why it does not take records now."""
+    if status in (401, 403):
+        return (
+            f"it refuses the API key ({reason}). Check SKERRY_ELASTIC_API_KEY_FILE: the key needs auto_configure, "
+            f"create_doc, read and maintenance on {stream}"
+        )
+    if status == 404:
+        return f"there is no template for {stream} ({reason}). Give it those in logstash/templates"
+    return f"it has no room now ({reason or status})"
 
 
 def _first(error: Exception) -> str:

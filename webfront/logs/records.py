@@ -8,7 +8,7 @@ import re
 from typing import Final
 
 _BORN: Final = re.compile(rb'\{"event\.id": ?"([A-Za-z0-9._-]{1,64})"[,}]')
-LONGEST: Final = 256 * 1024
+LONGEST: Final = 128 * 1024
 """Bytes of a record. Ours are far below it (`wire.logs` cuts what is long)."""
 
 

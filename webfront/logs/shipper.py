@@ -46,7 +46,7 @@ from wire.logs import AGAIN, LogShipper
 _log = logging.getLogger(__name__)
 
 _HELD: Final = 3000
-"""Records in memory at most, of a hundred kilobytes at most each (`records.LONGEST`) and usually of half of one."""
+"""Records in memory, of half a kilobyte each as a rule, and of `records.LONGEST` where somebody means ill."""
 _BATCH: Final = 1000
 _BATCH_BYTES: Final = 4 * 1024 * 1024
 _FIRST_PAUSE_S: Final = 0.1
@@ -90,6 +90,9 @@ class _Item:
     in_doubt: bool
     """It may be there already."""
     poison: str = ""
+    """Why it can never be written."""
+    put_off: str = ""
+    """Why it was not written now."""
 
 
 class Shipper:
@@ -191,7 +194,7 @@ class Shipper:
             before = len(waiting)
             try:
                 waiting = await asyncio.to_thread(self._try, waiting)
-                trouble = "it has no room for all of them" if waiting else ""
+                trouble = waiting[0].put_off if waiting else ""
             except (EngineError, *DATABASE_TROUBLE) as error:
                 trouble = str(error)
                 if isinstance(error, DATABASE_TROUBLE):
@@ -249,6 +252,7 @@ class Shipper:
                 item.poison = reason
                 refused.append(item)
             elif verdict is Verdict.LATER:
+                item.put_off = reason
                 later.append(item)
         if refused:
             _set_aside(refused)
