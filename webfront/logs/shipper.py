@@ -93,6 +93,8 @@ class _Item:
     """Why it can never be written."""
     put_off: str = ""
     """Why it was not written now."""
+    settled: bool = False
+    """It is there, or set aside."""
 
 
 class Shipper:
@@ -190,18 +192,16 @@ class Shipper:
         """Until each of them is there or set aside, or somebody else's."""
         waiting = list(batch)
         pause = _FIRST_PAUSE_S
-        while waiting and self._is_ours(connects):
-            before = len(waiting)
+        while self._is_ours(connects):
+            before, trouble = len(waiting), ""
             try:
-                waiting = await asyncio.to_thread(self._try, waiting)
-                trouble = waiting[0].put_off if waiting else ""
+                await asyncio.to_thread(self._try, waiting)
             except (EngineError, *DATABASE_TROUBLE) as error:
                 trouble = str(error)
-                if isinstance(error, DATABASE_TROUBLE):
-                    models.database.close()
-            if not trouble:
+            waiting = [item for item in waiting if not item.settled]
+            if not waiting:
                 return
-            self._tell(trouble, waiting)
+            self._tell(trouble or waiting[0].put_off, waiting)
             pause = _FIRST_PAUSE_S if len(waiting) < before else min(pause * 2, _LONGEST_PAUSE_S)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause)
@@ -212,56 +212,62 @@ class Shipper:
             self._told_at = now
             held = len(waiting) + len(self._waiting)
             _log.warning(
-                "Elasticsearch does not take log records: %s. %s of them are held here, the others wait in the queue",
+                "log records wait: %s. %s of them are held here, the others are in the queue",
                 trouble,
                 held,
                 extra={"event.action": "shipper.wait"},
             )
 
-    def _try(self, items: Sequence[_Item]) -> list[_Item]:
-        """One request for these; those that are to be tried again. On a thread of its own."""
+    def _try(self, items: Sequence[_Item]) -> None:
+        """One request for these; those that are to be tried again stay unsettled. On a thread of its own."""
         poisonous = [item for item in items if item.poison]
         if poisonous:
             _set_aside(poisonous)
-        wanted = [item for item in items if not item.poison]
-        doubtful = [item.name for item in wanted if item.in_doubt]
+        doubtful = [item for item in items if item.in_doubt and not item.settled]
         if doubtful:
-            there = self._engine.find(doubtful)
-            wanted = [item for item in wanted if item.name not in there]
-            for item in wanted:
+            there = self._engine.find([item.name for item in doubtful])
+            for item in doubtful:
+                item.settled = item.name in there
                 item.in_doubt = False
-        return self._write(wanted)
+        self._write([item for item in items if not item.settled])
 
-    def _write(self, items: list[_Item]) -> list[_Item]:
+    def _write(self, items: Sequence[_Item]) -> None:
         if not items:
-            return []
+            return
         try:
             verdicts = self._engine.write([(item.name, item.delivery.body) for item in items])
         except EngineAway as error:
             for item in items:
-                item.in_doubt = item.in_doubt or error.in_doubt
+                item.in_doubt = error.in_doubt
             raise
         except Indigestible as error:
             if len(items) > 1:
                 half = len(items) // 2
-                return self._write(items[:half]) + self._write(items[half:])
+                self._write(items[:half])
+                self._write(items[half:])
+                return
             verdicts = [(Verdict.REFUSED, str(error))]
-        refused, later = [], []
+        refused = []
         for item, (verdict, reason) in zip(items, verdicts, strict=True):
             if verdict is Verdict.REFUSED:
                 item.poison = reason
                 refused.append(item)
             elif verdict is Verdict.LATER:
                 item.put_off = reason
-                later.append(item)
+            else:
+                item.settled = True
         if refused:
             _set_aside(refused)
-        return later
 
 
 def _set_aside(items: Sequence[_Item]) -> None:
-    set_aside([Refused(item.name, item.poison, item.delivery.body) for item in items])
+    try:
+        set_aside([Refused(item.name, item.poison, item.delivery.body) for item in items])
+    finally:
+        # This thread's own connection: it is seldom asked for, and one that broke would be tried again and again.
+        models.database.close()
     for item in items:
+        item.settled = True
         _log.warning(
             "a log record was set aside: %s",
             item.poison,
