@@ -62,6 +62,7 @@ def test_what_was_written_before_a_rollover_is_not_written_again(shipping: Shipp
         # What is to be set aside waits for this; so what stands before it is written and not acknowledged.
         database.execute("BEGIN IMMEDIATE")
         writer.write(200)
+        writer.arrive()
         publish(shipping, b'{"event.id": "p-3", "@timestamp": "never"}')
         writer.write(200)
         until(lambda: sum(shipping.arrived().values()) >= 210)

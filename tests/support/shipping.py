@@ -73,12 +73,15 @@ class Writer:
                 time.sleep(0.05)
             self._shipper.emit(example(message))
 
-    def stop(self) -> None:
+    def arrive(self) -> None:
         """Everything that was written is with the broker."""
         until = time.monotonic() + 60
         while self._shipper._waiting or self._shipper._under_way:
             assert time.monotonic() < until
             time.sleep(0.05)
+
+    def stop(self) -> None:
+        self.arrive()
         self._loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join()
 
