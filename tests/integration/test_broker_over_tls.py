@@ -191,7 +191,7 @@ def test_a_broker_that_becomes_a_cluster_has_its_queues_replaced(broker: Private
         assert admit(api, "edge-1", "a-password-of-this-test") is False
         return {queue["name"]: queue["type"] for queue in api.get("queues", "/") if queue["name"] != "t.tls"}
 
-    classic = {topology.HEARTBEATS, topology.LOGS, topology.control_queue("edge-1")}
+    classic = {topology.HEARTBEATS, topology.LOGS, topology.LOST_LOGS, topology.control_queue("edge-1")}
     quorum = {queue.name for queue in platform_queues(cluster=False)} - classic | {topology.jobs_queue("edge-1")}
     alone = dict.fromkeys(classic, "classic") | dict.fromkeys(quorum, "quorum")
     assert declare(one) == alone
