@@ -92,7 +92,9 @@ def test_each_record_arrives_once(shipping: Shipping, writer: Writer, seed: int,
     try:
         shipping.until_arrived(writer, 180)
     except AssertionError as error:
-        raise AssertionError(f"seed {seed}: {campaign.told}: {error}") from error
+        ended = campaign.shipper.poll()
+        said = "it runs" if ended is None else f"it ended with {ended}"
+        raise AssertionError(f"seed {seed}: {campaign.told}: {error}; of the last shipper: {said}") from error
     with sqlite3.connect(tmp_path / "skerry.sqlite") as database:
         until(lambda: database.execute("SELECT refused FROM log_loss").fetchone() == (campaign.poisonous,))
     resolved = answered(shipping.engine, "GET", f"/_resolve/index/{shipping.stream}")
