@@ -23,6 +23,9 @@ R = TypeVar("R")
 _BUSY_TIMEOUT_MS: Final = 10_000
 _TRIES: Final = 5
 
+TROUBLE: Final = (peewee.OperationalError, peewee.InterfaceError, peewee.InternalError)
+"""The database, not what it was asked: the same may succeed later."""
+
 _turns = threading.local()
 """This thread's open file of the lock that gives writers their turn; a lock belongs to an open file, not a process."""
 

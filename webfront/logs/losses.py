@@ -14,9 +14,9 @@ from typing import Final
 
 from webfront.broker.consuming import Consumer, Item, Source
 from webfront.clock import Clock, system_clock
-from webfront.database.connection import transaction
+from webfront.database.connection import TROUBLE, transaction
 from webfront.database.models import LogLoss
-from webfront.logs.aside import DATABASE_TROUBLE, loss_row
+from webfront.logs.aside import loss_row
 from wire import topology
 from wire.broker import Broker, Delivery
 
@@ -38,7 +38,7 @@ class Losses:
             [_SOURCE],
             read=_mark,
             apply=self._count,
-            trouble=DATABASE_TROUBLE,
+            trouble=TROUBLE,
             on_trouble=on_trouble,
         )
         self.begin, self.lost, self.stop = self._consumer.begin, self._consumer.lost, self._consumer.stop

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from webfront.database.models import LogLoss, RefusedRecord
+from webfront.logs.aside import LOSS_ROW
 from webfront.logs.bounds import bound
 from webfront.logs.views import LogsView, RefusedView
 from webfront.settings import Settings
@@ -20,7 +21,7 @@ class LogsService:
 
     def standing(self) -> LogsView:
         """For administrators: a record may hold what others did."""
-        row: LogLoss | None = LogLoss.get_or_none()
+        row: LogLoss | None = LogLoss.get_or_none(LogLoss.id == LOSS_ROW)
         refused = RefusedRecord.select().order_by(RefusedRecord.id.desc()).limit(_SHOWN)
         return LogsView(
             reader=self._reader,

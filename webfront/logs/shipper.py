@@ -33,9 +33,10 @@ from typing import Final
 
 from webfront.broker.topology import declare_platform
 from webfront.database import models
+from webfront.database.connection import TROUBLE
 from webfront.database.schema import open_database
 from webfront.errors import Unavailable
-from webfront.logs.aside import DATABASE_TROUBLE, Refused, set_aside
+from webfront.logs.aside import Refused, set_aside
 from webfront.logs.engine import Engine, EngineAway, EngineError, Indigestible, Verdict
 from webfront.logs.records import Poison, name_of
 from webfront.settings import Settings
@@ -196,7 +197,7 @@ class Shipper:
             before, trouble = len(waiting), ""
             try:
                 await asyncio.to_thread(self._try, waiting)
-            except (EngineError, *DATABASE_TROUBLE) as error:
+            except (EngineError, *TROUBLE) as error:
                 trouble = str(error)
             waiting = [item for item in waiting if not item.settled]
             if not waiting:

@@ -22,13 +22,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-import peewee
-
 from webfront.activity.term import Deposed, Term
 from webfront.broker.consuming import Consumer, Item
 from webfront.broker.topology import declare_platform
 from webfront.broker.unread import Unread
 from webfront.database import models
+from webfront.database.connection import TROUBLE
 from webfront.database.schema import open_database
 from webfront.errors import Unavailable
 from webfront.logs.losses import Losses
@@ -53,9 +52,6 @@ _NOTE_S: Final = 0.2
 
 _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 5.0
-
-_DATABASE_TROUBLE: Final = (peewee.OperationalError, peewee.InterfaceError, peewee.InternalError)
-"""The database, not the message: the same turn may succeed later."""
 
 
 def run(settings: Settings) -> None:
@@ -91,7 +87,7 @@ class Scheduler:
             SOURCES,
             read=self._inbox.read,
             apply=self._take_turn,
-            trouble=_DATABASE_TROUBLE,
+            trouble=TROUBLE,
             on_trouble=_forget_database,
             # No job could start any sooner then.
             may_gather=lambda: not self._turns.mirror.has_free_slot(),
@@ -159,7 +155,7 @@ class Scheduler:
         while True:
             try:
                 return self._leadership.take_over(self._clock())
-            except _DATABASE_TROUBLE as error:
+            except TROUBLE as error:
                 _forget_database(error)
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_S)
@@ -201,7 +197,7 @@ class Scheduler:
             if isinstance(error, Deposed):
                 self._failure = Unavailable(f"{error.args[0]}; start this one again to have it stand by")
                 self.stop()
-            elif isinstance(error, _DATABASE_TROUBLE):
+            elif isinstance(error, TROUBLE):
                 self._conclusions[:0] = conclusions
                 self._published[:0] = published
             # Otherwise these notes may be at fault: the sweep and the leases come to the same again.

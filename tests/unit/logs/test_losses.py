@@ -44,6 +44,14 @@ def test_each_lost_record_counts_once_though_its_batch_comes_again(losses: Losse
     assert (LogLoss.get().lost, LogLoss.get().lost_at) == (5, 1000.0)
 
 
+def test_there_is_one_row_whoever_counts_first() -> None:
+    first = aside.loss_row()
+    assert (first.lost, first.last_lost, first.refused) == (0, [], 0)
+    LogLoss.update(lost=3).execute()
+    assert aside.loss_row().lost == 3
+    assert LogLoss.select().count() == 1
+
+
 def test_what_is_set_aside_counts_once_and_the_newest_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(aside, "KEPT", 3)
     poison = [Refused("", "it is not JSON", b"{\xff"), Refused("a-1", "no number", b'{"event.id": "a-1"}')]
