@@ -13,11 +13,25 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from support.rabbitmq import PrivateRabbit, free_ports
-from support.stores import Store
+
+from .rabbitmq import PrivateRabbit, free_ports
+from .stores import Store
 
 PASSWORD = "correct horse battery"
 """Ada's."""
+
+
+def controller_settings(folder: Path, broker: PrivateRabbit, store: Store) -> dict[str, str]:
+    """The environment of a controller's process that has its files in the folder."""
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("SKERRY_")},
+        "SKERRY_STATE_DIR": str(folder / "state"),
+        "SKERRY_SHARE_DIR": str(folder / "share"),
+        "SKERRY_BROKER_URL": broker.url,
+        "SKERRY_BROKER_PASSWORD_FILE": str(broker.password_file),
+        "SKERRY_BROKER_ADMIN_URL": broker.admin_url,
+        **store.environment,
+    }
 
 
 class Front:
@@ -29,15 +43,9 @@ class Front:
         self.api = f"{self.url}/api/v1"
         self.folder = folder
         self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("SKERRY_")},
-            "SKERRY_STATE_DIR": str(folder / "state"),
-            "SKERRY_SHARE_DIR": str(folder / "share"),
-            "SKERRY_BROKER_URL": broker.url,
-            "SKERRY_BROKER_PASSWORD_FILE": str(broker.password_file),
-            "SKERRY_BROKER_ADMIN_URL": broker.admin_url,
+            **controller_settings(folder, broker, store),
             "SKERRY_WEB_PORT": str(self.port),
             "SKERRY_MAX_UPLOAD_MB": "8",
-            **store.environment,
         }
         self.process: subprocess.Popen[bytes] | None = None
 

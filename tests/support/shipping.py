@@ -6,7 +6,6 @@ import asyncio
 import collections
 import json
 import logging
-import os
 import signal
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from wire.broker import Broker, BrokerAddress
 from wire.logs import EcsFormatter, LogShipper
 
 from .elasticsearch import PrivateElasticsearch
+from .front import controller_settings
 from .rabbitmq import PrivateRabbit
 from .stores import Store
 
@@ -124,17 +124,11 @@ class Shipping:
         key.touch(mode=0o600)
         key.write_text(key_for(engine, "shipper"))
         self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("SKERRY_")},
-            "SKERRY_STATE_DIR": str(folder / "state"),
-            "SKERRY_SHARE_DIR": str(folder / "share"),
-            "SKERRY_BROKER_URL": broker.url,
-            "SKERRY_BROKER_PASSWORD_FILE": str(broker.password_file),
-            "SKERRY_BROKER_ADMIN_URL": broker.admin_url,
+            **controller_settings(folder, broker, store),
             "SKERRY_LOGS_READER": "shipper",
             "SKERRY_ELASTIC_URL": engine.url,
             "SKERRY_ELASTIC_API_KEY_FILE": str(key),
             "SKERRY_ELASTIC_STREAM": stream,
-            **store.environment,
         }
         self.processes: list[subprocess.Popen[bytes]] = []
 
