@@ -12,6 +12,7 @@ from webfront.activity.facts import Kind, NewFact, Outcome, record_many
 from webfront.activity.queries import list_consumers, recent_facts
 from webfront.database import models
 from webfront.database.connection import transaction
+from webfront.logs.aside import LOSS_ROW
 from webfront.pages import activitywords
 from webfront.web.services import Services
 
@@ -79,7 +80,7 @@ def test_what_fails_is_said_with_since_when_and_why(browse: Browse) -> None:
 
 def test_log_records_that_did_not_arrive_are_told(browse: Browse) -> None:
     assert "did not arrive" not in browse("ada").get("/activity").text
-    models.LogLoss.create(lost=1201, lost_at=1.0, refused=1, refused_at=2.0)
+    models.LogLoss.create(id=LOSS_ROW, lost=1201, lost_at=1.0, refused=1, refused_at=2.0)
     models.RefusedRecord.create(name="a-1", at=2.0, reason="it is not JSON", body="<b>x</b>")
     page = browse("ada").get("/activity").text
     for words in ("1201 log records did not arrive", "199800 records", "it is not JSON", "&lt;b&gt;x&lt;/b&gt;"):
