@@ -148,7 +148,7 @@ def test_the_use_that_is_counted_there_is_the_same(
     answered(shipping.engine, "POST", f"/{shipping.stream}/_refresh")
     compared = 0
     for bucket in (*Bucket, Bucket.DAY, Bucket.DAY):
-        length = {Bucket.MINUTE: 3 * 3600, Bucket.HOUR: 7 * DAY, Bucket.DAY: 20 * DAY}[bucket]
+        length = {Bucket.MINUTE: 3 * 3600.0, Bucket.HOUR: 7 * DAY, Bucket.DAY: 20 * DAY}[bucket]
         for _ in range(4):
             begin = BEGIN + rolled.randrange(40) * DAY / 2
             question = Question(
