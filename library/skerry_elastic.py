@@ -272,9 +272,14 @@ def rollover(stream: str) -> Request:
     return Request("POST", f"/{_quoted(stream)}/_rollover")
 
 
+def stream_looked_for(stream: str) -> Request:
+    """Where the API of data streams is missing too."""
+    return Request("GET", f"/{_quoted(stream)}?features=aliases")
+
+
 def begin_index(server: Server, stream: str, *, check: bool) -> Outcome:
     """Have what comes next be written by the templates as they are now."""
-    if server.ask(Request("GET", f"/{_quoted(stream)}?features=aliases")) is None:
+    if server.ask(stream_looked_for(stream)) is None:
         return Outcome([], None, None)
     if not check:
         server.ask(rollover(stream))
@@ -354,7 +359,7 @@ class Keys(Secrets):
 
     @staticmethod
     def made(name: str, body: Mapping[str, Any]) -> Request:
-        return Request("POST", "/_security/api_key", {"name": name, "role_descriptors": body})
+        return Request("PUT", "/_security/api_key", {"name": name, "role_descriptors": body})
 
     @staticmethod
     def changed(one: str, body: Mapping[str, Any]) -> Request:
@@ -396,7 +401,7 @@ class Tokens(Secrets):
 
     @staticmethod
     def made(service: str, name: str) -> Request:
-        return Request("POST", f"/_security/service/{service}/credential/token/{_quoted(name)}")
+        return Request("PUT", f"/_security/service/{service}/credential/token/{_quoted(name)}")
 
     @staticmethod
     def removed(service: str, name: str) -> Request:
@@ -463,7 +468,7 @@ def keep_password(server: Server, user: str, password: str, file: Path, *, intro
 
 
 def password_set(user: str, password: str) -> Request:
-    return Request("POST", f"/_security/user/{_quoted(user)}/_password", {"password": password})
+    return Request("PUT", f"/_security/user/{_quoted(user)}/_password", {"password": password})
 
 
 def basic(user: str, password: str) -> str:
