@@ -125,7 +125,15 @@ def faults_of_type(release: str, calls: Mapping[str, Call], folder: Path) -> dic
             f"export const call: described.{one.type} = {json.dumps(parameters, indent=1)};\n"
         )
         files[file.name] = name
-    compiler = ["node", found / "typescript/bin/tsc", "--strict", "--noEmit", "--skipLibCheck", "--pretty", "false"]
+    compiler: list[str | Path] = [
+        "node",
+        found / "typescript/bin/tsc",
+        "--strict",
+        "--noEmit",
+        "--skipLibCheck",
+        "--pretty",
+        "false",
+    ]
     done = subprocess.run(
         [*compiler, "--target", "es2022", *files],
         cwd=folder,

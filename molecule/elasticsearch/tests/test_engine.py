@@ -273,7 +273,7 @@ def test_what_was_changed_by_hand_is_told_and_then_undone(search: Search) -> Non
     assert Converge()().changed == []
     assert search.ask("GET", "/_security/user", who="shipper")[0] == 403
     keys = search.ask("GET", "/_security/api_key?active_only=true&name=skerry-*")[1]["api_keys"]
-    assert sorted(one["name"] for one in keys) == ["skerry-logstash", "skerry-shipper"]
+    assert sorted(one["name"] for one in keys) == ["skerry-dashboards", "skerry-logstash", "skerry-shipper"]
 
 
 def test_another_password_is_set_and_nothing_else(search: Search) -> None:

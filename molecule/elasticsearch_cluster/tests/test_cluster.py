@@ -109,11 +109,13 @@ def test_they_are_one_cluster_and_would_elect_no_other(cluster: Cluster) -> None
 def is_listened_to(address: str, trust: ssl.SSLContext) -> bool:
     """Whether a member goes on with a connection after its greeting."""
     try:
-        with socket.create_connection((address, 9300), timeout=10) as plain:
-            with trust.wrap_socket(plain, server_hostname=address) as stranger:
-                # With TLS 1.3 the other side says so after the greeting. So long it waits for more from one it knows.
-                stranger.settimeout(3)
-                return bool(stranger.recv(1))
+        with (
+            socket.create_connection((address, 9300), timeout=10) as plain,
+            trust.wrap_socket(plain, server_hostname=address) as encrypted,
+        ):
+            # With TLS 1.3 the other side refuses after the greeting. From one that it knows it waits for more.
+            encrypted.settimeout(3)
+            return bool(encrypted.recv(1))
     except TimeoutError:
         return True
     except OSError:
