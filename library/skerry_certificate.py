@@ -59,6 +59,13 @@ options:
     description:
       - Where the certificate and its key are, when not in C(own.pem). One authority can sign for several servers.
     type: path
+  usages:
+    description:
+      - What the certificate is for. Members of a cluster that know each other by certificates are servers and clients.
+    type: list
+    elements: str
+    choices: [server, client]
+    default: [server]
   authority_name:
     description: How the authority's common name begins.
     type: str
@@ -107,6 +114,11 @@ reasons:
   sample: {certificate: it ends in less than 30 days}
 """
 
+_USAGES = {
+    "server": ("serverAuth", "TLS Web Server Authentication"),
+    "client": ("clientAuth", "TLS Web Client Authentication"),
+}
+"""Each as openssl is told it, and as it tells it."""
 _AUTHORITY_DAYS = 3650
 _DAY_S = 86400
 
@@ -131,6 +143,7 @@ class Certificates:
         self._module = module
         self._folder = folder = Path(given["folder"])
         self._names: list[str] = given["names"]
+        self._usages = [_USAGES[usage] for usage in given["usages"]]
         self._days: int = given["days"]
         self._authority_name: str = given["authority_name"]
         self._ca = folder / "ca.pem"
@@ -187,6 +200,8 @@ class Certificates:
             return f"it ends in less than {renew_days} days"
         if self.names_in(self._own) != {_canonical(name) for name in self._names}:
             return "its names are others"
+        if self._usages_in(self._own) != {told for _, told in self._usages}:
+            return "it is for something else"
         if self._run("verify", "-CAfile", str(self._ca), str(self._own), fails=True)[0] != 0:
             return "another authority signed it"
         return ""
@@ -195,6 +210,10 @@ class Certificates:
         """The names and addresses a certificate is for."""
         text = self._run("x509", "-in", str(path), "-noout", "-ext", "subjectAltName", fails=True)[1]
         return {_canonical(found) for found in re.findall(r"(?:DNS|IP Address):([^,\s]+)", text)}
+
+    def _usages_in(self, path: Path) -> set[str]:
+        lines = self._run("x509", "-in", str(path), "-noout", "-ext", "extendedKeyUsage", fails=True)[1].splitlines()
+        return {usage.strip() for line in lines[1:] for usage in line.split(",")}
 
     def make_authority(self, place: Path | None = None, *, with_new_key: bool) -> None:
         """The authority: its key, and a certificate that it signs itself."""
@@ -225,7 +244,8 @@ class Certificates:
                 "[req]\nprompt=no\ndistinguished_name=name\n[name]\nO=Skerry\n"
                 f"CN={_common_name(self._names)}\n"
                 "[rights]\nbasicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n"
-                "extendedKeyUsage=serverAuth\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"
+                f"extendedKeyUsage={','.join(asked for asked, _ in self._usages)}\n"
+                "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"
                 f"subjectAltName={','.join(_alternative(name) for name in self._names)}\n"
             )
             self._run("req", "-new", "-key", str(key), "-config", str(work / "settings"), "-out", str(request))
@@ -364,6 +384,7 @@ def main() -> None:
             "days": {"type": "int", "default": 365},
             "renew_days": {"type": "int", "default": 30},
             "certificate": {"type": "path"},
+            "usages": {"type": "list", "elements": "str", "choices": [*_USAGES], "default": ["server"]},
             "authority_name": {"type": "str", "default": "Skerry front door"},
             "rotate": {
                 "type": "str",

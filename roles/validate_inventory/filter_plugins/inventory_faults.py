@@ -16,6 +16,9 @@ GROUPS: Final = (
     "databases",
     "file_servers",
     "proxies",
+    "elasticsearch",
+    "logstash",
+    "kibana",
     "nodes",
     "local_nodes",
     "ssh_nodes",
@@ -36,6 +39,7 @@ SECRETS: Final = {
     "webfront_broker_password": ("controllers", 16),
     "webfront_admin_password": ("controllers", 12),
     "webfront_database_password": ("controllers", 0),
+    "elasticsearch_password": ("elasticsearch", 0),
 }
 """Each with the group whose hosts need it, and its shortest length; 0 where it may be left out."""
 _SOURCE: Final = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:]+\]):(?:/[A-Za-z0-9_.-]+)+")
@@ -174,6 +178,25 @@ def _database(inventory: Inventory) -> Iterator[str]:
             )
 
 
+def _records(inventory: Inventory) -> Iterator[str]:
+    """Whether log records come to Elasticsearch, by one way."""
+    searchers, logstash = inventory.group("elasticsearch"), inventory.group("logstash")
+    if len(searchers) == 2:
+        yield "There are 2 hosts in the group elasticsearch, of which neither may be away. Use 1 or 3."
+    for host in inventory.group("controllers"):
+        reader = inventory.value(host, "webfront_logs_reader", "none")
+        if logstash and reader != "logstash":
+            yield (
+                f"There is a host in logstash, and webfront_logs_reader of {host} is {reader}. Set it to logstash: the "
+                "records are taken by Logstash or by the shipper, never by both."
+            )
+        elif searchers and reader == "none":
+            yield (
+                "There is a host in elasticsearch, and nobody takes log records there. Set webfront_logs_reader of "
+                f"{host} to shipper, or to logstash with a host in the group logstash."
+            )
+
+
 def _share(inventory: Inventory) -> Iterator[str]:
     servers, controllers = inventory.group("file_servers"), inventory.group("controllers")
     if len(servers) > 1:
@@ -305,6 +328,7 @@ CHECKS: Final[tuple[Callable[[Inventory], Iterator[str]], ...]] = (
     _secrets,
     _brokers,
     _database,
+    _records,
     _share,
     _front_door,
     _several_controllers,

@@ -36,7 +36,7 @@ class Kept:
     def content(self) -> list[str]:
         return [path.read_text() if path.exists() else "" for path in (self.own, self.ca, self.published)]
 
-    def verifies(self, name: str) -> bool:
+    def verifies(self, name: str, purpose: str = "sslserver") -> bool:
         kind = "-verify_ip" if name[0].isdigit() else "-verify_hostname"
         command = [
             "openssl",
@@ -44,7 +44,7 @@ class Kept:
             "-CAfile",
             str(self.published),
             "-purpose",
-            "sslserver",
+            purpose,
             kind,
             name,
             str(self.own),
@@ -82,6 +82,7 @@ def test_keys_are_for_their_owner_alone_and_nothing_is_left_over(kept: Kept) -> 
     [
         ({"renew_days": 366}, "it ends in less than 366 days"),
         ({"names": ["skerry.test"]}, "its names are others"),
+        ({"usages": ["server", "client"]}, "it is for something else"),
         ({"rotate": "certificate"}, "asked for"),
     ],
 )
@@ -89,6 +90,15 @@ def test_a_certificate_is_made_anew_under_the_same_authority(kept: Kept, more: d
     authority = kept.published.read_text()
     assert kept(check=True, **more) == kept(**more) == {"certificate": why}
     assert kept.published.read_text() == authority
+    assert kept.verifies("skerry.test")
+
+
+def test_it_is_for_what_is_asked_for_and_nothing_else(kept: Kept) -> None:
+    assert not kept.verifies("skerry.test", "sslclient")
+    both: dict[str, Any] = {"usages": ["server", "client"]}
+    assert kept(**both) == {"certificate": "it is for something else"}
+    assert kept(**both) == {}
+    assert kept.verifies("skerry.test", "sslclient")
     assert kept.verifies("skerry.test")
 
 

@@ -73,6 +73,8 @@ PAIR: dict[str, dict[str, Any]] = {
     "e": {},
     "p": {"nginx_fronts": ["10.0.0.8:8460", "10.0.0.9:8460"]},
 }
+SEARCH: dict[str, dict[str, Any]] = {"s": {}, "c": {"webfront_logs_reader": "shipper"}}
+"""With Elasticsearch on a host of its own."""
 THREE = {"node_agent_broker_host": "10.0.0.5, 10.0.0.6,10.0.0.7", "node_agent_broker_tls": True}
 
 
@@ -84,6 +86,8 @@ def told(*, groups: dict[str, list[str]] | None = None, **hosts: dict[str, Any])
 
 def test_a_good_one_has_none() -> None:
     assert told() == ""
+    assert told(groups={"elasticsearch": ["s"]}, **SEARCH) == ""
+    assert told(groups={"elasticsearch": ["s", "t", "u"]}, **SEARCH, t={}, u={}) == ""
 
 
 @pytest.mark.parametrize(
@@ -125,6 +129,14 @@ def test_a_good_one_has_none() -> None:
         ),
         ("Name the share to mount as HOST:/PATH", {}, {"edge-1": {"nfs_client_source": "10.0.0.8"}}),
         ("own loopback address", {}, {"edge-1": {"nfs_client_source": "[::1]:/srv/skerry"}}),
+        ("There are 2 hosts in the group elasticsearch", {"elasticsearch": ["s", "t"]}, SEARCH | {"t": {}}),
+        ("nobody takes log records there", {"elasticsearch": ["s"]}, {"s": {}}),
+        ("webfront_logs_reader of c is shipper", {"logstash": ["s"]}, SEARCH),
+        (
+            "elasticsearch_password of s is still the example's",
+            {"elasticsearch": ["s"]},
+            SEARCH | {"s": {"elasticsearch_password": "replace-with-one"}},
+        ),
         ("several hosts in the group file_servers", {"file_servers": ["f", "d"]}, {}),
         ("c does not mount its share", {}, {"c": {"nfs_client_source": ""}}),
         ("c mounts the share and does not wait for it", {}, {"c": {"webfront_share_unit": ""}}),
