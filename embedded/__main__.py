@@ -1,4 +1,4 @@
-"""`./quickstart [up] | status [--json] | stop | start | destroy [--yes]`."""
+"""`./quickstart [up] | add elastic | status [--json] | stop | start | destroy [--yes]`."""
 
 from __future__ import annotations
 
@@ -23,22 +23,52 @@ _DESCRIPTION: Final = """Skerry on this one machine, to try it out and to develo
 
 commands:
   up        bring it up, register two nodes, run the example app; changes nothing it need not (the default)
+  add       add elastic: an Elasticsearch beside it, filled from what happens here
   status    what runs, and where; --json for programs
   stop      end every process; data stays
   start     start again what was stopped
   destroy   end every process and remove all data
 
 Everything lives in one directory: SKERRY_HOME (default: .skerry in the checkout). Five ports are used, from
-SKERRY_PORT_BASE on (default: 8460)."""
+SKERRY_PORT_BASE on (default: 8460), and two more with Elasticsearch."""
 
 
 def up(home: Home, options: argparse.Namespace) -> int:
     """Bring the platform up and run the example."""
-    # What only this command needs lies in the virtual environment.
-    from embedded import nodes, preflight, showcase, site
+    console = Console()
+    _bring_up(home, console)
+    console.say(f"\nThe predictions: {home.predictions}")
+    console.say(f"The web front:   {home.web_url}")
+    console.say(f"Sign in as:      {ADMIN_USER}, with the password in {home.admin_password_file}")
+    console.say(f"Ready after {console.total_s:.0f} s. Then: ./quickstart status | stop | start | destroy")
+    return 0
+
+
+def add(home: Home, options: argparse.Namespace) -> int:
+    """Bring the platform up with an Elasticsearch, and use it a little."""
+    from embedded import elastic
     from embedded.api import Api
 
     console = Console()
+    home.path.mkdir(mode=0o755, parents=True, exist_ok=True)
+    home.identity.touch()
+    if not home.has_elastic:
+        elastic.check(home)
+    elastic.choose(home, console)
+    _bring_up(home, console)
+    api = Api(home)
+    api.sign_in()
+    usage = elastic.fill(api, console)
+    api.sign_out()
+    elastic.tell(home, usage, console)
+    return 0
+
+
+def _bring_up(home: Home, console: Console) -> None:
+    # What only these commands need lies in the virtual environment.
+    from embedded import nodes, preflight, showcase, site
+    from embedded.api import Api
+
     home.path.mkdir(mode=0o755, parents=True, exist_ok=True)
     home.identity.touch()
     home.keep_settings()
@@ -57,11 +87,6 @@ def up(home: Home, options: argparse.Namespace) -> int:
     api.sign_out()
     showcase.tell_ranking(job, console)
     showcase.tell_predictions(home, console)
-    console.say(f"\nThe predictions: {home.predictions}")
-    console.say(f"The web front:   {home.web_url}")
-    console.say(f"Sign in as:      {ADMIN_USER}, with the password in {home.admin_password_file}")
-    console.say(f"Ready after {console.total_s:.0f} s. Then: ./quickstart status | stop | start | destroy")
-    return 0
 
 
 def status(home: Home, options: argparse.Namespace) -> int:
@@ -156,15 +181,19 @@ def main(arguments: list[str] | None = None) -> int:
     )
     commands: dict[str, Callable[[Home, argparse.Namespace], int]] = {
         "up": up,
+        "add": add,
         "status": status,
         "stop": stop,
         "start": start,
         "destroy": destroy,
     }
     parser.add_argument("command", nargs="?", default="up", choices=list(commands))
+    parser.add_argument("what", nargs="?", choices=["elastic"], help="add: what")
     parser.add_argument("--json", action="store_true", help="status: for programs")
     parser.add_argument("--yes", action="store_true", help="destroy: do not ask")
     options = parser.parse_args(arguments)
+    if (options.command == "add") != (options.what is not None):
+        parser.error("add elastic, or one of the other commands alone")
     # Told to end is an end like Ctrl-C: what was begun is left so that the next run goes on from there.
     signal.signal(signal.SIGTERM, _interrupt)
     os.chdir(PROJECT)

@@ -22,6 +22,7 @@ _PORTS: Final = {
     "broker (Erlang)": 3,
     "broker (Erlang's port mapper)": 4,
 }
+_ELASTIC_PORTS: Final = {"Elasticsearch": 5, "Elasticsearch (among its own)": 6}
 _LONGEST_SOCKET: Final = 107
 _SOCKET_TAIL: Final = len("/supervisor/supervisor.sock.1234567")
 
@@ -41,8 +42,8 @@ class Home:
         path = Path(os.path.realpath(environ.get("SKERRY_HOME") or PROJECT / ".skerry"))
         kept = _read_settings(path / "settings")
         text = environ.get("SKERRY_PORT_BASE") or kept.get("SKERRY_PORT_BASE") or str(DEFAULT_PORT_BASE)
-        if not text.isdecimal() or not 1024 <= int(text) <= 65530:
-            raise Problem(f"SKERRY_PORT_BASE is {text!r}", "Give a port from 1024 to 65530; five are used.")
+        if not text.isdecimal() or not 1024 <= int(text) <= 65528:
+            raise Problem(f"SKERRY_PORT_BASE is {text!r}", "Give a port from 1024 to 65528; seven may be used.")
         listen = environ.get("SKERRY_WEB_LISTEN") or kept.get("SKERRY_WEB_LISTEN") or "127.0.0.1"
         home = cls(path, int(text), listen)
         if len(str(path)) + _SOCKET_TAIL > _LONGEST_SOCKET:
@@ -60,9 +61,11 @@ class Home:
     def keep_settings(self, environ: Mapping[str, str] | None = None) -> None:
         """Remember what was chosen by environment, so that `status` and the next start need not be told again."""
         environ = os.environ if environ is None else environ
-        kept = _read_settings(self.path / "settings")
-        kept |= {name: environ[name] for name in KEPT if environ.get(name)}
-        kept["SKERRY_PORT_BASE"] = str(self.port_base)
+        self.keep({name: environ[name] for name in KEPT if environ.get(name)})
+
+    def keep(self, settings: Mapping[str, str]) -> None:
+        """Remember these."""
+        kept = _read_settings(self.path / "settings") | dict(settings) | {"SKERRY_PORT_BASE": str(self.port_base)}
         write_whole(self.path / "settings", "".join(f"{name}={value}\n" for name, value in sorted(kept.items())))
 
     def environment(self) -> dict[str, str]:
@@ -83,7 +86,26 @@ class Home:
     @property
     def ports(self) -> dict[str, int]:
         """What listens, and on which port."""
-        return {what: self.port_base + offset for what, offset in _PORTS.items()}
+        used = _PORTS | (_ELASTIC_PORTS if self.has_elastic else {})
+        return {what: self.port_base + offset for what, offset in used.items()}
+
+    @property
+    def has_elastic(self) -> bool:
+        """Whether `./quickstart add elastic` was run."""
+        return _read_settings(self.path / "settings").get(ADDED) == "elastic"
+
+    @property
+    def elastic_url(self) -> str:
+        return f"https://127.0.0.1:{self.port_base + _ELASTIC_PORTS['Elasticsearch']}"
+
+    @property
+    def elastic_password_file(self) -> Path:
+        return self.path / "secrets/elastic/elastic-password"
+
+    @property
+    def inventories(self) -> tuple[str, ...]:
+        """What the platform is made by, in the checkout."""
+        return ("inventories/embedded", *(("inventories/embedded_elastic",) if self.has_elastic else ()))
 
     @property
     def web_url(self) -> str:
@@ -121,6 +143,8 @@ class Home:
         return self.path / ".skerry-home"
 
 
+ADDED: Final = "SKERRY_ADDED"
+"""What was added to the platform, by `./quickstart add`."""
 KEPT: Final = (
     "SKERRY_PORT_BASE",
     "SKERRY_WEB_LISTEN",

@@ -14,39 +14,54 @@ from embedded.problems import Problem
 from webfront.jobs.states import ENDED_JOBS, JobState
 
 APP: Final = "digits"
-_FOLDER: Final = PROJECT / "examples/apps" / APP
-_INPUT: Final = _FOLDER / "inputs/digits.csv"
-_OUTPUT: Final = "predictions.csv"
+OUTPUT: Final = "predictions.csv"
+_APPS: Final = PROJECT / "examples/apps"
 _ROWS: Final = 8
 _RUN_S: Final = 240.0
 
 
 def run(home: Home, api: Api, console: Console) -> dict[str, Any]:
     """Push the app and run it, unless this version of it has run before. Returns the job."""
-    body = pack_folder(_FOLDER, leave_out=("inputs",))
-    answer = api.call("POST", "/apps", files={"file": (f"{APP}.zip", body, "application/zip")})
-    version = str(answer["version"])
+    version = push(api, APP)
     job = _finished_before(api, version)
     if job is None:
-        with console.step(f"Running the app {APP} on {_INPUT.name}") as note:
+        with console.step(f"Running the app {APP} on {example_input(APP).name}") as note:
             job = _run(api, version, note)
-    write_whole(home.predictions, api.download(f"/jobs/{job['id']}/outputs/{_OUTPUT}").decode())
+    write_whole(home.predictions, api.download(f"/jobs/{job['id']}/outputs/{OUTPUT}").decode())
+    return job
+
+
+def push(api: Api, app: str) -> str:
+    """Upload one of the example apps; its version."""
+    body = pack_folder(_APPS / app, leave_out=("inputs",))
+    return str(api.call("POST", "/apps", files={"file": (f"{app}.zip", body, "application/zip")})["version"])
+
+
+def example_input(app: str) -> Path:
+    """The input that comes with an example app."""
+    return _APPS / app / "inputs" / f"{app}.csv"
+
+
+def submit(api: Api, app: str, version: str, file: Path) -> dict[str, Any]:
+    """Have the app run on a file. Returns the job."""
+    with file.open("rb") as opened:
+        job: dict[str, Any] = api.call(
+            "POST", "/jobs", data={"app": app, "version": version}, files={"input": (file.name, opened, "text/csv")}
+        )["job"]
     return job
 
 
 def _finished_before(api: Api, version: str) -> dict[str, Any] | None:
     found = api.call("GET", "/jobs", params={"app": APP, "state": JobState.SUCCEEDED.value, "limit": 20})["jobs"]
     for job in found:
-        if job["version"] == version and job["input"] == _INPUT.name:
+        if job["version"] == version and job["input"] == example_input(APP).name:
             whole: dict[str, Any] = api.call("GET", f"/jobs/{job['id']}")["job"]
             return whole
     return None
 
 
 def _run(api: Api, version: str, note: Any) -> dict[str, Any]:
-    with _INPUT.open("rb") as file:
-        asked = {"app": APP, "version": version}
-        job = api.call("POST", "/jobs", data=asked, files={"input": (_INPUT.name, file, "text/csv")})["job"]
+    job = submit(api, APP, version, example_input(APP))
     path = f"/jobs/{job['id']}"
     latest: dict[str, Any] = job
 
@@ -87,7 +102,7 @@ def tell_ranking(job: dict[str, Any], console: Console) -> None:
 def tell_predictions(home: Home, console: Console) -> None:
     """The first predictions beside the true labels, and how many of all are right."""
     predictions = [row["prediction"] for row in _rows(home.predictions)]
-    labels = [row["label"] for row in _rows(_INPUT)]
+    labels = [row["label"] for row in _rows(example_input(APP))]
     console.say("\n  image  prediction  true label")
     for number, (prediction, label) in enumerate(zip(predictions[:_ROWS], labels, strict=False)):
         console.say(f"  {number:5}  {prediction:>10}  {label:>10}{'' if prediction == label else '   wrong'}")

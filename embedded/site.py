@@ -21,8 +21,8 @@ _RUN_MARK: Final = "SKERRY_EMBEDDED_RUN"
 _PARTS: Final = (
     "ansible.cfg",
     "dispatch",
-    "inventories/embedded",
     "library",
+    "logstash",
     "playbooks",
     "requirements",
     "roles",
@@ -41,7 +41,7 @@ _TASK: Final = re.compile(r"(?:TASK|RUNNING HANDLER) \[(?:[a-z_]+ : )?(.*)\]")
 def bring_up(home: Home, console: Console) -> None:
     """Run site.yml, unless the platform stands as this project would make it and everything runs."""
     end_earlier_runs(home)
-    version = fingerprint(home, (*_PARTS, "node_scripts"))
+    version = fingerprint(home, (*_PARTS, *home.inventories, "node_scripts"))
     if read_stamp(home).get("site") == version:
         if _runs(home):
             with console.step("The platform is up already"):
@@ -107,7 +107,8 @@ def _run_playbook(home: Home, console: Console) -> None:
     }
     log = home.path / "log" / "site.log"
     log.parent.mkdir(exist_ok=True)
-    command = [str(home.venv / "bin/ansible-playbook"), "-i", "inventories/embedded", "playbooks/site.yml"]
+    inventories = [word for inventory in home.inventories for word in ("-i", inventory)]
+    command = [str(home.venv / "bin/ansible-playbook"), *inventories, "playbooks/site.yml"]
     with (
         log.open("w", encoding="utf-8") as kept,
         subprocess.Popen(
