@@ -1,8 +1,8 @@
 """`./quickstart add elastic`: an Elasticsearch beside the embedded platform, which it then fills.
 
 The archive is Elastic's own, checked by the sum that is published beside it, or one that SKERRY_ELASTIC_ARCHIVE names:
-a file or an address. What is already here is not fetched again. Which one it is, is kept with the settings: from then
-on `./quickstart` brings it up with the rest, and `./quickstart add elastic` alone changes it.
+a file or an address. Which one it is, is kept with the settings: from then on `./quickstart` brings it up with the rest,
+and only `./quickstart add elastic` with another SKERRY_ELASTIC_ARCHIVE changes it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import hashlib
 import os
 import platform
 import shutil
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -43,12 +44,16 @@ _APP: Final = "readings"
 def choose(home: Home, console: Console) -> None:
     """Have the archive here, and note that the platform has an Elasticsearch from now on. Raises `Problem`."""
     given = os.environ.get("SKERRY_ELASTIC_ARCHIVE", "")
+    if home.has_elastic and not given:
+        return
     if given and "://" not in given:
         archive = Path(given).expanduser().resolve()
         if not archive.is_file():
             raise Problem(f"SKERRY_ELASTIC_ARCHIVE names no file: {archive}", "Name Elasticsearch's tar.gz.")
     else:
         archive = _fetch(home, given or _address(), console)
+    if not _is_elasticsearch(archive):
+        raise Problem(f"{archive} is no archive of Elasticsearch", "Name Elastic's tar.gz for Linux.")
     home.keep(
         {name: os.environ.get(name, "") for name in _FURTHER}
         | {
@@ -156,10 +161,18 @@ def _explained(address: str) -> Iterator[None]:
         yield
     except httpx.HTTPError as error:
         raise Problem(
-            f"{address} cannot be fetched: {error}",
+            f"Elasticsearch cannot be fetched from {address}: {error}",
             "Check the network and the proxy settings (https_proxy), or set SKERRY_ELASTIC_ARCHIVE to Elasticsearch's "
             "tar.gz: a file, or an address with its .sha512 beside it. The platform works without it.",
         ) from error
+
+
+def _is_elasticsearch(archive: Path) -> bool:
+    try:
+        with tarfile.open(archive) as opened:
+            return any(member.name.endswith("/bin/elasticsearch") for member in opened)
+    except (tarfile.TarError, OSError, EOFError):
+        return False
 
 
 def _sum(file: Path, kind: str) -> str:
