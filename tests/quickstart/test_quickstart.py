@@ -7,79 +7,13 @@ from __future__ import annotations
 
 import csv
 import io
-import json
-import subprocess
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
-import pytest
+from support.fresh import CHECKOUT, FROM_NOTHING_WITHIN_S, PROJECT, Machine, docker
 
-PROJECT = Path(__file__).resolve().parents[2]
-LEFT_OUT = (".git", ".venv", ".skerry", ".cache", ".mypy_cache", ".ruff_cache", "artifacts", "node_modules")
-CHECKOUT = "/home/skerry/checkout"
-# The promise is two minutes on two cores of their own; the tests' machine may be slower or busy, and says so here.
-FROM_NOTHING_WITHIN_S = 420
 AGAIN_WITHIN_S = 30
 TRUE_LABELS = PROJECT / "examples/apps/digits/inputs/digits.csv"
-
-
-class Machine:
-    """A container of a Debian release without an init, holding a copy of the checkout."""
-
-    def __init__(self, release: str) -> None:
-        owner = str(PROJECT)
-        self.id = docker("run", "--detach", "--init", f"--label=skerry.owner={owner}", f"skerry-machine:{release}",
-                         "sleep", "infinity")  # fmt: skip
-        self.run("mkdir", "-p", CHECKOUT)
-        excluded = [f"--exclude=./{name}" for name in LEFT_OUT]
-        with subprocess.Popen(["tar", "-C", str(PROJECT), *excluded, "-c", "."], stdout=subprocess.PIPE) as packing:
-            unpack = ["docker", "exec", "--interactive", self.id, "tar", "-C", CHECKOUT, "--no-same-owner", "-x"]
-            subprocess.run(unpack, stdin=packing.stdout, check=True, timeout=120)
-
-    def run(self, *command: str, within_s: float = 60) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            ["docker", "exec", "--workdir", CHECKOUT if command[0] != "mkdir" else "/", self.id, *command],
-            capture_output=True, text=True, check=False, timeout=within_s,
-        )  # fmt: skip
-
-    def quickstart(self, *arguments: str, within_s: float = 120) -> subprocess.CompletedProcess[str]:
-        done = self.run("./quickstart", *arguments, within_s=within_s)
-        print(f"$ ./quickstart {' '.join(arguments)}\n{done.stdout}{done.stderr}")
-        return done
-
-    def status(self) -> dict[str, Any]:
-        told: dict[str, Any] = json.loads(self.quickstart("status", "--json").stdout)
-        return told
-
-    def read(self, path: str) -> str:
-        done = self.run("cat", path)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def web_front_answers(self, url: str) -> bool:
-        ask = f"import urllib.request; print(urllib.request.urlopen('{url}/api/v1/health', timeout=5).status)"
-        return self.run("python3", "-c", ask).stdout.strip() == "200"
-
-
-def docker(*arguments: str) -> str:
-    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
-@pytest.fixture
-def fresh_machine() -> Iterator[Callable[[str], Machine]]:
-    made: list[Machine] = []
-
-    def make(release: str) -> Machine:
-        made.append(Machine(release))
-        return made[-1]
-
-    yield make
-    for machine in made:
-        docker("rm", "--force", "--volumes", machine.id)
 
 
 def predictions_are_right(machine: Machine, path: str) -> None:
