@@ -110,7 +110,7 @@ def create_services(settings: Settings, publisher: Publisher, clock: Clock = sys
         invitations=InvitationService(settings, plays, clock),
         webhooks=WebhookService(SecretBox(settings.secrets_key_file), settings.webhook_networks, clock),
         activity=ActivityService(),
-        logs=LogsService(settings),
+        logs=LogsService(settings, clock),
         usage=UsageService(clock),
         health=HealthService(lambda: publisher.connected),
     )

@@ -1,4 +1,4 @@
-"""The one door to Elasticsearch: writing records, and asking whether they are there. Its client's errors become ours.
+"""The one door to Elasticsearch: writing records, and asking about them. Its client's errors become ours.
 
 The client of 8.19 speaks to servers of 8 and 9. It is asked for here alone, so that a platform without Elasticsearch
 needs nothing of it.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -42,6 +42,10 @@ class EngineRefuses(EngineError):
     """It answers, and does not take records in this way: somebody has to change something there or here."""
 
 
+class EngineMissing(EngineRefuses):
+    """It has not what was asked for."""
+
+
 class Indigestible(EngineError):
     """It does not take these together: fewer, or not one of them."""
 
@@ -61,13 +65,14 @@ class Verdict(enum.Enum):
 class Engine:
     """One Elasticsearch, a node or a cluster, and the data stream of log records there."""
 
-    def __init__(self, client: Elasticsearch, stream: str) -> None:
+    def __init__(self, client: Elasticsearch, stream: str, timeout_s: float) -> None:
         self._client = client
         self.stream = stream
+        self._timeout_s = timeout_s
 
     @classmethod
-    def of(cls, settings: Settings) -> Engine:
-        """The one that the settings name. SettingsError."""
+    def of(cls, settings: Settings, timeout_s: float = _TIMEOUT_S) -> Engine:
+        """The one that the settings name; it is waited for so long. SettingsError."""
         if not settings.elastic_url:
             raise SettingsError("SKERRY_ELASTIC_URL must name an Elasticsearch, such as https://search.example:9200")
         try:
@@ -82,7 +87,7 @@ class Engine:
                 [one.strip() for one in settings.elastic_url.split(",")],
                 api_key=_read(settings.elastic_api_key_file, "SKERRY_ELASTIC_API_KEY_FILE"),
                 **trust,
-                request_timeout=_TIMEOUT_S,
+                request_timeout=timeout_s,
                 # Whoever calls knows better what a second try would do.
                 max_retries=0,
                 retry_on_timeout=False,
@@ -91,7 +96,7 @@ class Engine:
             )
         except (ValueError, OSError) as error:
             raise SettingsError(f"SKERRY_ELASTIC_URL, SKERRY_ELASTIC_CA_FILE: {error}") from error
-        return cls(client, settings.elastic_stream)
+        return cls(client, settings.elastic_stream, timeout_s)
 
     def write(self, records: Sequence[tuple[str, bytes]]) -> list[tuple[Verdict, str]]:
         """Write records, each its id and its body of one line; what became of each, and why where it was refused.
@@ -131,6 +136,23 @@ class Engine:
         )
         return {hit["_id"] for hit in answer.get("hits", {}).get("hits", ())}
 
+    def search(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        """The whole answer to a question in Elasticsearch's own language.
+
+        EngineAway, also where it came to no end in time; EngineRefuses; Indigestible where it does not understand it.
+        """
+        within = f"{self._timeout_s * 900:.0f}ms"  # it gives up before we do
+        body = json.dumps({"timeout": within, **question}).encode()
+        path = f"/{self.stream}/_search"
+        try:
+            answer: dict[str, Any] = self._ask("POST", path, body, allow_partial_search_results="false")
+        except EngineMissing as error:
+            words = f"there is no data stream {self.stream}: nothing has been written to it yet, or it has another name"
+            raise EngineRefuses(words) from error
+        if answer["timed_out"]:
+            raise EngineAway(f"it did not come to an end within {within}", in_doubt=False)
+        return answer
+
     def close(self) -> None:
         self._client.close()
 
@@ -150,7 +172,7 @@ class Engine:
         except ApiError as error:
             raise _in_words(error, self.stream) from error
         except ConnectionTimeout as error:
-            raise EngineAway(f"it did not answer within {_TIMEOUT_S:.0f} s", in_doubt=True) from error
+            raise EngineAway(f"it did not answer within {self._timeout_s:.0f} s", in_doubt=True) from error
         except NoConnection as error:
             # Refused or broken off: the client does not tell which.
             raise EngineAway(_first(error), in_doubt=True) from error
@@ -180,6 +202,8 @@ def _in_words(error: Any, stream: str) -> EngineError:
         return Indigestible(reason)
     if status in _BUSY:
         return EngineAway(_words(status, reason, stream), in_doubt=status in _IN_DOUBT)
+    if status == 404:
+        return EngineMissing(_words(status, reason, stream))
     if status in _BY_HAND:
         return EngineRefuses(_words(status, reason, stream))
     if status >= 500:

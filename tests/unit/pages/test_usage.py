@@ -14,8 +14,8 @@ from webfront.activity.facts import DEEDS, Kind, NewFact, Outcome, record_many
 from webfront.application import WebFront
 from webfront.database import models
 from webfront.database.connection import transaction
-from webfront.pages.usage import _SPANS
-from webfront.usage.questions import SPANS
+from webfront.pages.spanfields import _SPANS
+from webfront.spans import SPANS
 
 Browse = Callable[..., httpx.Client]
 
