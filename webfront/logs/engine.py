@@ -1,4 +1,4 @@
-"""The one door to Elasticsearch: writing records, and asking about them. Its client's errors become ours.
+"""The one door to Elasticsearch: writing records, and asking whether they are there. Its client's errors become ours.
 
 The client of 8.19 speaks to servers of 8 and 9. It is asked for here alone, so that a platform without Elasticsearch
 needs nothing of it.
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from elasticsearch import Elasticsearch
 
 _TIMEOUT_S: Final = 30.0
+PAGE_TIMEOUT_S: Final = 4.0
+"""For a person who waits."""
 _ANSWER: Final = "errors,items.*.status,items.*.error.type,items.*.error.reason"
 _BUSY: Final = frozenset({408, 429, 502, 503, 504})
 _BY_HAND: Final = frozenset({401, 403, 404})
@@ -67,12 +69,12 @@ class Engine:
 
     def __init__(self, client: Elasticsearch, stream: str, timeout_s: float) -> None:
         self._client = client
-        self.stream = stream
         self._timeout_s = timeout_s
+        self.stream = stream
 
     @classmethod
-    def of(cls, settings: Settings, timeout_s: float = _TIMEOUT_S) -> Engine:
-        """The one that the settings name; it is waited for so long. SettingsError."""
+    def of(cls, settings: Settings, *, timeout_s: float = _TIMEOUT_S) -> Engine:
+        """The one that the settings name; no request to it takes longer than `timeout_s`. SettingsError."""
         if not settings.elastic_url:
             raise SettingsError("SKERRY_ELASTIC_URL must name an Elasticsearch, such as https://search.example:9200")
         try:
@@ -136,21 +138,35 @@ class Engine:
         )
         return {hit["_id"] for hit in answer.get("hits", {}).get("hits", ())}
 
-    def search(self, question: Mapping[str, Any]) -> dict[str, Any]:
-        """The whole answer to a question in Elasticsearch's own language.
+    def count(self, asked: Mapping[str, Any], aggregations: Mapping[str, Any]) -> Any:
+        """Elasticsearch's aggregations of the records that a query finds. EngineAway, EngineRefuses, Indigestible."""
+        return self._search({"query": asked, "aggs": aggregations, "size": 0})["aggregations"]
 
-        EngineAway, also where it came to no end in time; EngineRefuses; Indigestible where it does not understand it.
-        """
-        within = f"{self._timeout_s * 900:.0f}ms"  # it gives up before we do
-        body = json.dumps({"timeout": within, **question}).encode()
-        path = f"/{self.stream}/_search"
+    def search(
+        self,
+        asked: Mapping[str, Any],
+        order: Sequence[Mapping[str, Any]],
+        size: int,
+        after: Sequence[Any] | None = None,
+    ) -> list[dict[str, Any]]:
+        """The first hits that a query finds in this order, `after` the `sort` of one. Errors as those of `count`."""
+        question: dict[str, Any] = {"query": asked, "sort": order, "size": size}
+        if after is not None:
+            question["search_after"] = after
+        found: list[dict[str, Any]] = self._search(question)["hits"]["hits"]
+        return found
+
+    def _search(self, question: dict[str, Any]) -> dict[str, Any]:
+        """The whole answer, and no part of it."""
+        # It gives up before we do.
+        body = {"track_total_hits": False, "timeout": f"{self._timeout_s * 900:.0f}ms", **question}
         try:
-            answer: dict[str, Any] = self._ask("POST", path, body, allow_partial_search_results="false")
+            answer: dict[str, Any] = self._ask("POST", f"/{self.stream}/_search", json.dumps(body).encode())
         except EngineMissing as error:
-            words = f"there is no data stream {self.stream}: nothing has been written to it yet, or it has another name"
-            raise EngineRefuses(words) from error
-        if answer["timed_out"]:
-            raise EngineAway(f"it did not come to an end within {within}", in_doubt=False)
+            words = f"there is no data stream {self.stream}: nothing was written to it yet, or it has another name"
+            raise EngineMissing(words) from error
+        if answer["_shards"]["failed"] or answer["timed_out"]:
+            raise EngineAway("a part of the records cannot be read now", in_doubt=False)
         return answer
 
     def close(self) -> None:

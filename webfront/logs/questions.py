@@ -15,6 +15,7 @@ import msgspec
 from webfront import spans
 from webfront.errors import InvalidInput
 from webfront.jobs.identifiers import PATTERN
+from webfront.logs import activity, figures, printed
 
 DEFAULT_SPAN: Final = "24h"
 JOBS_SPAN: Final = "90d"
@@ -30,13 +31,11 @@ LEVELS: Final[Mapping[str, tuple[str, ...]]] = {
 """The platform's levels, the least first, each with what others call it."""
 
 PROCESS: Final = "process"
-APP: Final = "skerry.app"
-ACTIVITY: Final = "skerry.activity"
 DATASETS: Final[Mapping[str, str]] = {
     PROCESS: "what processes tell",
-    APP: "what apps print",
-    ACTIVITY: "what has happened",
-    "skerry.node": "nodes' figures",
+    printed.DATASET: "what apps print",
+    activity.DATASET: "what has happened",
+    figures.DATASET: "nodes' figures",
     "rabbitmq.log": "RabbitMQ",
     "mysql.error": "MariaDB",
     "nginx.access": "nginx, requests",
@@ -44,7 +43,7 @@ DATASETS: Final[Mapping[str, str]] = {
     "supervisor.log": "supervisor",
 }
 """Kinds of records, by `event.dataset`: `process` is those that have none."""
-OF_JOBS: Final = (PROCESS, APP, ACTIVITY)
+OF_JOBS: Final = (PROCESS, printed.DATASET, activity.DATASET)
 """Those that are about jobs. Of other programs no record is, and whatever says so there is not the platform."""
 
 NAMES: Final[Mapping[str, str]] = {

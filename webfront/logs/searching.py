@@ -65,21 +65,13 @@ class Searching:
     def _hits(
         self, account: Account, wanted: list[Clause], place: Place | None, *, newest_first: bool
     ) -> list[dict[str, Any]]:
-        question: dict[str, Any] = {
-            "query": {"bool": {"filter": wanted}},
-            "sort": order(newest_first=newest_first),
-            "size": PAGE + 1,
-            "track_total_hits": False,
-        }
-        if place is not None:
-            question["search_after"] = list(place)
+        asked = {"bool": {"filter": wanted}}
         try:
-            hits: list[dict[str, Any]] = self._asking.search(question)["hits"]["hits"]
+            return self._asking.search(asked, order(newest_first=newest_first), PAGE + 1, place)
         except ElasticUnavailable as error:
             if error.detail is None or not may(account, Act.SEE_EVERY_RECORD):
                 raise ElasticUnavailable(error.message) from error
             raise ElasticUnavailable(f"{error.message} It is like this: {error.detail}.") from error
-        return hits
 
 
 def conditions(question: LogQuestion) -> list[Clause]:

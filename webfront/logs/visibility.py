@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, Final, NamedTuple
 
-from webfront.logs.questions import APP, OF_JOBS, PROCESS
+from webfront.logs import printed
+from webfront.logs.questions import OF_JOBS, PROCESS
 
 Clause = dict[str, Any]
 
@@ -23,7 +24,7 @@ SHOWN: Final = frozenset(
         "@timestamp", "message", "log.level", "service.name", "user.name", "error.type", "error.message",
         "event.id", "event.dataset", "event.action", "event.outcome", "event.reason", "event.duration",
         "skerry.job", "skerry.attempt", "skerry.line", "skerry.app", "skerry.node", "skerry.cause", "skerry.state",
-        "skerry.waited_s", "skerry.ran_s", "skerry.controller", "skerry.deed", "skerry.schedule",
+        "skerry.at", "skerry.waited_s", "skerry.ran_s", "skerry.controller", "skerry.deed", "skerry.schedule",
     }
 )  # fmt: skip
 """Not the platform's own insides, such as stack traces, hosts and addresses."""
@@ -37,9 +38,9 @@ class Own(NamedTuple):
 
     def clauses(self) -> list[Clause]:
         """What Elasticsearch lets through. What apps print is found by its user, of however many jobs."""
-        printed = {"bool": {"filter": [{"term": {"event.dataset": APP}}, {"term": {"user.name": self.user}}]}}
+        lines = [{"term": {"event.dataset": printed.DATASET}}, {"term": {"user.name": self.user}}]
         return [
-            _either(printed, {"terms": {"skerry.job": sorted(self.jobs)}}),
+            _either({"bool": {"filter": lines}}, {"terms": {"skerry.job": sorted(self.jobs)}}),
             _either({"terms": {"event.dataset": sorted(_KINDS - {""})}}, _without("event.dataset")),
             _either({"term": {"user.name": self.user}}, _without("user.name")),
         ]
