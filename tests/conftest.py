@@ -21,6 +21,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT / "tests"))
 
 if TYPE_CHECKING:
+    from support.elasticsearch import PrivateElasticsearch
     from support.mariadb import PrivateMariadb
     from support.stores import Shelf, Store
 
@@ -66,6 +67,22 @@ def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateMariadb
     server.start()
     yield server
     server.kill()
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateElasticsearch]:
+    """One private Elasticsearch for the whole run. A test that kills it leaves it running again.
+
+    It cannot delete a data stream: a test writes to one of its own.
+    """
+    from support.elasticsearch import PrivateElasticsearch
+
+    server = PrivateElasticsearch(tmp_path_factory.mktemp("elasticsearch"))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
 
 
 @pytest.fixture(scope="session")

@@ -100,6 +100,7 @@ class WebFront(bottle.Bottle):  # type: ignore[misc]  # bottle has no types
 def create_services(settings: Settings, publisher: Publisher, clock: Clock = system_clock) -> Services:
     """The services, none of which connects to anything yet. SettingsError."""
     plays = PlayService(settings.plays_socket, settings.controller_name, clock, state_dir=settings.state_dir)
+    engine = Engine.of(settings, timeout_s=PAGE_TIMEOUT_S) if settings.elastic_url else None
     return Services(
         settings=settings,
         accounts=AccountService(clock),
@@ -111,14 +112,10 @@ def create_services(settings: Settings, publisher: Publisher, clock: Clock = sys
         invitations=InvitationService(settings, plays, clock),
         webhooks=WebhookService(SecretBox(settings.secrets_key_file), settings.webhook_networks, clock),
         activity=ActivityService(),
-        logs=LogsService(settings),
-        usage=UsageService(_engine(settings), clock),
+        logs=LogsService(settings, engine, clock),
+        usage=UsageService(engine, clock),
         health=HealthService(lambda: publisher.connected),
     )
-
-
-def _engine(settings: Settings) -> Engine | None:
-    return Engine.of(settings, timeout_s=PAGE_TIMEOUT_S) if settings.elastic_url else None
 
 
 def create_app(settings: Settings, *, services: Services | None = None) -> WebFront:

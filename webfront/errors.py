@@ -40,6 +40,12 @@ class NotFound(SkerryError):
     code = "not_found"
 
 
+class NotSetUp(NotFound):
+    """A part that this platform does without; the words say how it gets one."""
+
+    code = "not_set_up"
+
+
 class Conflict(SkerryError):
     """The request does not fit the present state of the thing it names."""
 
@@ -83,3 +89,7 @@ class Unavailable(SkerryError):
 
 class BrokerUnavailable(Unavailable):
     code = "broker_unavailable"
+
+
+class ElasticUnavailable(Unavailable):
+    code = "elastic_unavailable"

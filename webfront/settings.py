@@ -84,6 +84,10 @@ class Settings:
     elastic_stream: Annotated[str, Variable(pattern=r"[a-z0-9][a-z0-9._-]{0,100}", form="a data stream's name")] = (
         "logs-skerry-default"
     )
+    kibana_url: Annotated[
+        str, Variable(pattern=r"https?://[^\s@?#'\"<>]{1,500}", form="an address such as https://kibana.example")
+    ] = ""
+    """Where administrators' browsers reach Kibana; with a space of it, `https://kibana.example/s/skerry`."""
     log_level: LogLevel = "INFO"
     score: ScoreSettings = ScoreSettings()
 

@@ -5,18 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socketserver
 import subprocess
-import threading
-import time
-import wsgiref.simple_server
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
-from support.browsing import Platform, Site, Visitor
+from support.browsing import Platform, Site, Visitor, scratch_site
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 ARGUMENTS = (
@@ -102,46 +98,8 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         )
 
 
-class _Threaded(socketserver.ThreadingMixIn, wsgiref.simple_server.WSGIServer):
-    daemon_threads = True
-
-
-class _Quiet(wsgiref.simple_server.WSGIRequestHandler):
-    def log_message(self, *parts: object) -> None:
-        pass
-
-
 @pytest.fixture(scope="module", params=[True])
 def site(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Site]:
     """The scratch site, filled; with the parameter False an empty one with a user alone."""
-    from support.scratch import Scratch
-
-    from webfront.application import create_app, create_services
-    from webfront.broker.publisher import Publisher
-    from webfront.database.schema import migrate_database, open_database
-    from webfront.settings import Settings
-
-    home = tmp_path_factory.mktemp("site")
-    (home / "password").write_text("unused")
-    settings = Settings.from_environment(
-        {
-            "SKERRY_STATE_DIR": str(home),
-            "SKERRY_SHARE_DIR": str(home / "share"),
-            "SKERRY_BROKER_URL": "amqp://skerry@127.0.0.1:1/",
-            "SKERRY_BROKER_PASSWORD_FILE": str(home / "password"),
-            "SKERRY_BROKER_ADMIN_URL": "http://127.0.0.1:1",
-        }
-    )
-    migrate_database(settings.database_url)
-    database = open_database(settings.database_url)
-    scratch = Scratch(settings.share_dir, time.time())
-    if request.param:
-        scratch.fill()
-    # The publisher is never started: a page shows what the database has.
-    app = create_app(settings, services=create_services(settings, Publisher(settings.broker_address())))
-    server = wsgiref.simple_server.make_server("127.0.0.1", 0, app, _Threaded, _Quiet)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield Site(f"http://127.0.0.1:{server.server_port}", scratch)
-    server.shutdown()
-    server.server_close()
-    database.close()
+    with scratch_site(tmp_path_factory.mktemp("site"), filled=request.param) as made:
+        yield made

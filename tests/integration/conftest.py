@@ -36,20 +36,6 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateRabbit]:
     rabbit.stop()
 
 
-@pytest.fixture(scope="session")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateElasticsearch]:
-    """One private Elasticsearch for the whole run. A test that kills it leaves it running again.
-
-    It cannot delete a data stream: a test writes to one of its own.
-    """
-    server = PrivateElasticsearch(tmp_path_factory.mktemp("elasticsearch"))
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()
-
-
 @pytest.fixture
 def front(tmp_path: Path, broker: PrivateRabbit, store: Store, database: object) -> Iterator[Front]:
     """A web front with one user, ada."""

@@ -32,6 +32,7 @@ class Act(enum.Enum):
     USE_WEBHOOK = enum.auto()
     SEE_EVERY_WEBHOOK = enum.auto()
     SEE_EVERYBODYS_USE = enum.auto()
+    SEE_EVERY_RECORD = enum.auto()
     REGISTER_CONTROLLER = enum.auto()
     ADMINISTER = enum.auto()
 
@@ -50,6 +51,7 @@ _REFUSALS: Final[Mapping[Act, str]] = {
     Act.USE_WEBHOOK: "This webhook is somebody else's.",
     Act.SEE_EVERY_WEBHOOK: "Only an administrator sees everybody's webhooks.",
     Act.SEE_EVERYBODYS_USE: "Only an administrator sees how others use the platform.",
+    Act.SEE_EVERY_RECORD: "Only an administrator searches the log records of others.",
     Act.REGISTER_CONTROLLER: "Only an administrator may register the controller itself as a node.",
     Act.ADMINISTER: "Only an administrator may do this.",
 }

@@ -27,4 +27,13 @@ class Ulids:
             # Not above the last one's time (the same millisecond, or the clock was set back): the next number.
             self._last = moment | secrets.randbits(79) if moment > self._last else self._last + 1
             value = self._last
-        return "".join(_ALPHABET[(value >> shift) & 31] for shift in range(125, -1, -5))
+        return _written(value)
+
+
+def first_after(moment: float) -> str:
+    """The least id of a job that is made at this moment or later."""
+    return _written(max(0, int(moment * 1000)) << 80)
+
+
+def _written(value: int) -> str:
+    return "".join(_ALPHABET[(value >> shift) & 31] for shift in range(125, -1, -5))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from elasticsearch import Elasticsearch
 
 _TIMEOUT_S: Final = 30.0
-PAGE_TIMEOUT_S: Final = 5.0
+PAGE_TIMEOUT_S: Final = 4.0
 """For a person who waits."""
 _ANSWER: Final = "errors,items.*.status,items.*.error.type,items.*.error.reason"
 _BUSY: Final = frozenset({408, 429, 502, 503, 504})
@@ -42,6 +42,10 @@ class EngineAway(EngineError):
 
 class EngineRefuses(EngineError):
     """It answers, and does not take records in this way: somebody has to change something there or here."""
+
+
+class EngineMissing(EngineRefuses):
+    """It has not what was asked for."""
 
 
 class Indigestible(EngineError):
@@ -136,11 +140,34 @@ class Engine:
 
     def count(self, asked: Mapping[str, Any], aggregations: Mapping[str, Any]) -> Any:
         """Elasticsearch's aggregations of the records that a query finds. EngineAway, EngineRefuses, Indigestible."""
-        question = {"query": asked, "aggs": aggregations, "size": 0, "track_total_hits": False}
-        answer = self._ask("POST", f"/{self.stream}/_search", json.dumps(question).encode())
+        return self._search({"query": asked, "aggs": aggregations, "size": 0})["aggregations"]
+
+    def search(
+        self,
+        asked: Mapping[str, Any],
+        order: Sequence[Mapping[str, Any]],
+        size: int,
+        after: Sequence[Any] | None = None,
+    ) -> list[dict[str, Any]]:
+        """The first hits that a query finds in this order, `after` the `sort` of one. Errors as those of `count`."""
+        question: dict[str, Any] = {"query": asked, "sort": order, "size": size}
+        if after is not None:
+            question["search_after"] = after
+        found: list[dict[str, Any]] = self._search(question)["hits"]["hits"]
+        return found
+
+    def _search(self, question: dict[str, Any]) -> dict[str, Any]:
+        """The whole answer, and no part of it."""
+        # It gives up before we do.
+        body = {"track_total_hits": False, "timeout": f"{self._timeout_s * 900:.0f}ms", **question}
+        try:
+            answer: dict[str, Any] = self._ask("POST", f"/{self.stream}/_search", json.dumps(body).encode())
+        except EngineMissing as error:
+            words = f"there is no data stream {self.stream}: nothing was written to it yet, or it has another name"
+            raise EngineMissing(words) from error
         if answer["_shards"]["failed"] or answer["timed_out"]:
             raise EngineAway("a part of the records cannot be read now", in_doubt=False)
-        return answer["aggregations"]
+        return answer
 
     def close(self) -> None:
         self._client.close()
@@ -191,6 +218,8 @@ def _in_words(error: Any, stream: str) -> EngineError:
         return Indigestible(reason)
     if status in _BUSY:
         return EngineAway(_words(status, reason, stream), in_doubt=status in _IN_DOUBT)
+    if status == 404:
+        return EngineMissing(_words(status, reason, stream))
     if status in _BY_HAND:
         return EngineRefuses(_words(status, reason, stream))
     if status >= 500:

@@ -9,6 +9,7 @@ import bottle
 from webfront.activity.facts import Kind
 from webfront.pages import activitywords
 from webfront.pages.rendering import render
+from webfront.web.guard import identity
 from webfront.web.navigation import Nav
 from webfront.web.services import Services
 
@@ -40,4 +41,6 @@ def register(app: bottle.Bottle, services: Services) -> None:
             consumers=activity.consumers(),
             chores=activity.chores(),
             logs=services.logs.standing(),
+            searchable=services.logs.is_searchable,
+            kibana=kibana.audit() if (kibana := services.logs.kibana(identity().account)) else "",
         )

@@ -61,8 +61,10 @@ REASONS: Final[Mapping[str, str]] = {
     "key_reused": "its idempotency key had come with another request",
     "too_large": "too large",
     "throttled": "too many tries",
+    "not_set_up": "the platform does without it",
     "unavailable": "a part of the platform did not answer",
     "broker_unavailable": "the broker did not answer",
+    "elastic_unavailable": "Elasticsearch did not answer",
     "internal": "an error in the platform; the web front's log has it",
 }
 

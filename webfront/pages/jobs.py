@@ -103,6 +103,8 @@ def register(app: bottle.Bottle, services: Services) -> None:
             placement=newest.placement if newest and newest.placement.get("ranking") else None,
             exclusion_words=jobwords.EXCLUSION_WORDS,
             tables=_tables(services, account, found),
+            searchable=services.logs.is_searchable,
+            kibana=kibana.job(job_id) if (kibana := services.logs.kibana(account)) else "",
             sent_before=bottle.request.query.get("sent") == "before",
             **log_page(jobs, account, found, bottle.request.query.get("attempt", "")),
         )

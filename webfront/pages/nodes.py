@@ -70,6 +70,8 @@ def register(app: bottle.Bottle, services: Services) -> None:
             busy_words=nodewords.play_now(busy) if busy else "",
             state_words=nodewords.STATES[found.state],
             actions=nodewords.actions(found) if may(account, Act.CHANGE_NODE, found) and not busy else [],
+            searchable=services.logs.is_searchable and may(account, Act.SEE_EVERY_RECORD),
+            kibana=kibana.node(name) if (kibana := services.logs.kibana(account)) else "",
             may_edit=may(account, Act.CHANGE_NODE, found) and found.state is not NodeState.REMOVED,
         )
 

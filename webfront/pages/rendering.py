@@ -163,9 +163,24 @@ def clock(at: float | None) -> Markup:
     )
 
 
+def moment(at: float) -> Markup:
+    """A `<time>` to the millisecond, in UTC until the page's script makes it local."""
+    when = datetime.fromtimestamp(at, UTC)
+    return Markup('<time datetime="{}" title="{}" data-moment>{}</time>').format(
+        when.isoformat(timespec="milliseconds"),
+        when.strftime("%d %B %Y, %H:%M:%S UTC"),
+        f"{when.day} {when:%b %Y, %H:%M:%S}.{when.microsecond // 1000:03} UTC",
+    )
+
+
+def tone(word: str) -> str:
+    """The colour that repeats a state's word."""
+    return TONES.get(word, "idle")
+
+
 def state(word: str, text: str | None = None) -> Markup:
     """A state as a mark, a colour and a word."""
-    return Markup('<span class="state {}">{}</span>').format(TONES.get(word, "idle"), escape(text or word))
+    return Markup('<span class="state {}">{}</span>').format(tone(word), escape(text or word))
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:
@@ -186,6 +201,8 @@ def environment() -> jinja2.Environment:
     made.filters.update(
         ago=ago,
         clock=clock,
+        moment=moment,
+        tone=tone,
         duration=duration,
         size=size,
         figure=figure,

@@ -12,23 +12,17 @@ import bottle
 
 from webfront.activity.facts import DEEDS, Kind
 from webfront.errors import InvalidInput
+from webfront.logs.kibana import Kibana, moments
 from webfront.pages import charts
 from webfront.pages.activitywords import KINDS
 from webfront.pages.rendering import plural, render
-from webfront.schedules.times import zone_names
-from webfront.usage.questions import DEFAULT_SPAN, FIELDS, LONGEST_DAYS
+from webfront.pages.spanfields import dates, in_words, span_fields
+from webfront.usage.questions import DEFAULT_SPAN, FIELDS
 from webfront.usage.views import Answered, Breakdown, Bucket, Period, Question
 from webfront.web.guard import identity
 from webfront.web.navigation import Nav
 from webfront.web.services import Services
 
-_SPANS: Final = {
-    "1h": "the last hour",
-    "24h": "the last 24 hours",
-    "7d": "the last 7 days",
-    "30d": "the last 30 days",
-    "90d": "the last 90 days",
-}
 _FILTERS: Final = ("from", "to", "function", "user", "node", "controller")
 _FUNCTIONS: Final = {kind: words for kind, words in KINDS.items() if kind in DEEDS}
 _FACES: Final = {"pages": "Pages", "api": "API"}
@@ -48,25 +42,42 @@ def register(app: bottle.Bottle, services: Services) -> None:
     @app.get("/usage", nav=Nav(80, "Usage"))
     def index() -> str:
         typed = {name: (bottle.request.query.getunicode(name) or "").strip() for name in FIELDS}
+        account = identity().account
         try:
-            found = usage.ask(identity().account, typed)
+            found = usage.ask(account, typed)
         except InvalidInput as error:
             bottle.response.status = error.status
-            return _page(typed, error=error, found=None)
-        return _page(typed | _dates(found.question), error=None, found=found, **_charts(found, typed))
+            return _page(typed, error=error, found=None, kibana="")
+        question = found.question
+        given = dates(question.span, question.begin, question.end, ZoneInfo(question.zone))
+        kibana = services.logs.kibana(account)
+        return _page(
+            typed | given,
+            error=None,
+            found=found,
+            kibana=_in_kibana(kibana, question) if kibana else "",
+            **_charts(found, typed),
+        )
 
 
 def _page(typed: Mapping[str, str], **more: Any) -> str:
     return render(
         "usage.html",
         typed=typed,
-        spans=_SPANS,
-        default_span=DEFAULT_SPAN,
-        longest_days=LONGEST_DAYS,
         functions=_FUNCTIONS,
-        zones=zone_names(),
+        **span_fields(DEFAULT_SPAN),
         filtered=any(typed[name] for name in _FILTERS),
         **more,
+    )
+
+
+def _in_kibana(kibana: Kibana, question: Question) -> str:
+    return kibana.use(
+        moments(question.span, question.begin, question.end),
+        function=question.function,
+        user=question.user,
+        node=question.node,
+        controller=question.controller,
     )
 
 
@@ -86,8 +97,8 @@ def _charts(found: Answered, typed: Mapping[str, str]) -> dict[str, Any]:
     nodes = _parts(usage.nodes, link("node"), str, "", "other node")
     users = _parts(usage.users, link("user"), str, "Not signed in", "other user") if usage.users else []
     return {
-        "begin": _in_words(question.begin, zone),
-        "end": _in_words(question.end, zone),
+        "begin": in_words(question.begin, zone),
+        "end": in_words(question.end, zone),
         "moments": moments,
         "over_time": charts.bars_over_time(moments),
         "by_function": (functions, charts.pie(_first(functions, "other functions"))),
@@ -129,20 +140,6 @@ def _moment(period: Period, bucket: Bucket, zone: ZoneInfo, *, by_day: bool) -> 
     if by_day:
         label = "" if at.hour or at.minute else label.rpartition(" ")[0]
     return charts.Moment(words, label, period.succeeded, period.failed)
-
-
-def _in_words(moment: float, zone: ZoneInfo) -> str:
-    at = datetime.fromtimestamp(moment, zone)
-    return at.strftime(f"{at.day} %B %Y, %H:%M")
-
-
-def _dates(question: Question) -> dict[str, str]:
-    """The dates that were given, as the form's fields have them."""
-    if question.span:
-        return {}
-    zone = ZoneInfo(question.zone)
-    ends = {"from": question.begin, "to": question.end}
-    return {name: datetime.fromtimestamp(at, zone).replace(tzinfo=None).isoformat()[:19] for name, at in ends.items()}
 
 
 def _function(kind: str) -> str:

@@ -8,6 +8,10 @@ const offset = served ? served * 1000 - Date.now() : 0;
 
 const absolute = new Intl.DateTimeFormat(undefined, { dateStyle: "long", timeStyle: "medium" });
 const timeOfDay = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const toTheMillisecond = new Intl.DateTimeFormat(undefined, {
+  day: "numeric", month: "short", year: "numeric",
+  hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3,
+});
 
 export function now() {
   return Date.now() + offset;
@@ -46,6 +50,11 @@ export function refreshTimes(root = document) {
   for (const element of root.querySelectorAll("time[data-clock]")) {
     const at = Date.parse(element.dateTime);
     write(element, timeOfDay.format(at));
+    element.title = absolute.format(at);
+  }
+  for (const element of root.querySelectorAll("time[data-moment]")) {
+    const at = Date.parse(element.dateTime);
+    write(element, toTheMillisecond.format(at));
     element.title = absolute.format(at);
   }
   for (const element of root.querySelectorAll("[data-since]")) {

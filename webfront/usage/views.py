@@ -23,7 +23,7 @@ class Question(msgspec.Struct, frozen=True):
     zone: str
     bucket: Bucket
     span: str = ""
-    """A name of `webfront.usage.questions.SPANS`; empty where dates were given."""
+    """A name of `webfront.spans.SPANS`; empty where dates were given."""
     function: str = ""
     """A deed: a `webfront.activity.facts.Kind`."""
     user: str = ""

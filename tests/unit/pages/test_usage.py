@@ -16,8 +16,8 @@ from webfront.application import WebFront
 from webfront.database import models
 from webfront.database.connection import transaction
 from webfront.logs.engine import Engine, EngineAway
-from webfront.pages.usage import _SPANS
-from webfront.usage.questions import SPANS
+from webfront.pages.spanfields import _SPANS
+from webfront.spans import SPANS
 from webfront.web.services import Services
 
 Browse = Callable[..., httpx.Client]

@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from webfront.errors import InvalidInput
+from webfront.spans import SPANS
 from webfront.usage.periods import borders
-from webfront.usage.questions import FIELDS, SPANS, read_question
+from webfront.usage.questions import FIELDS, read_question
 from webfront.usage.views import Bucket, Question
 
 NOW = datetime(2026, 11, 27, 14, 22, 5, tzinfo=UTC).timestamp()
