@@ -24,6 +24,7 @@ from webfront.database.schema import open_database
 from webfront.fleet.service import FleetService
 from webfront.invitations.service import InvitationService
 from webfront.jobs.service import JobService
+from webfront.logs.engine import PAGE_TIMEOUT_S, Engine
 from webfront.logs.service import LogsService
 from webfront.pages import errors as error_page
 from webfront.plays.service import PlayService
@@ -97,7 +98,7 @@ class WebFront(bottle.Bottle):  # type: ignore[misc]  # bottle has no types
 
 
 def create_services(settings: Settings, publisher: Publisher, clock: Clock = system_clock) -> Services:
-    """The services, none of which connects to anything yet."""
+    """The services, none of which connects to anything yet. SettingsError."""
     plays = PlayService(settings.plays_socket, settings.controller_name, clock, state_dir=settings.state_dir)
     return Services(
         settings=settings,
@@ -111,9 +112,13 @@ def create_services(settings: Settings, publisher: Publisher, clock: Clock = sys
         webhooks=WebhookService(SecretBox(settings.secrets_key_file), settings.webhook_networks, clock),
         activity=ActivityService(),
         logs=LogsService(settings),
-        usage=UsageService(clock),
+        usage=UsageService(_engine(settings), clock),
         health=HealthService(lambda: publisher.connected),
     )
+
+
+def _engine(settings: Settings) -> Engine | None:
+    return Engine.of(settings, timeout_s=PAGE_TIMEOUT_S) if settings.elastic_url else None
 
 
 def create_app(settings: Settings, *, services: Services | None = None) -> WebFront:

@@ -24,7 +24,7 @@ from pythonjsonlogger.json import JsonFormatter
 from wire import topology
 from wire.broker import Broker
 
-_ECS_VERSION: Final = "8.11.0"
+ECS_VERSION: Final = "8.11.0"
 _KEPT_RECORDS: Final = 5000
 """How many records wait for a broker that is away; then the oldest go, counted. stderr has them all."""
 _UNDER_WAY: Final = 1000
@@ -46,7 +46,7 @@ class EcsFormatter(JsonFormatter):
         self._process = secrets.token_hex(8)
         self._numbers = itertools.count(1)
         self._fixed: dict[str, Any] = {
-            "ecs.version": _ECS_VERSION,
+            "ecs.version": ECS_VERSION,
             "service.name": service,
             "host.name": platform.node(),
             "process.pid": os.getpid(),

@@ -128,7 +128,7 @@ def test_actions_are_in_the_log_and_in_the_brokers(front: Front, ada: httpx.Clie
     submitted = [one for one in front.records() if one.get("skerry.job") == job_id]
     assert len(submitted) == 1
     assert submitted[0]["event.action"] == "job.submit"
-    assert (submitted[0]["user.name"], submitted[0]["skerry.controller"]) == ("ada", "webfront.api.jobs")
+    assert (submitted[0]["user.name"], submitted[0]["skerry.controller"]) == ("ada", "api.jobs")
     log = (front.folder / "web.log").read_text()
     assert PASSWORD not in log
     assert ada.headers["Authorization"][7:] not in log

@@ -4,7 +4,9 @@ A consumer is a name, the kinds of facts it wants, and a function. It is handed 
 the same transaction its cursor moves past the batch. So what the function writes into the database stands exactly when
 the cursor has moved, and a consumer that is killed is handed one batch again, of which nothing is left in the database.
 What the function does beyond the database may be repeated, a batch at most. But the transaction is not the place for
-it, since others wait: write a row there, and let a chore do the work.
+it, since others wait: write a row there, and let a chore do the work. Or, where the facts themselves are to be taken
+elsewhere, and a second copy is known there as one, `carry` them: that is done before the transaction, and may be done
+again with the same batch whatever line the process dies on.
 
 A function that raises changes nothing. Its consumer is handed the same batch again after a pause that grows, for as
 long as it takes, and its row says since when it fails, and why. The others go on.
@@ -40,13 +42,15 @@ class Consumer:
     """A consumer; one line in `webfront.scheduling.consumers`."""
 
     name: str
-    handle: Callable[[Sequence[Fact]], None]
+    handle: Callable[[Sequence[Fact]], None] | None = None
     """Takes facts of one batch, in their order, within a transaction. It writes to the database and returns soon."""
     kinds: frozenset[Kind] = frozenset(Kind)
     wanted: Callable[[], bool] = lambda: True
     """Whether anybody waits for what it does, asked in each transaction. Where not, the cursor passes over facts."""
     from_the_beginning: bool = False
     """A new consumer begins with what happens from now on, unless it wants everything that is still kept."""
+    carry: Callable[[Sequence[Fact]], None] | None = None
+    """Takes facts of one batch, in their order, outside any transaction, for as long as it needs."""
 
 
 class _Cursor(NamedTuple):
@@ -77,10 +81,12 @@ def feed(consumer: Consumer, term: Term) -> bool:
         return False
     newest = last_batch()  # before it is asked whether anybody waits: what comes later may be waited for
     try:
+        if consumer.carry is not None and consumer.wanted() and (facts := read_batch(batch, consumer.kinds)):
+            consumer.carry(facts)
         with term.transaction():
             if not consumer.wanted():
                 batch = newest
-            elif facts := read_batch(batch, consumer.kinds):
+            elif consumer.handle is not None and (facts := read_batch(batch, consumer.kinds)):
                 consumer.handle(facts)
             change(_MOVE, batch, consumer.name)
     except Deposed:

@@ -7,7 +7,7 @@ import bottle
 from webfront.api.bodies import query_text, reply
 from webfront.api.operations import Operation
 from webfront.usage.questions import FIELDS
-from webfront.usage.views import Question, Usage
+from webfront.usage.views import Question, Source, Usage
 from webfront.web.guard import identity
 from webfront.web.services import Services
 
@@ -20,10 +20,10 @@ def register(app: bottle.Bottle, services: Services) -> None:
         operation=Operation(
             "How the platform was used: deeds of a span, counted over time and by function, controller, node and user; "
             "everybody's for administrators, one's own for anybody else",
-            {200: {"question": Question, "usage": Usage}},
+            {200: {"question": Question, "usage": Usage, "source": Source, "trouble": str}},
             query=FIELDS,
         ),
     )
     def index() -> bytes:
         found = usage.ask(identity().account, {name: query_text(name) or "" for name in FIELDS})
-        return reply(question=found.question, usage=found.usage)
+        return reply(question=found.question, usage=found.usage, source=found.source, trouble=found.trouble)

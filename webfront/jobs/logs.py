@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from webfront.database.models import LARGEST_NUMBER, Attempt, Job, LogChunk
 from webfront.errors import NotFound
@@ -27,34 +27,52 @@ def read_log(job: Job, *, after: int, attempt: int | None, limit: int, now: floa
     return _read(row, max(0, after), max(1, min(limit, MOST_LINES)), now)
 
 
+class PrintedLine(NamedTuple):
+    number: int
+    text: str
+    at: float
+    """When it came."""
+
+
+def printed_lines(job: str, attempt: int) -> Iterator[PrintedLine]:
+    """The lines of an attempt that have come, each once, in order; none when there is no such attempt."""
+    row = Attempt.get_or_none((Attempt.job == job) & (Attempt.number == attempt))
+    return iter(()) if row is None else _lines(row, 0)
+
+
 def _read(row: Attempt, after: int, limit: int, now: float) -> LogView:
     ended = row.state == AttemptState.ENDED
     lines: list[LogLine] = []
     gaps: list[tuple[int, int]] = []
     last, stopped = after, False
-    for chunk in _chunks(row, after):
-        if chunk.first > last + 1:
-            if not ended and chunk.at > now - SETTLES_S:
+    for line in _lines(row, after):
+        if line.number > last + 1:
+            if not ended and line.at > now - SETTLES_S:
                 stopped = True  # look again soon: the missing lines may be on their way
                 break
-            gaps.append((last + 1, chunk.first - 1))
-            last = chunk.first - 1
-        for number, text in enumerate(chunk.text.split("\n"), chunk.first):
-            # Chunks may overlap, when an agent came back and did not know what had arrived.
-            if number <= last or number >= chunk.first + chunk.count:
-                continue
-            if len(lines) == limit:
-                stopped = True
-                break
-            lines.append(LogLine(number, text))
-            last = number
-        if stopped:
+            gaps.append((last + 1, line.number - 1))
+            last = line.number - 1
+        if len(lines) == limit:
+            stopped = True
             break
+        lines.append(LogLine(line.number, line.text))
+        last = line.number
     total = row.log_lines
     if ended and not stopped and total is not None and last < total:
         gaps.append((last + 1, total))
         last = total
     return LogView(row.number, tuple(lines), last, tuple(gaps), complete=ended and not stopped)
+
+
+def _lines(row: Attempt, after: int) -> Iterator[PrintedLine]:
+    """The lines after that number that have come."""
+    last = after
+    for chunk in _chunks(row, after):
+        for number, text in enumerate(chunk.text.split("\n"), chunk.first):
+            # Chunks may overlap, when an agent came back and did not know what had arrived.
+            if last < number < chunk.first + chunk.count:
+                yield PrintedLine(number, text, chunk.at)
+                last = number
 
 
 def _chunks(row: Attempt, after: int) -> Iterator[LogChunk]:

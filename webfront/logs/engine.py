@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from elasticsearch import Elasticsearch
 
 _TIMEOUT_S: Final = 30.0
+PAGE_TIMEOUT_S: Final = 5.0
+"""For a person who waits."""
 _ANSWER: Final = "errors,items.*.status,items.*.error.type,items.*.error.reason"
 _BUSY: Final = frozenset({408, 429, 502, 503, 504})
 _BY_HAND: Final = frozenset({401, 403, 404})
@@ -61,13 +63,14 @@ class Verdict(enum.Enum):
 class Engine:
     """One Elasticsearch, a node or a cluster, and the data stream of log records there."""
 
-    def __init__(self, client: Elasticsearch, stream: str) -> None:
+    def __init__(self, client: Elasticsearch, stream: str, timeout_s: float) -> None:
         self._client = client
+        self._timeout_s = timeout_s
         self.stream = stream
 
     @classmethod
-    def of(cls, settings: Settings) -> Engine:
-        """The one that the settings name. SettingsError."""
+    def of(cls, settings: Settings, *, timeout_s: float = _TIMEOUT_S) -> Engine:
+        """The one that the settings name; no request to it takes longer than `timeout_s`. SettingsError."""
         if not settings.elastic_url:
             raise SettingsError("SKERRY_ELASTIC_URL must name an Elasticsearch, such as https://search.example:9200")
         try:
@@ -82,7 +85,7 @@ class Engine:
                 [one.strip() for one in settings.elastic_url.split(",")],
                 api_key=_read(settings.elastic_api_key_file, "SKERRY_ELASTIC_API_KEY_FILE"),
                 **trust,
-                request_timeout=_TIMEOUT_S,
+                request_timeout=timeout_s,
                 # Whoever calls knows better what a second try would do.
                 max_retries=0,
                 retry_on_timeout=False,
@@ -91,7 +94,7 @@ class Engine:
             )
         except (ValueError, OSError) as error:
             raise SettingsError(f"SKERRY_ELASTIC_URL, SKERRY_ELASTIC_CA_FILE: {error}") from error
-        return cls(client, settings.elastic_stream)
+        return cls(client, settings.elastic_stream, timeout_s)
 
     def write(self, records: Sequence[tuple[str, bytes]]) -> list[tuple[Verdict, str]]:
         """Write records, each its id and its body of one line; what became of each, and why where it was refused.
@@ -131,6 +134,14 @@ class Engine:
         )
         return {hit["_id"] for hit in answer.get("hits", {}).get("hits", ())}
 
+    def count(self, asked: Mapping[str, Any], aggregations: Mapping[str, Any]) -> Any:
+        """Elasticsearch's aggregations of the records that a query finds. EngineAway, EngineRefuses, Indigestible."""
+        question = {"query": asked, "aggs": aggregations, "size": 0, "track_total_hits": False}
+        answer = self._ask("POST", f"/{self.stream}/_search", json.dumps(question).encode())
+        if answer["_shards"]["failed"] or answer["timed_out"]:
+            raise EngineAway("a part of the records cannot be read now", in_doubt=False)
+        return answer["aggregations"]
+
     def close(self) -> None:
         self._client.close()
 
@@ -150,7 +161,7 @@ class Engine:
         except ApiError as error:
             raise _in_words(error, self.stream) from error
         except ConnectionTimeout as error:
-            raise EngineAway(f"it did not answer within {_TIMEOUT_S:.0f} s", in_doubt=True) from error
+            raise EngineAway(f"it did not answer within {self._timeout_s:.0f} s", in_doubt=True) from error
         except NoConnection as error:
             # Refused or broken off: the client does not tell which.
             raise EngineAway(_first(error), in_doubt=True) from error

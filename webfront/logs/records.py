@@ -1,15 +1,42 @@
-"""A log record on its way: its id, and whether Elasticsearch could take it at all."""
+"""A record on its way to Elasticsearch: its id, how it is written, and whether it could be taken there at all."""
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import json
 import re
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from wire.logs import ECS_VERSION
 
 _BORN: Final = re.compile(rb'\{"event\.id": ?"([A-Za-z0-9._-]{1,64})"[,}]')
 LONGEST: Final = 128 * 1024
 """Bytes of a record. Ours are far below it (`wire.logs` cuts what is long)."""
+
+
+class Record(NamedTuple):
+    """One that the platform itself makes of what it keeps."""
+
+    name: str
+    """Its id, by which a second copy is known."""
+    body: bytes
+    """JSON, on one line."""
+
+
+def encode(name: str, fields: Mapping[str, Any]) -> Record:
+    """The record of these fields, ECS's names with dots; what is None or an empty text is left out."""
+    given = {field: value for field, value in fields.items() if value is not None and value != ""}
+    return Record(name, msgspec.json.encode({"event.id": name, "ecs.version": ECS_VERSION, **given}))
+
+
+def moment(at: float) -> str:
+    """A time in seconds as `@timestamp` has it, to the millisecond."""
+    found = datetime.datetime.fromtimestamp(at, datetime.UTC).isoformat(timespec="milliseconds")
+    return found.replace("+00:00", "Z")
 
 
 class Poison(Exception):

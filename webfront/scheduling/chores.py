@@ -16,6 +16,7 @@ from webfront.invitations.retention import forget_old_invitations
 from webfront.jobs.keys import forget_old_keys
 from webfront.jobs.submission import sweep_inputs
 from webfront.logs.bounds import keep_bounds
+from webfront.logs.figures import tell_figures
 from webfront.schedules.kept import sweep_kept
 from webfront.schedules.ticking import Ticker
 from webfront.scheduling.consumers import all_consumers
@@ -33,7 +34,9 @@ _DAY: Final = 24 * _HOUR
 def all_chores(settings: Settings) -> tuple[Chore, ...]:
     consumers = [one.name for one in all_consumers(settings)]
     keep_facts_s = settings.facts_keep_days * _DAY
+    figures = (Chore("node figures", _MINUTE, tell_figures),) if settings.logs_reader != "none" else ()
     return (
+        *figures,
         Chore("expired sessions", _HOUR, remove_expired),
         Chore("log bounds", _MINUTE, partial(keep_bounds, settings=settings)),
         Chore("old facts", _HOUR, partial(forget_old_facts, keep_s=keep_facts_s, consumers=consumers)),

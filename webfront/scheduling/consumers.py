@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from webfront.activity.consumers import Consumer
 from webfront.activity.facts import Kind
+from webfront.logs import activity, printed
+from webfront.logs.writing import Carrier
 from webfront.settings import Settings
 from webfront.webhooks.enqueuing import Enqueuing, any_webhook
 
 
 def all_consumers(settings: Settings) -> tuple[Consumer, ...]:
     # From the beginning: a webhook may be older than this consumer's row, and is told of no job that ended before it.
-    return (Consumer("webhooks", Enqueuing(), frozenset({Kind.JOB_END}), any_webhook, from_the_beginning=True),)
+    webhooks = Consumer("webhooks", Enqueuing(), frozenset({Kind.JOB_END}), any_webhook, from_the_beginning=True)
+    return (webhooks, *_to_elasticsearch(settings))
+
+
+def _to_elasticsearch(settings: Settings) -> tuple[Consumer, ...]:
+    """Everything that is still kept, where there is one."""
+    if not settings.elastic_url:
+        return ()
+    happened, said = Carrier(settings, activity.records_of), Carrier(settings, printed.records_of)
+    return (
+        Consumer("activity records", from_the_beginning=True, carry=happened),
+        Consumer("apps' lines", kinds=frozenset({Kind.ATTEMPT_END}), from_the_beginning=True, carry=said),
+    )

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from webfront.activity.facts import DEEDS, Outcome
+from webfront.activity.facts import DEEDS
 from webfront.database.rows import rows, whole
 from webfront.schedules.times import read_zone
 from webfront.usage.periods import Run, borders, runs
-from webfront.usage.views import Breakdown, Period, Question, Share, Usage
-
-MOST: Final = 20
-"""Names that a breakdown has, at most; the rest are its others."""
+from webfront.usage.tallies import Counts
+from webfront.usage.views import Question, Usage
 
 _DEEDS: Final = sorted(DEEDS)
 _FILTERS: Final[Mapping[str, str]] = {"user": "`user`", "node": "node", "controller": "controller"}
@@ -34,33 +31,6 @@ class _WhoAndWhere(NamedTuple):
     deeds: int
 
 
-class _Tally:
-    """Deeds that succeeded and failed, by name."""
-
-    def __init__(self) -> None:
-        self._counts: dict[Any, list[int]] = defaultdict(lambda: [0, 0])
-
-    def add(self, name: object, outcome: str, count: int) -> None:
-        self._counts[name][outcome != Outcome.SUCCESS] += count
-
-    def of(self, name: object) -> tuple[int, int]:
-        succeeded, failed = self._counts.get(name, (0, 0))
-        return succeeded, failed
-
-    def whole(self) -> tuple[int, int]:
-        return _sum(self._counts.values())
-
-    def breakdown(self) -> Breakdown:
-        together = sum(self.whole())
-        named = sorted((name for name in self._counts if name), key=lambda name: (-sum(self._counts[name]), name))
-        return Breakdown(
-            tuple(_share(name, self.of(name), together) for name in named[:MOST]),
-            _share("", _sum(self._counts[name] for name in named[MOST:]), together),
-            _share("", self.of(""), together),
-            len(named),
-        )
-
-
 def answer(question: Question) -> Usage:
     """The deeds that the question is about, counted, also by user."""
     at = borders(question.begin, question.end, read_zone(question.zone), question.bucket)
@@ -79,24 +49,15 @@ def answer(question: Question) -> Usage:
         f"SELECT `user`, node, outcome, COUNT(*) AS deeds FROM fact WHERE {condition} GROUP BY `user`, node, outcome",  # noqa: S608
         *values,
     )
-    over_time, functions, controllers, users, nodes = (_Tally() for _ in range(5))
+    counts = Counts()
     for one in when:
-        over_time.add(int(one.place), one.outcome, one.deeds)
-        functions.add(one.kind, one.outcome, one.deeds)
-        controllers.add(one.controller, one.outcome, one.deeds)
+        counts.over_time.add(int(one.place), one.outcome, one.deeds)
+        counts.functions.add(one.kind, one.outcome, one.deeds)
+        counts.controllers.add(one.controller, one.outcome, one.deeds)
     for each in who:
-        users.add(each.user, each.outcome, each.deeds)
-        nodes.add(each.node, each.outcome, each.deeds)
-    succeeded, failed = over_time.whole()
-    return Usage(
-        succeeded=succeeded,
-        failed=failed,
-        periods=tuple(Period(at[n], at[n + 1], *over_time.of(n)) for n in range(len(at) - 1)),
-        functions=functions.breakdown(),
-        controllers=controllers.breakdown(),
-        nodes=nodes.breakdown(),
-        users=users.breakdown(),
-    )
+        counts.users.add(each.user, each.outcome, each.deeds)
+        counts.nodes.add(each.node, each.outcome, each.deeds)
+    return counts.usage(at)
 
 
 def _place(found: list[Run]) -> tuple[str, list[float]]:
@@ -126,14 +87,3 @@ def _condition(question: Question) -> tuple[str, list[Any]]:
             conditions.append(f"{column} = ?")
             values.append(wanted)
     return " AND ".join(conditions), values
-
-
-def _sum(counts: Iterable[Iterable[int]]) -> tuple[int, int]:
-    succeeded = failed = 0
-    for well, badly in counts:
-        succeeded, failed = succeeded + well, failed + badly
-    return succeeded, failed
-
-
-def _share(name: str, counts: tuple[int, int], together: int) -> Share:
-    return Share(name, *counts, round(100 * sum(counts) / together, 1) if together else 0.0)

@@ -85,8 +85,18 @@ class Usage(msgspec.Struct, frozen=True):
         return self.succeeded + self.failed
 
 
+class Source(enum.StrEnum):
+    """Where the deeds were counted: a deed stands in both for as long as each of them keeps it."""
+
+    DATABASE = "database"
+    ELASTICSEARCH = "elasticsearch"
+
+
 class Answered(msgspec.Struct, frozen=True):
     """A question as it was understood, and its answer."""
 
     question: Question
     usage: Usage
+    source: Source
+    trouble: str = ""
+    """Why the database answers in Elasticsearch's stead, in words."""

@@ -8,7 +8,8 @@ it too (a download is an action; reading a list or polling is none). `note` adds
 Its name is a deed's, of `webfront.activity.facts.Kind`: one name for a deed on the pages and in the API.
 
 The record carries `event.action`, `event.outcome`, `event.duration` (nanoseconds), `user.name`, `skerry.controller`
-(the route module), `url.path`, `http.request.method`, `http.response.status_code`. Never put a secret into it.
+(the route's module, as in the fact), `url.path`, `http.request.method`, `http.response.status_code`. Never put a secret
+into it.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ class ActionLog:
             "event.action": str(deed.kind),
             "event.outcome": outcome.value,
             "event.duration": duration_ns,
-            "skerry.controller": f"webfront.{deed.controller}",
+            "skerry.controller": deed.controller,
             "url.path": bottle.request.path,
             "http.request.method": bottle.request.method,
             "http.response.status_code": status,

@@ -12,8 +12,9 @@ import pytest
 
 from webfront.activity.facts import DEEDS, Kind, NewFact, Outcome, record_many
 from webfront.database.connection import transaction
-from webfront.usage.queries import MOST, answer
+from webfront.usage.queries import answer
 from webfront.usage.questions import read_question
+from webfront.usage.tallies import MOST
 from webfront.usage.views import Breakdown, Bucket, Question, Usage
 
 BERLIN = "Europe/Berlin"

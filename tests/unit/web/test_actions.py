@@ -150,7 +150,7 @@ def test_each_deed_is_one_fact_whatever_comes_of_it(
     # The action log says the same.
     records = [vars(one) for one in caplog.records if "skerry.controller" in vars(one)]
     logged = [
-        (one["event.action"], one["event.outcome"], one.get("user.name", ""), one["skerry.controller"][9:])
+        (one["event.action"], one["event.outcome"], one.get("user.name", ""), one["skerry.controller"])
         for one in records
     ]
     assert logged == expected

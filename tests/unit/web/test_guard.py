@@ -139,7 +139,7 @@ def test_each_action_is_one_record_without_a_secret(browse: Browse, caplog: pyte
         ("node.register", "failure", 503),
     ]
     assert {one["user.name"] for one in found} == {"bob"}
-    assert found[1]["skerry.controller"] == "webfront.api.apps"
+    assert found[1]["skerry.controller"] == "api.apps"
     assert found[1]["event.duration"] > 0
     everything = str([vars(record) for record in caplog.records])
     for secret in ("correct horse", "c2VjcmV0", "one-time-secret", client.headers["Authorization"][7:]):
