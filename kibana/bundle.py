@@ -126,9 +126,7 @@ def _dashboard(dashboard: Dashboard) -> dict[str, Any]:
     return _object("dashboard", dashboard.name, attributes, [*references, _tagged()])
 
 
-def _object(
-    kind: str, name: str, attributes: dict[str, Any], references: list[dict[str, str]]
-) -> dict[str, Any]:
+def _object(kind: str, name: str, attributes: dict[str, Any], references: list[dict[str, str]]) -> dict[str, Any]:
     return {
         "type": kind,
         "id": name,

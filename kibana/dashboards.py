@@ -10,6 +10,7 @@ from kibana.lens import (
     bars,
     count,
     distinct,
+    each,
     every,
     groups,
     highest,
@@ -124,8 +125,8 @@ _USE: Final = Dashboard(
 _OPERATIONS: Final = Dashboard(
     "skerry-operations",
     "Operations",
-    "How jobs end and how long they wait, how nodes are, and what failed: filter for a job or a node in a list, and the "
-    "lines of its apps remain.",
+    "How jobs end and how long they wait, how nodes are, and what failed. "
+    "Filter for a job or a node in one of the lists, and what its apps printed remains.",
     "now-24h",
     [
         Row(
@@ -205,7 +206,7 @@ _OPERATIONS: Final = Dashboard(
                     "Nodes",
                     FIGURES,
                     columns=[
-                        top("skerry.node", "Node", most=100, others=False),
+                        each("skerry.node", "Node", most=100),
                         last("skerry.state", "State"),
                         average("skerry.free_cpu_percent", "CPU free, in percent"),
                         average("skerry.free_memory_percent", "Memory free, in percent"),

@@ -44,11 +44,22 @@ def every(interval: str) -> Column:
 
 
 def top(field: str, label: str, *, most: int = 10, others: bool = True, none: bool = False) -> Column:
-    """The most frequent values of a field; `others`: the rest together, `none`: what has no value too."""
+    """The values of a field with the highest first measure; `others`: the rest together, `none`: what has none."""
+    return _named(field, label, {"type": "column", "columnId": ""}, "desc", most, others=others, none=none)
+
+
+def each(field: str, label: str, *, most: int) -> Column:
+    """The values of a field by the alphabet."""
+    return _named(field, label, {"type": "alphabetical"}, "asc", most, others=False, none=False)
+
+
+def _named(
+    field: str, label: str, by: dict[str, str], direction: str, most: int, *, others: bool, none: bool
+) -> Column:
     params: dict[str, Any] = {
         "size": most,
-        "orderBy": {"type": "column", "columnId": ""},  # known when the panel is put together
-        "orderDirection": "desc",
+        "orderBy": by,
+        "orderDirection": direction,
         "otherBucket": others,
         "missingBucket": none,
         "parentFormat": {"id": "terms"},
@@ -108,15 +119,20 @@ def last(field: str, label: str) -> Column:
 
 
 def bars(
-    name: str, title: str, query: str, *, x: Column, y: Sequence[Column], split: Column | None = None, lying: bool = False
+    name: str,
+    title: str,
+    query: str,
+    *,
+    x: Column,
+    y: Sequence[Column],
+    split: Column | None = None,
+    lying: bool = False,
 ) -> Panel:
     """Bars, stacked where they are split; `lying` for names."""
     return _chart(name, title, query, "bar_horizontal_stacked" if lying else "bar_stacked", x, y, split)
 
 
-def lines(
-    name: str, title: str, query: str, *, x: Column, y: Sequence[Column], split: Column | None = None
-) -> Panel:
+def lines(name: str, title: str, query: str, *, x: Column, y: Sequence[Column], split: Column | None = None) -> Panel:
     return _chart(name, title, query, "line", x, y, split)
 
 
@@ -193,9 +209,7 @@ def _chart(
     return _lens(name, title, query, "lnsXY", shown, columns | measures)
 
 
-def _lens(
-    name: str, title: str, query: str, kind: str, shown: dict[str, Any], columns: Mapping[str, Column]
-) -> Panel:
+def _lens(name: str, title: str, query: str, kind: str, shown: dict[str, Any], columns: Mapping[str, Column]) -> Panel:
     measure = next(place for place, column in columns.items() if not column["isBucketed"])
     layer = {
         "columnOrder": list(columns),
@@ -220,7 +234,7 @@ def _lens(
 
 def _ordered(column: Column, measure: str) -> Column:
     """The column, its groups ordered by what is measured first."""
-    if column["operationType"] != "terms":
+    if column["operationType"] != "terms" or column["params"]["orderBy"]["type"] != "column":
         return column
     return column | {"params": column["params"] | {"orderBy": {"type": "column", "columnId": measure}}}
 

@@ -21,7 +21,7 @@ _TOKEN: Final = re.compile(
 _RANGES: Final = {"<": "lt", "<=": "lte", ">": "gt", ">=": "gte"}
 
 
-class NotKql(Exception):
+class NotKql(ValueError):
     """It is no KQL, or KQL that is not known here; the words say what of it."""
 
 

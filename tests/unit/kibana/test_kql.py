@@ -26,9 +26,7 @@ READ: dict[str, Query] = {
     'a: ("b" or "c")': either(phrase("a", "b"), phrase("a", "c")),
     'a: "b" and c: "d"': {"bool": {"filter": [phrase("a", "b"), phrase("c", "d")]}},
     'not a: "b"': {"bool": {"must_not": [phrase("a", "b")]}},
-    'a: "b" or c: "d" and e: "f"': either(
-        phrase("a", "b"), {"bool": {"filter": [phrase("c", "d"), phrase("e", "f")]}}
-    ),
+    'a: "b" or c: "d" and e: "f"': either(phrase("a", "b"), {"bool": {"filter": [phrase("c", "d"), phrase("e", "f")]}}),
     '(a: "b" OR c: "d") AND e: "f"': {
         "bool": {"filter": [either(phrase("a", "b"), phrase("c", "d")), phrase("e", "f")]}
     },
