@@ -28,8 +28,8 @@ class Record(NamedTuple):
 
 
 def encode(name: str, fields: Mapping[str, Any]) -> Record:
-    """The record of these fields, ECS's names with dots; what is None or an empty text is left out."""
-    given = {field: value for field, value in fields.items() if value is not None and value != ""}
+    """The record of these fields, ECS's names with dots; what is None is left out."""
+    given = {field: value for field, value in fields.items() if value is not None}
     return Record(name, msgspec.json.encode({"event.id": name, "ecs.version": ECS_VERSION, **given}))
 
 

@@ -89,6 +89,29 @@ def test_what_a_failing_consumer_wrote_is_undone_and_it_is_tried_again_ever_late
     assert models.Consumer.select().count() == 2
 
 
+def test_what_is_carried_comes_again_until_it_went_well_and_outside_any_transaction(term: Term) -> None:
+    had: list[list[str]] = []
+    fails = True
+
+    def carry(facts: Sequence[Fact]) -> None:
+        assert not models.database.obj.in_transaction()
+        had.append([fact.job for fact in facts])
+        if fails:
+            raise OSError("it does not answer")
+
+    consumer = Consumer("carrier", carry=carry, from_the_beginning=True)
+    begin(consumer, term)
+    happened(term, "A", "B")
+    happened(term, "C")
+    assert [feed(consumer, term), feed(consumer, term)] == [False, False]
+    assert (cursor("carrier").batch, cursor("carrier").error) == (0, "OSError: it does not answer")
+    fails = False
+    while feed(consumer, term):
+        pass
+    assert had == [["A", "B"], ["A", "B"], ["A", "B"], ["C"]]
+    assert cursor("carrier").batch == 2
+
+
 def test_a_clock_set_back_does_not_leave_a_consumer_alone_for_long(term: Term) -> None:
     consumer = Consumer("x", lambda facts: None)
     begin(consumer, term)

@@ -6,6 +6,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable
+from typing import cast
 
 import httpx
 import pytest
@@ -14,8 +15,10 @@ from webfront.activity.facts import DEEDS, Kind, NewFact, Outcome, record_many
 from webfront.application import WebFront
 from webfront.database import models
 from webfront.database.connection import transaction
+from webfront.logs.engine import Engine, EngineAway
 from webfront.pages.usage import _SPANS
 from webfront.usage.questions import SPANS
+from webfront.web.services import Services
 
 Browse = Callable[..., httpx.Client]
 
@@ -170,3 +173,21 @@ def test_every_span_has_words_and_every_action_is_a_deed(app: WebFront) -> None:
     assert actions <= DEEDS
     # What no route does is the schedules' and playbooks' own: a user is made by `skerry-admin`.
     assert {kind.value for kind in DEEDS} - actions == {"user.create"}
+
+
+def test_while_elasticsearch_does_not_answer_the_database_counts_and_the_page_says_so(
+    browse: Browse, services: Services
+) -> None:
+    class Away:
+        def count(self, *asked: object) -> object:
+            raise EngineAway("it did not answer within <5> s", in_doubt=True)
+
+    services.usage._engine = cast("Engine", Away())
+    ada = browse("ada")
+    happened(3)
+    answer = ada.get("/api/v1/usage").json()
+    assert (answer["source"], answer["trouble"]) == ("database", "it did not answer within <5> s")
+    assert answer["usage"]["succeeded"] >= 3
+    page = ada.get("/usage").text
+    assert "Elasticsearch cannot be asked: it did not answer within &lt;5&gt; s" in page
+    assert "interactions" in page
