@@ -61,6 +61,7 @@ def test_each_variable_is_specified_and_used(role: str) -> None:
         "rabbitmq_management",
         "rabbitmq_password_hash",
         "rabbitmq_peer",
+        "kibana_bundle",
         "skerry_code_release",
         "process_manager_kept",
     }
