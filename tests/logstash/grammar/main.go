@@ -100,11 +100,20 @@ func value(one ast.Attribute) any {
 		}
 		return object{"kind": "hash", "entries": told}
 	case ast.PluginAttribute:
-		return object{"kind": "text", "text": given.ValueString()}
+		return codec(given)
 	default:
 		fail(fmt.Errorf("%v: an unknown value %T", one.Pos(), one))
 		return nil
 	}
+}
+
+// A codec. The module tells what is in it as text alone, so that is read once more.
+func codec(one ast.PluginAttribute) any {
+	parsed, err := config.Parse(one.Name(), []byte("input { "+one.ValueString()+" }"))
+	if err != nil {
+		fail(fmt.Errorf("%v: %w", one.Pos(), err))
+	}
+	return sections(parsed.(ast.Config).Input)[0]
 }
 
 func condition(all ast.Condition) []object {
