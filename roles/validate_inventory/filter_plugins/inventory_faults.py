@@ -16,6 +16,7 @@ GROUPS: Final = (
     "databases",
     "file_servers",
     "proxies",
+    "logstash",
     "nodes",
     "local_nodes",
     "ssh_nodes",
