@@ -236,7 +236,7 @@ class Filters:
         known |= {"result_size", "docinfo_fields", "retry_on_failure"}
         if unknown := set(settings) - known - COMMON:
             raise Untranslatable(f"{sorted(unknown)} of the plugin elasticsearch")
-        given = self._known(settings)
+        given = {**settings, **self._known({name: settings[name] for name in ("index", "query")})}
         query = re.sub(r"%\{([^}]+)\}", lambda found: str(_got(event, found[1])), given["query"])
         address = f"/{given['index']}/_search?size={int(given['result_size'])}"
         body = {"query": {"query_string": {"query": query}}}
