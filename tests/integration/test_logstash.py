@@ -9,12 +9,15 @@ import contextlib
 import datetime
 import itertools
 import json
+import secrets
 from pathlib import Path
 from typing import Any
 
+import pika
 import pytest
 from support.elasticsearch import PrivateElasticsearch
 from support.foreign import COMBINED, LINES
+from support.front import until
 from support.ingest import Json, Untranslatable
 from support.logstash import (
     ARRIVED,
@@ -27,7 +30,8 @@ from support.logstash import (
     plugins,
     read,
 )
-from support.shipping import answered, install
+from support.rabbitmq import PrivateRabbit
+from support.shipping import Shipping, Writer, answered, install
 
 STREAMS = itertools.count(1)
 ZONE = "Asia/Kolkata"
@@ -317,6 +321,31 @@ def test_the_output_only_creates_by_the_id_and_asks_for_what_the_lookup_asks(fil
     [look] = [one for one in plugins(files["80-once.conf"]["filter"]) if one["plugin"] == "elasticsearch"]
     for name in ("hosts", "api_key", "ssl_enabled", "ssl_certificate_authorities", "index"):
         assert look["settings"][name] == given[name]
+
+
+def test_the_shipper_and_a_reader_with_logstashs_rights_keep_each_other_out(
+    shipping: Shipping, writer: Writer, broker: PrivateRabbit
+) -> None:
+    """As the input asks for the queue: it must be there, and is not asked for alone. By AMQP, whoever speaks it."""
+    rights = {"configure": "^$", "write": "^$", "read": r"^skerry\.logs$"}
+    password = secrets.token_urlsafe(18)
+    broker.api("/api/users/logstash", "PUT", {"password": password, "tags": ""})
+    broker.api("/api/permissions/%2F/logstash", "PUT", rights)
+    credentials = pika.PlainCredentials("logstash", password)
+    address = pika.ConnectionParameters("127.0.0.1", broker.port, credentials=credentials)
+    writer.write(3)
+    writer.arrive()
+    with pika.BlockingConnection(address) as connection:
+        channel = connection.channel()
+        channel.queue_declare("skerry.logs", passive=True)
+        channel.basic_consume("skerry.logs", lambda *_: None)
+        shipping.start()
+        until(lambda: any("stands by" in one["message"] for one in shipping.said()))
+        assert not shipping.arrived()
+    shipping.until_arrived(writer)
+    refused = pytest.raises(pika.exceptions.ChannelClosedByBroker, match="in exclusive use")
+    with pika.BlockingConnection(address) as connection, refused:
+        connection.channel().basic_consume("skerry.logs", lambda *_: None)
 
 
 def test_no_secret_stands_in_a_file() -> None:
