@@ -271,6 +271,8 @@ def test_the_logs_are_json_with_no_query_in_them(client: httpx.Client, host: Any
     assert record["tls.version"] in ("1.2", "1.3")
     assert isinstance(record["event.duration"], int)
     assert record["@timestamp"].endswith("Z")
+    client.get("/logged?token=swordfish")
+    assert len({one["event.id"] for one in records(host, "access.log", "/logged")}) >= 2
     assert len(record["@timestamp"]) == len("2026-01-01T00:00:00.000Z")
     with host.sudo():
         host.run_expect([0], "systemctl stop front@8461 front@8462")

@@ -140,6 +140,41 @@ def test_the_operators_bounds_stand(host: Any, variables: dict[str, Any]) -> Non
     }
 
 
+def test_a_further_user_has_the_rights_that_are_named_and_no_other(
+    variables: dict[str, Any], trust: ssl.SSLContext
+) -> None:
+    with connect(variables, trust, PLATFORM, variables["rabbitmq_admin_password"]) as connection:
+        channel = connection.channel()
+        channel.queue_declare("skerry.logs", durable=True)
+        channel.queue_declare("jobs.other", durable=True)
+        channel.basic_publish("", "skerry.logs", b"a record")
+    [user] = variables["rabbitmq_users"]
+    with connect(variables, trust, user["name"], user["password"]) as connection:
+        # As Logstash does it: the queue is asked for, not made.
+        channel = connection.channel()
+        assert channel.queue_declare("skerry.logs", passive=True).method.message_count == 1
+        for method, _properties, body in channel.consume("skerry.logs", inactivity_timeout=20):
+            assert body == b"a record"
+            channel.basic_ack(method.delivery_tag)
+            break
+        for refused in (
+            lambda on: on.queue_declare("skerry.logs", durable=True),
+            lambda on: on.queue_declare("mine"),
+            lambda on: on.queue_purge("jobs.other"),
+            lambda on: on.basic_get("jobs.other"),
+            lambda on: on.queue_delete("skerry.logs"),
+        ):
+            with pytest.raises(pika.exceptions.ChannelClosedByBroker, match="ACCESS_REFUSED"):
+                refused(connection.channel())
+        publishing = connection.channel()
+        publishing.confirm_delivery()
+        with pytest.raises(pika.exceptions.ChannelClosedByBroker, match="ACCESS_REFUSED"):
+            publishing.basic_publish("", "skerry.logs", b"x")
+    with connect(variables, trust, PLATFORM, variables["rabbitmq_admin_password"]) as connection:
+        for queue in ("skerry.logs", "jobs.other"):
+            connection.channel().queue_delete(queue)
+
+
 def test_prometheus_is_told_on_the_machine_itself(host: Any) -> None:
     script = (
         "import urllib.request as u; print(u.urlopen('http://127.0.0.1:15692/metrics', timeout=10).read().decode())"

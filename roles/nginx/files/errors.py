@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 import socket
 import sys
 import time
@@ -71,7 +72,9 @@ def main() -> None:
                 message = given.recv(65536).decode("utf-8", "replace")
             except TimeoutError:
                 return
-            _write(file, json.dumps(record(message, host, time.time()), ensure_ascii=False) + "\n")
+            # The id it is known by wherever it is read again.
+            born = {"event.id": secrets.token_hex(16), **record(message, host, time.time())}
+            _write(file, json.dumps(born, ensure_ascii=False) + "\n")
 
 
 def _write(file: Path, line: str) -> None:

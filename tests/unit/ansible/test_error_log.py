@@ -78,5 +78,7 @@ def test_it_writes_what_comes_to_its_socket(tmp_path: Path) -> None:
         finally:
             running.kill()
             running.wait()
-    for name in ("one.log", "two.log"):
-        assert json.loads((tmp_path / name).read_text())["source.address"] == "192.0.2.7"
+    written = [json.loads((tmp_path / name).read_text()) for name in ("one.log", "two.log")]
+    assert [record["source.address"] for record in written] == ["192.0.2.7", "192.0.2.7"]
+    # Equal lines are two.
+    assert written[0]["event.id"] != written[1]["event.id"]
