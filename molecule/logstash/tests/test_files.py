@@ -37,7 +37,7 @@ public class Client {
     try (SSLSocket socket = (SSLSocket) context.getSocketFactory().createSocket("127.0.0.1", 5671)) {
       socket.startHandshake();
       System.out.println("trusted");
-    } catch (SSLHandshakeException refusal) { System.out.println("refused"); }
+    } catch (SSLHandshakeException refusal) { System.out.println(refusal.getMessage()); }
   }
 }
 """
@@ -136,7 +136,7 @@ def test_its_pipeline_has_queues_on_disk_beside_the_one_that_was_there(host: Any
     }
 
 
-@pytest.mark.parametrize(("authority", "answer"), [("old", "trusted"), ("new", "trusted"), ("strange", "refused")])
+@pytest.mark.parametrize(("authority", "answer"), [("old", "trusted"), ("new", "trusted"), ("strange", "PKIX path building failed")])
 def test_java_trusts_a_broker_of_the_given_authorities_alone(
     host: Any, reads_queue: bool, authority: str, answer: str
 ) -> None:
@@ -152,9 +152,9 @@ def test_java_trusts_a_broker_of_the_given_authorities_alone(
             text = (FOLDER / f"{authority}-broker.{part}").read_text()
             host.run_expect([0], f"cat > {folder}/broker.{part} <<'END'\n{text}\nEND")
         store = environment(host)["SKERRY_BROKER_TRUST"]
-        server = "openssl s_server -accept 5671 -cert broker.crt -key broker.key -naccept 1"
+        server = "openssl s_server -accept 5671 -cert broker.crt -key broker.key -naccept 1 -www"
         host.run_expect([0], f"cd {folder}; {server} >log 2>&1 & sleep 1")
-        assert host.check_output(f"java {folder}/Client.java {store}") == answer
+        assert answer in host.check_output(f"java {folder}/Client.java {store}")
 
 
 def test_what_was_changed_by_hand_is_told_and_then_undone(host: Any, name: str, reads_queue: bool) -> None:
