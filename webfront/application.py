@@ -24,7 +24,7 @@ from webfront.database.schema import open_database
 from webfront.fleet.service import FleetService
 from webfront.invitations.service import InvitationService
 from webfront.jobs.service import JobService
-from webfront.logs.engine import PAGE_TIMEOUT_S, Engine
+from webfront.logs.asking import Asking
 from webfront.logs.service import LogsService
 from webfront.pages import errors as error_page
 from webfront.plays.service import PlayService
@@ -100,7 +100,7 @@ class WebFront(bottle.Bottle):  # type: ignore[misc]  # bottle has no types
 def create_services(settings: Settings, publisher: Publisher, clock: Clock = system_clock) -> Services:
     """The services, none of which connects to anything yet. SettingsError."""
     plays = PlayService(settings.plays_socket, settings.controller_name, clock, state_dir=settings.state_dir)
-    engine = Engine.of(settings, timeout_s=PAGE_TIMEOUT_S) if settings.elastic_url else None
+    asking = Asking.of(settings)
     return Services(
         settings=settings,
         accounts=AccountService(clock),
@@ -112,8 +112,8 @@ def create_services(settings: Settings, publisher: Publisher, clock: Clock = sys
         invitations=InvitationService(settings, plays, clock),
         webhooks=WebhookService(SecretBox(settings.secrets_key_file), settings.webhook_networks, clock),
         activity=ActivityService(),
-        logs=LogsService(settings, engine, clock),
-        usage=UsageService(engine, clock),
+        logs=LogsService(settings, asking, clock),
+        usage=UsageService(asking, clock),
         health=HealthService(lambda: publisher.connected),
     )
 

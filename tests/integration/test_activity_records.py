@@ -19,7 +19,8 @@ from webfront.database.connection import transaction
 from webfront.database.rows import rows
 from webfront.database.schema import open_database
 from webfront.logs import activity, printed
-from webfront.logs.engine import Engine, EngineError
+from webfront.logs.asking import Asking
+from webfront.logs.engine import EngineError
 from webfront.logs.writing import Carrier
 from webfront.settings import Settings
 from webfront.usage import queries, records
@@ -40,10 +41,8 @@ def settings(shipping: Shipping) -> Iterator[Settings]:
 
 
 @pytest.fixture
-def engine_door(settings: Settings) -> Iterator[Engine]:
-    door = Engine.of(settings)
-    yield door
-    door.close()
+def asking(settings: Settings) -> Asking:
+    return Asking.of(settings)
 
 
 def facts() -> list[Fact]:
@@ -137,7 +136,7 @@ def test_the_first_request_after_one_that_failed_looks_first(shipping: Shipping,
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_use_that_is_counted_there_is_the_same(
-    shipping: Shipping, settings: Settings, engine_door: Engine, seed: int, monkeypatch: pytest.MonkeyPatch
+    shipping: Shipping, settings: Settings, asking: Asking, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(records, "_PAGE", 7)  # so that several pages are asked for
     rolled = random.Random(seed)
@@ -162,7 +161,7 @@ def test_the_use_that_is_counted_there_is_the_same(
                 controller=rolled.choice(["", "", "pages.jobs"]),
             )
             expected = queries.answer(question)
-            assert records.answer(engine_door, question) == expected
+            assert records.answer(asking, question) == expected
             compared += expected.count
     assert compared > 100
 

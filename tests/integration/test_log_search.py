@@ -408,7 +408,7 @@ def test_an_elasticsearch_that_says_nothing_holds_up_few_and_not_for_long(
     assert {status for _, status, _ in told} == {503}
     told.sort()
     assert [words.partition(".")[0] for _, _, words in told] == (
-        ["Many search the log records at this moment"] * 4 + ["Elasticsearch does not answer now"] * 2
+        ["Many ask Elasticsearch at this moment"] * 4 + ["Elasticsearch does not answer now"] * 2
     )
     assert told[3][0] < 2
     assert told[-1][0] < 5

@@ -11,7 +11,6 @@ from webfront.database.models import LogLoss, RefusedRecord
 from webfront.logs.aside import LOSS_ROW
 from webfront.logs.asking import Asking
 from webfront.logs.bounds import bound
-from webfront.logs.engine import Engine
 from webfront.logs.kibana import Kibana
 from webfront.logs.searching import Searching
 from webfront.logs.views import LogsView, RefusedView
@@ -22,10 +21,9 @@ _BODY: Final = 2000
 
 
 class LogsService:
-    def __init__(self, settings: Settings, engine: Engine | None = None, clock: Clock = system_clock) -> None:
+    def __init__(self, settings: Settings, asking: Asking, clock: Clock = system_clock) -> None:
         self._reader = settings.logs_reader
         self._bound = bound(settings)
-        asking = Asking(engine, settings.web_threads)
         self.is_searchable = asking.is_set_up
         """Whether there is an Elasticsearch. Where there is none, `search` says so."""
         self.search = Searching(asking, clock).ask

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from webfront.activity.facts import DEEDS
 from webfront.logs.activity import DATASET
-from webfront.logs.engine import Engine
+from webfront.logs.asking import Asking
 from webfront.schedules.times import read_zone
 from webfront.usage.periods import borders
 from webfront.usage.tallies import Counts
@@ -32,8 +32,8 @@ _PAGE: Final = 5000
 _OUTCOME: Final = "event.outcome"
 
 
-def answer(engine: Engine, question: Question) -> Usage:
-    """The deeds that the question is about, counted, also by user. EngineError."""
+def answer(asking: Asking, question: Question) -> Usage:
+    """The deeds that the question is about, counted, also by user. NotSetUp, ElasticUnavailable."""
     at = borders(question.begin, question.end, read_zone(question.zone), question.bucket)
     asked = {"bool": {"filter": _conditions(question)}}
     counts = Counts()
@@ -42,13 +42,13 @@ def answer(engine: Engine, question: Question) -> Usage:
         "range": {"field": "skerry.at", "ranges": spans},
         "aggs": {"outcomes": {"terms": {"field": _OUTCOME}}},
     }
-    for period in engine.count(asked, {"found": over_time})["found"]["buckets"]:
+    for period in asking.count(asked, {"found": over_time})["found"]["buckets"]:
         for outcome in period["outcomes"]["buckets"]:
             counts.over_time.add(int(period["key"]), outcome["key"], outcome["doc_count"])
-    for (kind, controller, outcome), deeds in _by(engine, asked, "event.action", "skerry.controller"):
+    for (kind, controller, outcome), deeds in _by(asking, asked, "event.action", "skerry.controller"):
         counts.functions.add(kind, outcome, deeds)
         counts.controllers.add(controller, outcome, deeds)
-    for (user, node, outcome), deeds in _by(engine, asked, "user.name", "skerry.node"):
+    for (user, node, outcome), deeds in _by(asking, asked, "user.name", "skerry.node"):
         counts.users.add(user, outcome, deeds)
         counts.nodes.add(node, outcome, deeds)
     return counts.usage(at)
@@ -69,12 +69,12 @@ def _conditions(question: Question) -> list[dict[str, Any]]:
     return found
 
 
-def _by(engine: Engine, asked: dict[str, Any], *names: str) -> Iterator[tuple[tuple[str, ...], int]]:
+def _by(asking: Asking, asked: dict[str, Any], *names: str) -> Iterator[tuple[tuple[str, ...], int]]:
     """How many there are of each combination of these and an outcome; empty where a record has no such name."""
     sources = [{name: {"terms": {"field": name, "missing_bucket": True}}} for name in (*names, _OUTCOME)]
     composite: dict[str, Any] = {"size": _PAGE, "sources": sources}
     while True:
-        found = engine.count(asked, {"found": {"composite": composite}})["found"]
+        found = asking.count(asked, {"found": {"composite": composite}})["found"]
         for bucket in found["buckets"]:
             yield tuple(bucket["key"][name] or "" for name in (*names, _OUTCOME)), bucket["doc_count"]
         if "after_key" not in found:

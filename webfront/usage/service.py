@@ -6,7 +6,6 @@ database where there is none, or where it does not answer.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 
 import msgspec
@@ -14,17 +13,16 @@ import msgspec
 from webfront.accounts.policy import Act, may, require
 from webfront.accounts.views import Account
 from webfront.clock import Clock, system_clock
-from webfront.logs.engine import Engine, EngineError
+from webfront.errors import ElasticUnavailable
+from webfront.logs.asking import Asking
 from webfront.usage import queries, records
 from webfront.usage.questions import read_question
 from webfront.usage.views import Answered, Question, Source
 
-_log = logging.getLogger(__name__)
-
 
 class UsageService:
-    def __init__(self, engine: Engine | None = None, clock: Clock = system_clock) -> None:
-        self._engine = engine
+    def __init__(self, asking: Asking, clock: Clock = system_clock) -> None:
+        self._asking = asking
         self._clock = clock
 
     def ask(self, account: Account, asked: Mapping[str, str]) -> Answered:
@@ -39,10 +37,9 @@ class UsageService:
 
     def _answer(self, question: Question) -> Answered:
         trouble = ""
-        if self._engine is not None:
+        if self._asking.is_set_up:
             try:
-                return Answered(question, records.answer(self._engine, question), Source.ELASTICSEARCH)
-            except EngineError as error:
-                trouble = str(error)
-                _log.warning("use is counted from the database: %s", error, extra={"event.action": "usage.count"})
+                return Answered(question, records.answer(self._asking, question), Source.ELASTICSEARCH)
+            except ElasticUnavailable as error:
+                trouble = error.message
         return Answered(question, queries.answer(question), Source.DATABASE, trouble)

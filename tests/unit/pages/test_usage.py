@@ -180,14 +180,17 @@ def test_while_elasticsearch_does_not_answer_the_database_counts_and_the_page_sa
 ) -> None:
     class Away:
         def count(self, *asked: object) -> object:
-            raise EngineAway("it did not answer within <5> s", in_doubt=True)
+            raise EngineAway("it did not answer within 4 s", in_doubt=True)
 
-    services.usage._engine = cast("Engine", Away())
+    services.usage._asking._engine = cast("Engine", Away())
     ada = browse("ada")
     happened(3)
     answer = ada.get("/api/v1/usage").json()
-    assert (answer["source"], answer["trouble"]) == ("database", "it did not answer within <5> s")
+    assert (answer["source"], answer["trouble"]) == (
+        "database",
+        "Elasticsearch does not answer now. Try again in a moment.",
+    )
     assert answer["usage"]["succeeded"] >= 3
     page = ada.get("/usage").text
-    assert "Elasticsearch cannot be asked: it did not answer within &lt;5&gt; s" in page
+    assert "Counted in the database. Elasticsearch does not answer now." in page
     assert "interactions" in page
