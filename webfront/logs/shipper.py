@@ -26,25 +26,23 @@ from __future__ import annotations
 import asyncio
 import collections
 import contextlib
-import dataclasses
-import hashlib
 import logging
 import signal
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from webfront.broker.topology import declare_platform
 from webfront.database import models
 from webfront.database.connection import TROUBLE
 from webfront.database.schema import open_database
 from webfront.errors import Unavailable
-from webfront.logs.aside import KEPT_BYTES, Refused, set_aside
+from webfront.logs.arriving import Item, Message
+from webfront.logs.aside import Refused, set_aside
 from webfront.logs.engine import Engine, EngineAway, EngineError, Indigestible, Verdict
-from webfront.logs.records import LONGEST, Poison, name_of
 from webfront.settings import Settings
 from wire import topology
 from wire.broker import Broker, Delivery, QueueLocked
-from wire.logs import AGAIN, LogShipper, count_of, lines_of
+from wire.logs import AGAIN, LogShipper, count_of
 
 _log = logging.getLogger(__name__)
 
@@ -85,36 +83,6 @@ async def _run(settings: Settings, engine: Engine) -> None:
     await shipper.run()
 
 
-@dataclasses.dataclass(slots=True, eq=False)
-class _Item:
-    """One record on its way."""
-
-    body: bytes
-    in_doubt: bool
-    """It may be there already."""
-    name: str = ""
-    poison: str = ""
-    """Why it can never be written."""
-    put_off: str = ""
-    """Why it was not written now."""
-    settled: bool = False
-    """It is there, or set aside."""
-
-
-class _Message(NamedTuple):
-    """One message that waits."""
-
-    delivery: Delivery
-    in_doubt: bool
-    too_long: _Item | None = None
-    """What is kept of it to be set aside; the delivery holds nothing then."""
-
-    def records(self) -> list[_Item]:
-        if self.too_long is not None:
-            return [self.too_long]
-        return [_read(line, self.in_doubt) for line in lines_of(self.delivery.body)]
-
-
 class Shipper:
     """One shipper. All but the requests themselves happens on one event loop."""
 
@@ -124,7 +92,7 @@ class Shipper:
             settings.broker_address(), name="skerry shipper", on_connected=self._begin, on_lost=self._lost
         )
         self._own: LogShipper | None = None
-        self._waiting: collections.deque[_Message] = collections.deque()
+        self._waiting: collections.deque[Message] = collections.deque()
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
         self._stood_before = 0
@@ -177,10 +145,7 @@ class Shipper:
         stood = self._stood_before > 0
         self._stood_before -= stood
         in_doubt = stood or delivery.redelivered or bool(delivery.headers.get(AGAIN))
-        message = _Message(delivery, in_doubt)
-        if len(delivery.body) > LONGEST:
-            message = _Message(dataclasses.replace(delivery, body=b""), in_doubt, _too_long(delivery.body))
-        self._waiting.append(message)
+        self._waiting.append(Message.of(delivery, in_doubt))
         self._wake.set()
 
     async def _ship(self) -> None:
@@ -194,9 +159,9 @@ class Shipper:
                 if self._is_ours(connects):
                     self._broker.ack(last, multiple=True)
 
-    def _take(self) -> tuple[list[_Item], Delivery]:
+    def _take(self) -> tuple[list[Item], Delivery]:
         """The records of the next messages, all of each, and the last of these."""
-        batch: list[_Item] = []
+        batch: list[Item] = []
         size = 0
         while True:
             message = self._waiting.popleft()
@@ -209,7 +174,7 @@ class Shipper:
         """Whether what came over that connection may still be acknowledged: else it comes again."""
         return self._broker.connects == connects and not self._stopping.is_set()
 
-    async def _settle(self, batch: Sequence[_Item], connects: int) -> None:
+    async def _settle(self, batch: Sequence[Item], connects: int) -> None:
         """Until each of them is there or set aside, or somebody else's."""
         waiting = list(batch)
         pause = _FIRST_PAUSE_S
@@ -227,7 +192,7 @@ class Shipper:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause)
 
-    def _tell(self, trouble: str, waiting: Sequence[_Item]) -> None:
+    def _tell(self, trouble: str, waiting: Sequence[Item]) -> None:
         now = asyncio.get_running_loop().time()
         if now - self._told_at >= _TELL_S:
             self._told_at = now
@@ -239,7 +204,7 @@ class Shipper:
                 extra={"event.action": "shipper.wait"},
             )
 
-    def _try(self, items: Sequence[_Item]) -> None:
+    def _try(self, items: Sequence[Item]) -> None:
         """One request for these; those that are to be tried again stay unsettled. On a thread of its own."""
         poisonous = [item for item in items if item.poison]
         if poisonous:
@@ -252,7 +217,7 @@ class Shipper:
                 item.in_doubt = False
         self._write([item for item in items if not item.settled])
 
-    def _write(self, items: Sequence[_Item]) -> None:
+    def _write(self, items: Sequence[Item]) -> None:
         if not items:
             return
         try:
@@ -281,21 +246,7 @@ class Shipper:
             _set_aside(refused)
 
 
-def _read(line: bytes, in_doubt: bool) -> _Item:
-    item = _Item(line, in_doubt)
-    try:
-        item.name = name_of(line)
-    except Poison as reason:
-        item.poison = str(reason)
-    return item
-
-
-def _too_long(body: bytes) -> _Item:
-    name = hashlib.sha256(body).hexdigest()[:32]
-    return _Item(body[:KEPT_BYTES], False, name, f"its message has {len(body)} bytes, more than {LONGEST}")
-
-
-def _set_aside(items: Sequence[_Item]) -> None:
+def _set_aside(items: Sequence[Item]) -> None:
     try:
         set_aside([Refused(item.name, item.poison, item.body) for item in items])
     finally:

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from webfront.logs.arriving import Item
 from webfront.logs.engine import EngineAway, EngineError, Indigestible, Verdict
 from webfront.logs.records import LONGEST
-from webfront.logs.shipper import Shipper, _Item
+from webfront.logs.shipper import Shipper
 from wire.broker import Delivery
 from wire.logs import AGAIN
 
@@ -52,8 +53,8 @@ class Server:
         return set(names) & set().union(*self.indices)
 
 
-def item(number: int, body: bytes = b"{}") -> _Item:
-    return _Item(body, False, f"r-{number}")
+def item(number: int, body: bytes = b"{}") -> Item:
+    return Item(body, False, f"r-{number}")
 
 
 def delivery(body: bytes, number: int = 1, *, redelivered: bool = False, again: bool = False) -> Delivery:
