@@ -52,7 +52,7 @@ class Keeper:
         server = {"url": self.engine.url, "password_file": str(self.engine.password_file)}
         result = run_module("skerry_elastic", check=check, kind=kind, **{**server, **given})
         shown = json.dumps({name: value for name, value in result.items() if name != "invocation"})
-        for secret in [file.read_text().strip() for file in self.folder.iterdir() if file.is_file()]:
+        for secret in filter(None, [file.read_text().strip() for file in self.folder.iterdir() if file.is_file()]):
             assert secret not in shown
         return result
 

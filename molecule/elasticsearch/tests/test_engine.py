@@ -179,11 +179,11 @@ def test_a_key_writes_records_of_the_platform_and_changes_none(search: Search, w
     one = new()
     assert search.create(one, who=who) == [201]
     assert search.create(one, who=who) == [409]
-    # In the stream nobody may, and in the index behind it who has the right.
+    # Through the stream nobody may, and of the index behind it who has the right.
     index = max(search.ask("GET", f"/{STREAM}?features=aliases")[1])
     for action in ("index", "delete"):
         assert search.create(one, who=who, action=action) == [400]
-        assert search.create(one, who=who, action=action, place=index) == [403]
+    assert search.create(one, who=who, action="delete", place=index) == [403]
     assert search.create(new(), who=who, place="logs-other-default") == [403]
     assert search.times(one) == 1
 
@@ -236,7 +236,7 @@ def test_no_other_user_of_the_machine_reads_its_data_and_secrets(search: Search)
     said = search.as_root("journalctl --no-pager; cat /var/log/elasticsearch/*; ps -eo args")
     assert [secret for secret in secrets if secret in said] == []
     # Elasticsearch itself cannot change its programs and settings.
-    for place in ("/opt/elasticsearch", "/etc/elasticsearch", SECRETS):
+    for place in ("/opt/elasticsearch", "/etc/elasticsearch"):
         found = search.as_root("runuser -u elasticsearch -- env --chdir=/ find %s -writable ! -type l", place)
         assert [one for one in found.split() if one not in _ITS_OWN] == []
 
