@@ -23,7 +23,8 @@ _TONES: Final = {
 """By a level's name the state that has its colour."""
 _FIRST: Final = ("message", "error.type", "error.message", "error.stack_trace")
 _SHOWN: Final = 1_000
-"""Characters of a message beside the others; its fields have more of it."""
+_SHOWN_LINES: Final = 12
+"""Of a message beside the others; its fields have more of it."""
 _LONGEST: Final = 20_000
 _MOST_FIELDS: Final = 200
 _UNSEEN: Final = re.compile(
@@ -59,6 +60,7 @@ class Entry(NamedTuple):
 def entry(record: RecordView, narrow: Narrow) -> Entry:
     """The record as a line of the page."""
     message = plain(record.message or str(record.fields.get("error.message", "")))
+    begins = "\n".join(message[:_SHOWN].split("\n")[:_SHOWN_LINES])
     whose = (
         ("process", record.process, record.process),
         ("node", record.node, record.node),
@@ -71,8 +73,8 @@ def entry(record: RecordView, narrow: Narrow) -> Entry:
         level=plain(record.level)[:20],
         tone=_TONES.get(record.level, ""),
         whose=tuple(Link(plain(words)[:64], narrow(field, value)) for field, value, words in whose if value),
-        message=message[:_SHOWN],
-        is_cut=len(message) > _SHOWN,
+        message=begins,
+        is_cut=begins != message,
         fields=tuple(_field(name, record.fields[name]) for name in names[:_MOST_FIELDS]),
     )
 

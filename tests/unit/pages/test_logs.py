@@ -137,5 +137,6 @@ def test_hostile_text_is_shown_as_it_is_and_does_nothing() -> None:
     assert len(shown.message) == 1000
     assert shown.is_cut
     assert [field.name for field in shown.fields][:2] == ["message", "error.stack_trace"]
+    assert entry(RecordView.of("id", 0.0, {"message": "a\n" * 99}), lambda *_: "").message == "\n".join("a" * 12)
     assert not any(field.href for field in shown.fields)
     assert next(field for field in shown.fields if field.name == "error.stack_trace").is_long
