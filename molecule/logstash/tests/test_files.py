@@ -136,7 +136,9 @@ def test_its_pipeline_has_queues_on_disk_beside_the_one_that_was_there(host: Any
     }
 
 
-@pytest.mark.parametrize(("authority", "answer"), [("old", "trusted"), ("new", "trusted"), ("strange", "PKIX path building failed")])
+@pytest.mark.parametrize(
+    ("authority", "answer"), [("old", "trusted"), ("new", "trusted"), ("strange", "PKIX path building failed")]
+)
 def test_java_trusts_a_broker_of_the_given_authorities_alone(
     host: Any, reads_queue: bool, authority: str, answer: str
 ) -> None:
