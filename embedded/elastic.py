@@ -58,7 +58,7 @@ def choose(home: Home, console: Console) -> None:
         {name: os.environ.get(name, "") for name in _FURTHER}
         | {
             "SKERRY_ELASTIC_ARCHIVE": str(archive),
-            "SKERRY_ELASTIC_ARCHIVE_SHA256": _sum(archive, "sha256"),
+            "SKERRY_ELASTIC_ARCHIVE_SUM": _sum(archive, "sha256"),
             ADDED: NAME,
         }
     )

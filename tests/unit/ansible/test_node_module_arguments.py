@@ -112,7 +112,9 @@ def test_a_modules_page_tells_every_option(module: str) -> None:
     }
     page = yaml.safe_load(texts["DOCUMENTATION"])
     # A wrong call answers with every argument that the module takes.
-    required: dict[str, Any] = {name: "x" for name, option in page["options"].items() if option.get("required")}
+    required: dict[str, Any] = {
+        name: option.get("choices", ["x"])[0] for name, option in page["options"].items() if option.get("required")
+    }
     taken = run_module(module, no_such_option=True, **required)
     assert "Supported parameters include: " in taken["msg"]
     supported = taken["msg"].partition("Supported parameters include: ")[2].rstrip(".")
