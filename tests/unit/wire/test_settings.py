@@ -20,8 +20,8 @@ PROJECT = Path(__file__).resolve().parents[3]
 DOCUMENT = (PROJECT / "docs" / "architecture.md").read_text(encoding="utf-8")
 PACKAGES = ("wire", "node_scripts", "webfront", "embedded", "benchmarks", "tests")
 PLACES = (*PACKAGES, "roles", "playbooks", "inventories", "quickstart", "test", "bench")
-OTHER_PROGRAMS = {"logstash", "kibana"}
-"""Roles of programs whose own settings refer to variables that nothing of Skerry reads."""
+OTHER_PROGRAMS = {"logstash", "kibana", "test_logstash.py"}
+"""About programs whose own settings refer to variables that nothing of Skerry reads."""
 
 
 @dataclasses.dataclass(frozen=True)
