@@ -156,6 +156,8 @@ class Agent:
             except TimeoutError:
                 _log.info("not everything could be sent; the next start sends it")
         await self._attempts.discarded()
+        if self._shipper is not None:
+            self._shipper.finish()
         await self._broker.stop()
 
     async def _on_connected(self) -> None:

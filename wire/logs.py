@@ -2,6 +2,10 @@
 
 Each has an `event.id` from birth, by which a copy of it is known wherever it turns up; it stands first in the line.
 
+A message to `skerry.logs` holds one record or several, and each ends with a line break, the last one too: a reader of
+lines then waits for nothing. Releases up to 0.1.0 send one record a message, without it; so whoever reads takes the end
+of a message for the end of a line (`lines_of`).
+
 Modules log as usual (`logging.getLogger(__name__)`) and put context into `extra` under its ECS name, for example
 `extra={"event.action": "job.submit", "skerry.job": job_id}`. Only a process's start calls `configure_logging`.
 """
@@ -17,7 +21,7 @@ import os
 import platform
 import secrets
 import sys
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pythonjsonlogger.json import JsonFormatter
 
@@ -28,11 +32,15 @@ ECS_VERSION: Final = "8.11.0"
 _KEPT_RECORDS: Final = 5000
 """How many records wait for a broker that is away; then the oldest go, counted. stderr has them all."""
 _UNDER_WAY: Final = 1000
-"""How many may be unconfirmed at a time."""
+"""How many may be unconfirmed at a time, but for the last message's."""
+_MESSAGE_RECORDS: Final = 50
+_MESSAGE_BYTES: Final = 32 * 1024
+"""What one message holds at most (a longer record goes alone). Reading a message costs as much as five records do, a
+fiftieth of which is nothing; and a reader that holds a thousand messages needs 32 MB for them."""
 _LONGEST: Final = 16_000
 """Characters of one text in a record; what is cut stands on stderr no more than elsewhere."""
 AGAIN: Final = "again"
-"""A header of a record that was sent before, on a connection that broke: it may have arrived then too."""
+"""A header of a message that was sent before, on a connection that broke: its records may have arrived then too."""
 
 _log = logging.getLogger(__name__)
 
@@ -103,20 +111,43 @@ def _cut(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ... ({len(text) - _LONGEST} more characters)"
 
 
+def lines_of(body: bytes) -> list[bytes]:
+    """The records in a message, each without its line break."""
+    return body.removesuffix(b"\n").split(b"\n")
+
+
+def count_of(body: bytes) -> int:
+    """How many these are."""
+    return body.count(b"\n", 0, -1) + 1
+
+
+class _Message(NamedTuple):
+    body: bytes
+    records: int
+
+
 class LogShipper(logging.Handler):
     """Publishes each record to `skerry.logs` too. It never blocks and never fails the code that logs.
 
     Records wait in memory until the broker has them on its disk, the oldest dropped past a bound, and are sent from the
-    broker's event loop. What was under way when a connection broke is sent again, and marked: it may be there twice
-    then, with one `event.id`.
+    broker's event loop, in their order. A record goes at once while nothing is under way. What is logged until the
+    broker has confirmed that is gathered, and then goes together, or before when it fills a message: so a message holds
+    more the more is logged, and no record waits longer than the broker takes to answer for what is under way.
+
+    What was under way when a connection broke is sent again as the same messages, and marked: it may be there twice
+    then, each record under one `event.id`. A process that is killed leaves what it had gathered to its stderr alone.
     """
 
     def __init__(self, broker: Broker, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
         self._broker = broker
         self._loop = loop
-        self._waiting: collections.deque[tuple[bytes, bool]] = collections.deque()
-        self._under_way: dict[asyncio.Future[None], bytes] = {}
+        self._waiting: collections.deque[bytes] = collections.deque()
+        self._again: collections.deque[_Message] = collections.deque()
+        """What may have arrived, and goes before all that waits."""
+        self._under_way: dict[asyncio.Future[None], _Message] = {}
+        self._records_under_way = 0
+        self._gathers = True
         self._dropped = 0
         self._scheduled = False
         self._flushed_connection = 0
@@ -131,7 +162,7 @@ class LogShipper(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Queue the record; called by logging, on any thread."""
         try:
-            self._waiting.append((self.format(record).encode(), False))
+            self._waiting.append(self.format(record).encode() + b"\n")
             if len(self._waiting) > _KEPT_RECORDS:
                 self._waiting.popleft()
                 self._dropped += 1
@@ -160,22 +191,51 @@ class LogShipper(logging.Handler):
             )
         self._send()
 
+    def finish(self) -> None:
+        """Gather nothing more: the process is ending. Call it on the broker's loop, before the broker's own `stop`."""
+        self._gathers = False
+        self._send()
+
+    @property
+    def unsettled(self) -> int:
+        """How many records are not known to be with the broker."""
+        again = sum(message.records for message in self._again)
+        return len(self._waiting) + again + self._records_under_way
+
     def _send(self) -> None:
         self._scheduled = False
-        while self._waiting and len(self._under_way) < _UNDER_WAY and self._may_send():
-            body, again = self._waiting.popleft()
+        while self._may_send() and (message := self._next()) is not None:
+            body, again = message
             headers = {AGAIN: True} if again else None
-            future = self._broker.publish(topology.LOGS, "", body, headers=headers)
+            future = self._broker.publish(topology.LOGS, "", body.body, headers=headers)
             self._under_way[future] = body
+            self._records_under_way += body.records
             future.add_done_callback(self._told)
 
     def _may_send(self) -> bool:
         return self._broker.connected and self._broker.connects == self._flushed_connection
 
+    def _next(self) -> tuple[_Message, bool] | None:
+        """What is to be sent now, and whether it was before."""
+        if self._again:
+            return self._again.popleft(), True
+        gathers = self._gathers and self._under_way and len(self._waiting) < _MESSAGE_RECORDS
+        if gathers or self._records_under_way >= _UNDER_WAY:
+            return None
+        lines: list[bytes] = []
+        size = 0
+        while self._waiting and len(lines) < _MESSAGE_RECORDS:
+            size += len(self._waiting[0])
+            if lines and size > _MESSAGE_BYTES:
+                break
+            lines.append(self._waiting.popleft())
+        return (_Message(b"".join(lines), len(lines)), False) if lines else None
+
     def _told(self, future: asyncio.Future[None]) -> None:
         """The broker has it, or nobody knows: then it is sent with the next connection."""
-        body = self._under_way.pop(future)
+        message = self._under_way.pop(future)
+        self._records_under_way -= message.records
         if not future.cancelled() and future.exception() is not None:
-            self._waiting.append((body, True))
+            self._again.append(message)
         elif self._waiting:
             self._send()

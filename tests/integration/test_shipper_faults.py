@@ -37,7 +37,7 @@ class Campaign:
         self.chance.shuffle(faults)
         for fault in faults:
             self.told.append(fault.__name__)
-            self.writer.write(self.chance.randrange(50, 1500))
+            self.writer.write(self.chance.randrange(50, 1500), older=self.chance.random() < 0.3)
             time.sleep(self.chance.choice((0.0, 0.0, 0.02, 0.05, 0.1, 0.3)))
             fault()
         self.writer.write(100)
@@ -79,6 +79,12 @@ class Campaign:
         for body in (b"not JSON", b'{"event.id": "poison-%d", "@timestamp": "never"}' % self.chance.randrange(10**6)):
             publish(self.shipping, body)
             self.poisonous += 1
+        number = b"%d" % self.chance.randrange(10**6)
+        within = [b"no JSON " + number, b'{"event.id": "within-%s", "@timestamp": "never"}' % number]
+        lines = [*within, *(self.writer.line() for _ in range(self.chance.randrange(20)))]
+        self.chance.shuffle(lines)
+        publish(self.shipping, b"\n".join([*lines, b""]))
+        self.poisonous += len(within)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

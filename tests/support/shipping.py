@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import collections
 import json
 import logging
@@ -16,7 +17,7 @@ from typing import Any
 
 from webfront.broker.topology import declare_platform
 from wire.broker import Broker, BrokerAddress
-from wire.logs import EcsFormatter, LogShipper
+from wire.logs import EcsFormatter, LogShipper, _Message, count_of
 
 from .elasticsearch import PrivateElasticsearch
 from .front import controller_settings
@@ -60,23 +61,31 @@ class Writer:
     def __init__(self, broker: PrivateRabbit) -> None:
         self.written: list[str] = []
         self._address = BrokerAddress.read(broker.url, broker.password_file)
-        self._formatter = EcsFormatter("writer", None)
+        self._remembering = _Remembering(EcsFormatter("writer", None), self.written)
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
         self._thread.start()
         assert self._ready.wait(30)
 
-    def write(self, count: int, *, message: str = "hello") -> None:
-        """As many records; while too many wait for the broker, where the oldest would be dropped, it waits as well."""
+    def write(self, count: int, *, message: str = "hello", older: bool = False) -> None:
+        """As many records; while too many wait for the broker, where the oldest would be dropped, it waits as well.
+
+        `older`: as a process of release 0.1.0 sends them.
+        """
+        shipper = self._older if older else self._shipper
         for _ in range(count):
-            while len(self._shipper._waiting) > 4000:
+            while shipper.unsettled > 4000:
                 time.sleep(0.05)
-            self._shipper.emit(example(message))
+            shipper.emit(example(message))
+
+    def line(self) -> bytes:
+        """One more record, for the test to send."""
+        return self._remembering.format(example()).encode()
 
     def arrive(self) -> None:
         """Everything that was written is with the broker."""
         until = time.monotonic() + 60
-        while self._shipper._waiting or self._shipper._under_way:
+        while self._shipper.unsettled or self._older.unsettled:
             assert time.monotonic() < until
             time.sleep(0.05)
 
@@ -91,15 +100,28 @@ class Writer:
         async def begin() -> None:
             await declare_platform(broker)
             self._shipper.flush_waiting()
+            self._older.flush_waiting()
             self._ready.set()
 
         broker = Broker(self._address, name="writer", on_connected=begin)
-        self._shipper = LogShipper(broker, self._loop)
-        self._shipper.setFormatter(_Remembering(self._formatter, self.written))
+        self._shipper, self._older = LogShipper(broker, self._loop), _Older(broker, self._loop)
+        for one in (self._shipper, self._older):
+            one.setFormatter(self._remembering)
         running = asyncio.create_task(broker.run())
         await self._stopping.wait()
         await broker.stop()
         await running
+
+
+class _Older(LogShipper):
+    """Sends as release 0.1.0 does: each record at once, in a message of its own, without a line break."""
+
+    def _next(self) -> tuple[_Message, bool] | None:
+        if self._again:
+            return self._again.popleft(), True
+        if not self._waiting or self._records_under_way >= 1000:
+            return None
+        return _Message(self._waiting.popleft().removesuffix(b"\n"), 1), False
 
 
 class _Remembering(logging.Formatter):
@@ -152,8 +174,14 @@ class Shipping:
         return [json.loads(line) for line in lines if line.startswith("{")]
 
     def waiting(self) -> int:
-        """Records in the queue, those that a shipper holds among them."""
+        """Messages in the queue, those that a shipper holds among them."""
         return int(self.broker.api("/api/queues/%2F/skerry.logs").get("messages", 0))
+
+    def records_in(self, queue: str) -> list[int]:
+        """How many records are in each message of a queue that nobody takes them from."""
+        wanted = {"count": 100_000, "ackmode": "ack_requeue_true", "encoding": "base64"}
+        found: Any = self.broker.api(f"/api/queues/%2F/{queue}/get", "POST", wanted)
+        return [count_of(base64.b64decode(one["payload"])) for one in found]
 
     def arrived(self) -> collections.Counter[str]:
         """How often each record's id is there, in all indices of the stream."""

@@ -121,6 +121,8 @@ class Publisher:
         stopping = asyncio.create_task(self._stopping.wait())
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
+        if self._shipper is not None:
+            self._shipper.finish()
         await broker.stop()
         await running
 

@@ -13,7 +13,8 @@ from webfront.database.models import LogLoss, RefusedRecord
 LOSS_ROW: Final = 1
 """Its id: whoever counts first makes it, and two at once make one."""
 KEPT: Final = 1000
-_BODY: Final = 16_000
+KEPT_BYTES: Final = 16_000
+"""Of each."""
 
 
 class Refused(NamedTuple):
@@ -32,7 +33,7 @@ def set_aside(records: Sequence[Refused], clock: Clock = system_clock) -> int:
             name = record.name or hashlib.sha256(record.body).hexdigest()[:32]
             if RefusedRecord.get_or_none(RefusedRecord.name == name) is not None:
                 continue
-            text = record.body[:_BODY].decode("utf-8", "replace")
+            text = record.body[:KEPT_BYTES].decode("utf-8", "replace")
             RefusedRecord.create(name=name, at=now, reason=record.reason[:500], body=text)
             new += 1
         if new:

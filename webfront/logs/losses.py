@@ -1,8 +1,8 @@
 """Counting what was lost of the log records: what passes the queue's bound is dead-lettered, and counted here.
 
-The leading scheduler consumes it. A batch is counted in one transaction, with the ids of its records, and acknowledged
-then; dying in between, the broker delivers the same records again, and those whose ids stand there are not counted
-twice.
+The leading scheduler consumes it. A batch is counted in one transaction, each message for as many records as it holds,
+with the marks of its messages, and acknowledged then; dying in between, the broker delivers the same messages again,
+and those whose marks stand there are not counted twice.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from webfront.broker.consuming import Consumer, Item, Source
 from webfront.clock import Clock, system_clock
@@ -19,11 +19,20 @@ from webfront.database.models import LogLoss
 from webfront.logs.aside import loss_row
 from wire import topology
 from wire.broker import Broker, Delivery
+from wire.logs import count_of
 
 _log = logging.getLogger(__name__)
 
 _SOURCE: Final = Source(topology.LOST_LOGS, 300)
 _TELL_S: Final = 60.0
+
+
+class _Lost(NamedTuple):
+    """A message that was lost."""
+
+    mark: str
+    """By which it is known when it comes again."""
+    records: int
 
 
 class Losses:
@@ -33,10 +42,10 @@ class Losses:
         self._clock = clock
         self._untold = 0
         self._told_at = 0.0
-        self._consumer: Consumer[str] = Consumer(
+        self._consumer: Consumer[_Lost] = Consumer(
             broker,
             [_SOURCE],
-            read=_mark,
+            read=_read,
             apply=self._count,
             trouble=TROUBLE,
             on_trouble=on_trouble,
@@ -54,18 +63,18 @@ class Losses:
                 extra={"event.action": "logs.lose", "skerry.records": lost},
             )
 
-    def _count(self, items: Sequence[Item[str]], alone: bool) -> Callable[[], None]:
-        marks = [item.content for item in items]
+    def _count(self, items: Sequence[Item[_Lost]], alone: bool) -> Callable[[], None]:
+        records = dict(item.content for item in items)
         new = 0
-        if marks:
+        if records:
             with transaction():
                 row = loss_row()
-                new = len(set(marks).difference(row.last_lost))
+                new = sum(records[mark] for mark in records.keys() - set(row.last_lost))
                 # What comes again is what this transaction has counted last, or a part of it.
                 LogLoss.update(
                     lost=LogLoss.lost + new,
                     lost_at=self._clock(),
-                    last_lost=marks if new else row.last_lost,
+                    last_lost=list(records) if new else row.last_lost,
                 ).where(LogLoss.id == row.id).execute()
 
         def follow() -> None:
@@ -74,6 +83,5 @@ class Losses:
         return follow
 
 
-def _mark(_: Source, delivery: Delivery) -> str:
-    """By which a record is known when it comes again."""
-    return hashlib.sha256(delivery.body).hexdigest()[:16]
+def _read(_: Source, delivery: Delivery) -> _Lost:
+    return _Lost(hashlib.sha256(delivery.body).hexdigest()[:16], count_of(delivery.body))

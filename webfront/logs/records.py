@@ -15,7 +15,7 @@ from wire.logs import ECS_VERSION
 
 _BORN: Final = re.compile(rb'\{"event\.id": ?"([A-Za-z0-9._-]{1,64})"[,}]')
 LONGEST: Final = 128 * 1024
-"""Bytes of a record. Ours are far below it (`wire.logs` cuts what is long)."""
+"""Bytes of a message. Ours are below it: `wire.logs` cuts what is long, and bounds what goes together."""
 
 
 class Record(NamedTuple):
@@ -48,15 +48,13 @@ def name_of(body: bytes) -> str:
 
     A line break would end the record in the middle of what is sent to Elasticsearch, and begin something else there.
     """
-    if len(body) > LONGEST:
-        raise Poison(f"it has {len(body)} bytes, more than {LONGEST}")
     if b"\n" in body or b"\r" in body:
         raise Poison("it is more than one line")
     if born := _BORN.match(body):
         return born[1].decode()
     try:
         fields = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Poison(f"it is not JSON: {error}") from None
     if not isinstance(fields, dict):
         raise Poison("it is no JSON object")

@@ -1,20 +1,21 @@
 """The shipper: takes log records from `skerry.logs` to Elasticsearch, each once.
 
-A record is acknowledged when Elasticsearch has answered for it, so whatever dies, it comes again; and it is written by
-`create` under the id that it was born with, which an index takes once. An index: when the data stream has rolled over
-in between, its new index would take it a second time. So a record that may have been written before is looked for
-first, in all of the stream's indices. That may be
+A message holds one record or several, a line each. It is acknowledged when Elasticsearch has answered for all of them,
+so whatever dies, they come again; and a record is written by `create` under the id that it was born with, which an
+index takes once. An index: when the data stream has rolled over in between, its new index would take it a second time.
+So a record that may have been written before is looked for first, in all of the stream's indices. That may be
 
-1. one that the broker delivers again, or that stood in the queue when this consumer came (a broker that was killed may
-   have forgotten that it was delivered);
-2. one that its sender has sent again, as it does not know what became of the first;
+1. one of a message that the broker delivers again, or that stood in the queue when this consumer came (a broker that
+   was killed may have forgotten that it was delivered);
+2. one of a message that its sender has sent again, as it does not know what became of the first;
 3. one that was in a request whose answer did not come.
 
 Dying between the request and the acknowledgement is the first of these. One way is left to write a record twice: a
 request that is under way when its shipper dies, is carried out after the next shipper has looked, and has a rollover
 between the two.
 
-What Elasticsearch will never take, and what is no record, is set aside in the database before it is acknowledged. While
+What Elasticsearch will never take, and what is no record, is set aside in the database before it is acknowledged, by
+itself: the other records of its message go on. While
 Elasticsearch is away, or has no room, the same records are tried again for as long as it takes; the queue waits.
 
 Nobody else may consume from the queue meanwhile: a second shipper stands by, and Logstash is kept out.
@@ -26,29 +27,31 @@ import asyncio
 import collections
 import contextlib
 import dataclasses
+import hashlib
 import logging
 import signal
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from webfront.broker.topology import declare_platform
 from webfront.database import models
 from webfront.database.connection import TROUBLE
 from webfront.database.schema import open_database
 from webfront.errors import Unavailable
-from webfront.logs.aside import Refused, set_aside
+from webfront.logs.aside import KEPT_BYTES, Refused, set_aside
 from webfront.logs.engine import Engine, EngineAway, EngineError, Indigestible, Verdict
-from webfront.logs.records import Poison, name_of
+from webfront.logs.records import LONGEST, Poison, name_of
 from webfront.settings import Settings
 from wire import topology
 from wire.broker import Broker, Delivery, QueueLocked
-from wire.logs import AGAIN, LogShipper
+from wire.logs import AGAIN, LogShipper, count_of, lines_of
 
 _log = logging.getLogger(__name__)
 
-_HELD: Final = 3000
-"""Records in memory, of half a kilobyte each as a rule, and of `records.LONGEST` where somebody means ill."""
+_HELD: Final = 1000
+"""Messages in memory: of 32 KB at most, as our processes make them; where somebody means ill, of `records.LONGEST`."""
 _BATCH: Final = 1000
+"""Records in a request, and below its bytes. The last message is in it whole, so it may pass both."""
 _BATCH_BYTES: Final = 4 * 1024 * 1024
 _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 15.0
@@ -86,16 +89,30 @@ async def _run(settings: Settings, engine: Engine) -> None:
 class _Item:
     """One record on its way."""
 
-    delivery: Delivery
-    name: str
+    body: bytes
     in_doubt: bool
     """It may be there already."""
+    name: str = ""
     poison: str = ""
     """Why it can never be written."""
     put_off: str = ""
     """Why it was not written now."""
     settled: bool = False
     """It is there, or set aside."""
+
+
+class _Message(NamedTuple):
+    """One message that waits."""
+
+    delivery: Delivery
+    in_doubt: bool
+    too_long: _Item | None = None
+    """What is kept of it to be set aside; the delivery holds nothing then."""
+
+    def records(self) -> list[_Item]:
+        if self.too_long is not None:
+            return [self.too_long]
+        return [_read(line, self.in_doubt) for line in lines_of(self.delivery.body)]
 
 
 class Shipper:
@@ -107,7 +124,7 @@ class Shipper:
             settings.broker_address(), name="skerry shipper", on_connected=self._begin, on_lost=self._lost
         )
         self._own: LogShipper | None = None
-        self._waiting: collections.deque[_Item] = collections.deque()
+        self._waiting: collections.deque[_Message] = collections.deque()
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
         self._stood_before = 0
@@ -127,6 +144,7 @@ class Shipper:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(shipping, _STOP_S)
         stopped.cancel()
+        self._own.finish()
         await self._broker.stop()
         await connection
 
@@ -158,12 +176,11 @@ class Shipper:
     def _receive(self, delivery: Delivery) -> None:
         stood = self._stood_before > 0
         self._stood_before -= stood
-        item = _Item(delivery, "", stood or delivery.redelivered or bool(delivery.headers.get(AGAIN)))
-        try:
-            item.name = name_of(delivery.body)
-        except Poison as reason:
-            item.poison = str(reason)
-        self._waiting.append(item)
+        in_doubt = stood or delivery.redelivered or bool(delivery.headers.get(AGAIN))
+        message = _Message(delivery, in_doubt)
+        if len(delivery.body) > LONGEST:
+            message = _Message(dataclasses.replace(delivery, body=b""), in_doubt, _too_long(delivery.body))
+        self._waiting.append(message)
         self._wake.set()
 
     async def _ship(self) -> None:
@@ -171,19 +188,22 @@ class Shipper:
             await self._wake.wait()
             self._wake.clear()
             while self._waiting and not self._stopping.is_set():
-                batch = self._take()
+                batch, last = self._take()
                 connects = self._broker.connects
                 await self._settle(batch, connects)
                 if self._is_ours(connects):
-                    self._broker.ack(batch[-1].delivery, multiple=True)
+                    self._broker.ack(last, multiple=True)
 
-    def _take(self) -> list[_Item]:
+    def _take(self) -> tuple[list[_Item], Delivery]:
+        """The records of the next messages, all of each, and the last of these."""
         batch: list[_Item] = []
         size = 0
-        while self._waiting and len(batch) < _BATCH and size < _BATCH_BYTES:
-            batch.append(self._waiting.popleft())
-            size += len(batch[-1].delivery.body)
-        return batch
+        while True:
+            message = self._waiting.popleft()
+            batch.extend(message.records())
+            size += len(message.delivery.body)
+            if not self._waiting or len(batch) >= _BATCH or size >= _BATCH_BYTES:
+                return batch, message.delivery
 
     def _is_ours(self, connects: int) -> bool:
         """Whether what came over that connection may still be acknowledged: else it comes again."""
@@ -211,7 +231,7 @@ class Shipper:
         now = asyncio.get_running_loop().time()
         if now - self._told_at >= _TELL_S:
             self._told_at = now
-            held = len(waiting) + len(self._waiting)
+            held = len(waiting) + sum(count_of(message.delivery.body) for message in self._waiting)
             _log.warning(
                 "log records wait: %s. %s of them are held here, the others are in the queue",
                 trouble,
@@ -236,7 +256,7 @@ class Shipper:
         if not items:
             return
         try:
-            verdicts = self._engine.write([(item.name, item.delivery.body) for item in items])
+            verdicts = self._engine.write([(item.name, item.body) for item in items])
         except EngineAway as error:
             for item in items:
                 item.in_doubt = error.in_doubt
@@ -261,9 +281,23 @@ class Shipper:
             _set_aside(refused)
 
 
+def _read(line: bytes, in_doubt: bool) -> _Item:
+    item = _Item(line, in_doubt)
+    try:
+        item.name = name_of(line)
+    except Poison as reason:
+        item.poison = str(reason)
+    return item
+
+
+def _too_long(body: bytes) -> _Item:
+    name = hashlib.sha256(body).hexdigest()[:32]
+    return _Item(body[:KEPT_BYTES], False, name, f"its message has {len(body)} bytes, more than {LONGEST}")
+
+
 def _set_aside(items: Sequence[_Item]) -> None:
     try:
-        set_aside([Refused(item.name, item.poison, item.delivery.body) for item in items])
+        set_aside([Refused(item.name, item.poison, item.body) for item in items])
     finally:
         # This thread's own connection: it is seldom asked for, and one that broke would be tried again and again.
         models.database.close()

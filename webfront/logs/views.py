@@ -22,7 +22,7 @@ class LogsView(msgspec.Struct, frozen=True):
     reader: str
     """`none`, `shipper` or `logstash`."""
     bound: int
-    """How many records the queue holds."""
+    """How many records the queue holds at least."""
     lost: int
     """How many passed that bound while nobody took them."""
     lost_at: float | None

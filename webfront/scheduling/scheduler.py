@@ -115,6 +115,7 @@ class Scheduler:
         await asyncio.to_thread(self._beside.end, wait=True)
         for task in (sweeps, stopped):
             task.cancel()
+        self._shipper.finish()
         await self._broker.stop()
         await connection
         if self._failure is not None:

@@ -11,18 +11,18 @@ from webfront.broker.consuming import Item, Source
 from webfront.database.models import LogLoss, RefusedRecord
 from webfront.logs import aside
 from webfront.logs.aside import Refused, set_aside
-from webfront.logs.losses import Losses, _mark
+from webfront.logs.losses import Losses, _Lost, _read
 from wire import topology
 
 pytestmark = pytest.mark.usefixtures("database")
 SOURCE = Source(topology.LOST_LOGS, 300)
 
 
-def items(*bodies: bytes) -> list[Item[str]]:
+def items(*bodies: bytes) -> list[Item[_Lost]]:
     found = []
     for body in bodies:
         delivery: Any = SimpleNamespace(body=body)
-        found.append(Item(SOURCE, delivery, _mark(SOURCE, delivery)))
+        found.append(Item(SOURCE, delivery, _read(SOURCE, delivery)))
     return found
 
 
@@ -42,6 +42,15 @@ def test_each_lost_record_counts_once_though_its_batch_comes_again(losses: Losse
     losses._count(items(b"e"), False)()
     losses._count([], False)()
     assert (LogLoss.get().lost, LogLoss.get().lost_at) == (5, 1000.0)
+
+
+def test_a_message_counts_for_the_records_it_holds(losses: Losses) -> None:
+    first = items(b"a", b"b\n", b"c\nd\n", b"e\nf\ng")
+    losses._count(first, False)()
+    assert LogLoss.get().lost == 7
+    losses._count(first[2:], False)()
+    losses._count([*first[3:], *items(b"h\ni\n")], False)()
+    assert LogLoss.get().lost == 9
 
 
 def test_there_is_one_row_whoever_counts_first() -> None:
