@@ -1,12 +1,16 @@
 """How fast log records get from the broker's queue to Elasticsearch, and what a processor does of it.
 
-Into a sink, which keeps nothing, by what a processor moves in a second: the shipper beside the client's own helpers,
-each in a process of its own, from the same queue. Into a real Elasticsearch, by the clock, beside a bulk of the same
-records from a file, with nothing between.
+Into a sink, which keeps nothing, by what a processor moves in a second; and into a real Elasticsearch, by the clock,
+beside a bulk of the same records from a file with nothing between. Each lane is a process of its own, and its user and
+system time is what counts. The broker's is told beside it, which a lane that reads a file does not need.
+
+The lanes are measured in turn, beginning with another one in each round. Each begins with ten records, which are not
+counted, and then stands still until all the others wait for it.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import statistics
@@ -17,33 +21,48 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import httpx
 import psutil
 
+from benchmarks import records
+from benchmarks.lanes import log_daemons
 from benchmarks.lanes.lane import wait_until
+from benchmarks.lanes.log_daemons import RSYSLOG, SYSLOG_NG
 from tests.support.elasticsearch import PrivateElasticsearch
 from tests.support.rabbitmq import PrivateRabbit, free_ports
-from tests.support.shipping import Shipping, Writer, example, install
+from tests.support.shipping import Shipping, Writer, install
 from tests.support.stores import SQLITE, Store
 from webfront.database.schema import migrate_database
 from webfront.logs.engine import Engine
 from webfront.settings import Settings
-from wire.logs import EcsFormatter
 
 SHIPPER: Final = "Skerry's shipper"
-PEERS: Final = ("streaming_bulk", "parallel_bulk")
+ALONE: Final = "the same, a record a message"
+PEER: Final = "streaming_bulk"
+PEERS: Final = (PEER, "parallel_bulk")
+DAEMONS: Final = (RSYSLOG, SYSLOG_NG)
+LANES: Final = (SHIPPER, ALONE, *PEERS, *DAEMONS)
 FILE: Final = "bulk from a file"
 GOAL_SINK: Final = 3.0
 """Times what streaming_bulk moves for each second of a processor."""
 GOAL_ENGINE: Final = 0.95
 """Of what a bulk from a file reaches."""
 _BATCH: Final = 1000
+_FIRST: Final = 10
+
+
+class Measured(NamedTuple):
+    """Seconds, and seconds of a processor."""
+
+    clock: float
+    own: float
+    broker: float = 0.0
 
 
 def run(count: int, rounds: int) -> tuple[list[dict[str, object]], dict[str, list[float]]]:
-    """A row for each lane, and every figure."""
+    """A row for each lane, and every figure: records a second, and microseconds a record."""
     figures: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory(prefix="skerry-bench-") as scratch:
         root = Path(scratch)
@@ -56,48 +75,56 @@ def run(count: int, rounds: int) -> tuple[list[dict[str, object]], dict[str, lis
             with _sink() as sink:
                 bench = _Bench(root, rabbit, server, count)
                 for number in range(rounds):
-                    lanes = [SHIPPER, *PEERS]
-                    for lane in lanes[number % 3 :] + lanes[: number % 3]:
-                        seconds, processor_s = bench.drain(lane, sink)
-                        print(f"round {number + 1}: {lane}: {count / processor_s:.0f} a core", file=sys.stderr)
-                        figures.setdefault(f"{lane}, a core", []).append(count / processor_s)
-                        figures.setdefault(f"{lane}, sink", []).append(count / seconds)
-                    for lane in (SHIPPER, FILE) if number % 2 else (FILE, SHIPPER):
-                        seconds = bench.file() if lane == FILE else bench.drain(lane, server.url)[0]
-                        print(f"round {number + 1}: {lane}: {count / seconds:.0f} into the engine", file=sys.stderr)
-                        figures.setdefault(f"{lane}, engine", []).append(count / seconds)
+                    for lane in _turned(LANES, number):
+                        found = bench.measure(lane, sink)
+                        core = count / found.own
+                        print(f"round {number + 1}: {lane}: {core:.0f} a core", file=sys.stderr)
+                        figures.setdefault(f"{lane}, a core", []).append(core)
+                        figures.setdefault(f"{lane}, sink", []).append(count / found.clock)
+                        figures.setdefault(f"{lane}, broker", []).append(found.broker / count * 1e6)
+                    for lane in _turned((FILE, *LANES), number):
+                        rate = count / bench.measure(lane, server.url).clock
+                        print(f"round {number + 1}: {lane}: {rate:.0f} into the engine", file=sys.stderr)
+                        figures.setdefault(f"{lane}, engine", []).append(rate)
         finally:
             server.stop()
             rabbit.stop()
     return _table(figures), figures
 
 
+def _turned(lanes: tuple[str, ...], number: int) -> tuple[str, ...]:
+    first = number % len(lanes)
+    return lanes[first:] + lanes[:first]
+
+
 def _table(figures: dict[str, list[float]]) -> list[dict[str, object]]:
     middle = {name: statistics.median(values) for name, values in figures.items()}
-    peer, file = middle["streaming_bulk, a core"], middle[f"{FILE}, engine"]
+    peer, file = middle[f"{PEER}, a core"], middle[f"{FILE}, engine"]
     rows: list[dict[str, object]] = []
-    for lane in (SHIPPER, *PEERS, FILE):
-        core, engine = middle.get(f"{lane}, a core"), middle.get(f"{lane}, engine")
+    for lane in (*LANES, FILE):
+        core, engine = middle.get(f"{lane}, a core"), middle[f"{lane}, engine"]
         rows.append(
             {
                 "lane": lane,
                 "sink, records/s": round(middle[f"{lane}, sink"]) if core else "",
+                "µs a record": round(1e6 / core, 1) if core else "",
                 "of one core": round(core) if core else "",
-                "to streaming_bulk": round(core / peer, 2) if core else "",
-                "engine, records/s": round(engine) if engine else "",
-                "to a file": round(engine / file, 2) if engine else "",
+                f"to {PEER}": round(core / peer, 2) if core else "",
+                "broker, µs": round(middle[f"{lane}, broker"], 1) if core and lane not in DAEMONS else "",
+                "engine, records/s": round(engine),
+                "to a file": round(engine / file, 2),
             }
         )
     return rows
 
 
-def verdicts(rows: list[dict[str, object]]) -> list[str]:
-    """Whether each goal is reached, in a sentence."""
-    sink, engine = float(str(rows[0]["to streaming_bulk"])), float(str(rows[0]["to a file"]))
-    return [
-        f"{'yes' if sink >= GOAL_SINK else 'NO '}: for each core {sink} times streaming_bulk (goal {GOAL_SINK})",
-        f"{'yes' if engine >= GOAL_ENGINE else 'NO '}: {engine} of a bulk from a file (goal {GOAL_ENGINE})",
-    ]
+def verdicts(rows: list[dict[str, object]]) -> dict[str, bool]:
+    """Each goal in a sentence, and whether it is reached."""
+    sink, engine = float(str(rows[0][f"to {PEER}"])), float(str(rows[0]["to a file"]))
+    return {
+        f"for each core {sink} times {PEER} (goal {GOAL_SINK})": sink >= GOAL_SINK,
+        f"into Elasticsearch {engine} of a bulk from a file (goal {GOAL_ENGINE})": engine >= GOAL_ENGINE,
+    }
 
 
 class _Bench:
@@ -105,79 +132,113 @@ class _Bench:
         store = Store(SQLITE, f"sqlite:///{root}/skerry.sqlite")
         migrate_database(store.url, None)
         (root / "state").mkdir()
-        self._root, self._rabbit, self._server, self._count = root, rabbit, server, count
-        self._store = store
-        self._number = 0
+        self._root, self._rabbit, self._server, self._count, self._store = root, rabbit, server, count, store
+        self._daemons = log_daemons.programs()
+        self._numbers = itertools.count(1)
+        self._lines = list(records.lines(_FIRST + count))
 
-    def drain(self, lane: str, url: str) -> tuple[float, float]:
-        """Seconds, and seconds of a processor, until that many records have left the queue."""
-        self._number += 1
-        folder = self._root / f"run-{self._number}"
+    def measure(self, lane: str, url: str) -> Measured:
+        """That many records by this lane, to the sink or the server at that address."""
+        number = next(self._numbers)
+        folder = self._root / f"run-{number}"
         folder.mkdir()
-        stream = f"logs-skerry-bench{self._number}"
-        shipping = Shipping(folder, self._rabbit, self._server, self._store, stream)
+        shipping = Shipping(folder, self._rabbit, self._server, self._store, f"logs-skerry-bench{number}")
         shipping.environment["SKERRY_ELASTIC_URL"] = url
-        if lane == SHIPPER:
-            process = shipping.start()
-        else:
-            with (folder / "log").open("ab") as log:
-                process = subprocess.Popen(
-                    [sys.executable, "-m", "benchmarks.lanes.bulk_helpers", lane], env=shipping.environment, stderr=log
-                )
-            shipping.processes.append(process)
         try:
-            before = self._arrived(url, stream)
-            writer = Writer(self._rabbit)
-            # What it needs to begin is not counted. Then it stands still until all records wait.
-            writer.write(10)
-            wait_until(lambda: self._arrived(url, stream) >= before + 10, f"{lane}'s first records", 0.05)
-            process.send_signal(signal.SIGSTOP)
-            writer.write(self._count)
-            writer.stop()
-            before, used, begun = self._arrived(url, stream), _processor_s(process.pid), time.monotonic()
-            process.send_signal(signal.SIGCONT)
-            # Its own records are among them.
-            wait_until(lambda: self._arrived(url, stream) >= before + self._count, f"{lane}'s last record", 0.02)
-            return time.monotonic() - begun, _processor_s(process.pid) - used
+            if lane == FILE:
+                return self._bulk(shipping)
+            if lane in DAEMONS:
+                return self._follow(lane, shipping, url)
+            return self._drain(lane, shipping, url)
         finally:
             shipping.end()
 
-    def file(self) -> float:
-        """Seconds for a bulk of as many records from a file."""
-        self._number += 1
-        lines = self._root / "records"
-        if not lines.exists():
-            formatter = EcsFormatter("writer", None)
-            with lines.open("w") as out:
-                for _ in range(self._count):
-                    out.write(formatter.format(example()) + "\n")
-        shipping = Shipping(self._root, self._rabbit, self._server, self._store, f"logs-skerry-bench{self._number}")
+    def _drain(self, lane: str, shipping: Shipping, url: str) -> Measured:
+        """From the queue."""
+        # What another lane left unacknowledged.
+        self._rabbit.api("/api/queues/%2F/skerry.logs/contents", "DELETE")
+        if lane in PEERS:
+            command = [sys.executable, "-m", "benchmarks.lanes.bulk_helpers", lane]
+            with (shipping.folder / "log").open("ab") as log:
+                process = subprocess.Popen(command, env=shipping.environment, stderr=log)
+            shipping.processes.append(process)
+        else:
+            process = shipping.start()
+        before = self._arrived(url, shipping.stream)
+        writer = Writer(self._rabbit, records.Formatter())
+        writer.send(records.records(_FIRST))
+        self._wait(lane, url, shipping.stream, _FIRST, since=before)
+        process.send_signal(signal.SIGSTOP)
+        writer.send(records.records(self._count), older=lane == ALONE)
+        writer.stop()
+        return self._go_on(lane, process, url, shipping.stream)
+
+    def _follow(self, lane: str, shipping: Shipping, url: str) -> Measured:
+        """From a file."""
+        file = shipping.folder / "records"
+        file.touch()
+        process = log_daemons.start(
+            lane, self._daemons, shipping.folder, file,
+            url=url, stream=shipping.stream, user=self._server.user, password=self._server.password,
+        )  # fmt: skip
+        shipping.processes.append(process)
+        before = self._arrived(url, shipping.stream)
+        with file.open("ab") as out:
+            # It has begun to follow the file before there is anything in it.
+            time.sleep(1)
+            out.writelines(self._lines[:_FIRST])
+            out.flush()
+            self._wait(lane, url, shipping.stream, _FIRST, since=before)
+            process.send_signal(signal.SIGSTOP)
+            out.writelines(self._lines[_FIRST:])
+        return self._go_on(lane, process, url, shipping.stream)
+
+    def _go_on(self, lane: str, process: subprocess.Popen[bytes], url: str, stream: str) -> Measured:
+        """What it takes of a process that stands still, until all records that wait for it have arrived."""
+        assert self._rabbit.process is not None
+        before = self._arrived(url, stream)
+        used, broker, begun = processor_s(process.pid), processor_s(self._rabbit.process.pid), time.monotonic()
+        process.send_signal(signal.SIGCONT)
+        # A shipper's own records are among them.
+        self._wait(lane, url, stream, self._count, since=before)
+        clock = time.monotonic() - begun
+        return Measured(clock, processor_s(process.pid) - used, processor_s(self._rabbit.process.pid) - broker)
+
+    def _bulk(self, shipping: Shipping) -> Measured:
+        """From a file, with the same requests as the shipper's and nothing between."""
+        file = self._root / "records"
+        if not file.exists():
+            file.write_bytes(b"".join(self._lines[_FIRST:]))
         engine = Engine.of(Settings.from_environment(shipping.environment))
-        begun = time.monotonic()
-        with lines.open("rb") as records:
-            batch: list[tuple[str, bytes]] = []
-            for line in records:
-                batch.append((line.split(b'"', 4)[3].decode(), line.rstrip(b"\n")))
-                if len(batch) == _BATCH:
-                    engine.write(batch)
-                    batch.clear()
-            if batch:
+        begun, used = time.monotonic(), time.process_time()
+        with file.open("rb") as lines:
+            while batch := [(one.split(b'"', 4)[3].decode(), one[:-1]) for one in itertools.islice(lines, _BATCH)]:
                 engine.write(batch)
-        seconds = time.monotonic() - begun
+        measured = Measured(time.monotonic() - begun, time.process_time() - used)
         engine.close()
-        return seconds
+        return measured
+
+    def _wait(self, lane: str, url: str, stream: str, count: int, *, since: int) -> None:
+        wait_until(lambda: self._arrived(url, stream) >= since + count, f"{lane}'s {count} records", 0.02)
 
     def _arrived(self, url: str, stream: str) -> int:
         """How many records the sink or the server has taken."""
         if url != self._server.url:
             return int(httpx.get(f"{url}/count").text)
-        status, found = self._server.request("GET", f"/{stream}/_stats/indexing")
-        return int(found["_all"]["primaries"]["indexing"]["index_total"]) if status == 200 else 0
+        return indexed(self._server, stream)
 
 
-def _processor_s(pid: int) -> float:
-    used = psutil.Process(pid).cpu_times()
-    return float(used.user + used.system)
+def indexed(server: PrivateElasticsearch, stream: str) -> int:
+    """How many records the server has taken into the stream."""
+    status, found = server.request("GET", f"/{stream}/_stats/indexing")
+    return int(found["_all"]["primaries"]["indexing"]["index_total"]) if status == 200 else 0
+
+
+def processor_s(pid: int) -> float:
+    """User and system time of a process and all that it has started and that runs."""
+    process = psutil.Process(pid)
+    times = [one.cpu_times() for one in (process, *process.children(recursive=True))]
+    return float(sum(one.user + one.system for one in times))
 
 
 @contextmanager

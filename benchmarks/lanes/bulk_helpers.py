@@ -18,6 +18,7 @@ from elasticsearch import Elasticsearch, helpers
 
 from webfront.settings import Settings
 from wire import topology
+from wire.logs import lines_of
 
 _PREFETCH = 3000
 _CHUNK = 1000
@@ -36,7 +37,11 @@ def main(helper: str) -> None:
     channel = connection.channel()
     channel.basic_qos(prefetch_count=_PREFETCH)
     waiting: collections.deque[tuple[int, bytes]] = collections.deque()
-    channel.basic_consume(topology.LOGS, lambda _, method, __, body: waiting.append((method.delivery_tag, body)))
+
+    def receive(_: Any, method: Any, __: Any, body: bytes) -> None:
+        waiting.extend((method.delivery_tag, line) for line in lines_of(body))
+
+    channel.basic_consume(topology.LOGS, receive)
     assert settings.elastic_api_key_file is not None
     client = Elasticsearch(settings.elastic_url, api_key=settings.elastic_api_key_file.read_text().strip())
     tags: collections.deque[int] = collections.deque()

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -58,25 +59,26 @@ def example(message: str = "hello") -> logging.LogRecord:
 class Writer:
     """Something that logs, as the platform's processes do; it knows the id of each record it wrote."""
 
-    def __init__(self, broker: PrivateRabbit) -> None:
+    def __init__(self, broker: PrivateRabbit, formatter: logging.Formatter | None = None) -> None:
         self.written: list[str] = []
         self._address = BrokerAddress.read(broker.url, broker.password_file)
-        self._remembering = _Remembering(EcsFormatter("writer", None), self.written)
+        self._remembering = _Remembering(formatter or EcsFormatter("writer", None), self.written)
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
         self._thread.start()
         assert self._ready.wait(30)
 
     def write(self, count: int, *, message: str = "hello", older: bool = False) -> None:
-        """As many records; while too many wait for the broker, where the oldest would be dropped, it waits as well.
+        """As many records. `older`: as a process of release 0.1.0 sends them."""
+        self.send((example(message) for _ in range(count)), older=older)
 
-        `older`: as a process of release 0.1.0 sends them.
-        """
+    def send(self, records: Iterable[logging.LogRecord], *, older: bool = False) -> None:
+        """These; while too many wait for the broker, where the oldest would be dropped, it waits as well."""
         shipper = self._older if older else self._shipper
-        for _ in range(count):
+        for record in records:
             while shipper.unsettled > 4000:
                 time.sleep(0.05)
-            shipper.emit(example(message))
+            shipper.emit(record)
 
     def line(self) -> bytes:
         """One more record, for the test to send."""
