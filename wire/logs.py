@@ -39,6 +39,8 @@ _MESSAGE_BYTES: Final = 32 * 1024
 fiftieth of which is nothing; and a reader that holds a thousand messages needs 32 MB for them."""
 _LONGEST: Final = 16_000
 """Characters of one text in a record; what is cut stands on stderr no more than elsewhere."""
+_ID: Final = "_event_id"
+"""Where a record keeps its id; what begins so is no field of it."""
 AGAIN: Final = "again"
 """A header of a message that was sent before, on a connection that broke: its records may have arrived then too."""
 
@@ -62,6 +64,12 @@ class EcsFormatter(JsonFormatter):
         if node is not None:
             self._fixed["skerry.node"] = node
 
+    def _id_of(self, record: logging.LogRecord) -> str:
+        """A record is formatted for stderr and for the broker, and is the same in both."""
+        if (known := record.__dict__.get(_ID)) is None:
+            known = record.__dict__[_ID] = f"{self._process}-{next(self._numbers):x}"
+        return str(known)
+
     def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
         """Called by the base class with the message and the `extra` fields; a None value is left out."""
         return {name: value for name, value in log_data.items() if value is not None}
@@ -72,7 +80,7 @@ class EcsFormatter(JsonFormatter):
         moment = datetime.datetime.fromtimestamp(record.created, datetime.UTC)
         exception = log_data.pop("exc_info", None)
         fields = {
-            "event.id": f"{self._process}-{next(self._numbers):x}",
+            "event.id": self._id_of(record),
             "@timestamp": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "log.level": record.levelname.lower(),
             "message": _cut(record.getMessage()),

@@ -10,6 +10,8 @@ import httpx
 from support.front import until
 from support.shipping import Shipping, Writer, answered, publish
 
+from webfront.logs.records import name_of
+
 
 def value(shipping: Shipping, column: str) -> int:
     with sqlite3.connect(shipping.folder / "skerry.sqlite") as database:
@@ -44,12 +46,21 @@ def test_records_that_come_at_once_share_messages_and_one_alone_does_not_wait(
     for _ in range(5):
         writer.write(1)
         writer.arrive()
-    assert shipping.records_in("skerry.logs") == [1] * 5
+    assert list(map(len, shipping.messages_in("skerry.logs"))) == [1] * 5
     writer.write(2000)
     writer.arrive()
-    found = shipping.records_in("skerry.logs")
-    assert sum(found) == 2005
+    found = shipping.messages_in("skerry.logs")
+    assert [name_of(line) for message in found for line in message] == writer.written
     assert len(found) - 5 <= 2000 / 20
+
+
+def test_a_process_that_ends_sends_its_last_records(shipping: Shipping) -> None:
+    scheduler = shipping.start("scheduler")
+    until(lambda: any(one.get("event.action") == "scheduler.take_over" for one in shipping.said("scheduler")))
+    scheduler.send_signal(signal.SIGTERM)
+    assert scheduler.wait(30) == 0
+    there = {name_of(line) for message in shipping.messages_in("skerry.logs") for line in message}
+    assert {one["event.id"] for one in shipping.said("scheduler")} <= there
 
 
 def test_while_elasticsearch_is_away_nothing_is_lost(shipping: Shipping, writer: Writer) -> None:
@@ -115,7 +126,7 @@ def test_what_passes_the_bound_is_counted_exactly(shipping: Shipping, writer: Wr
     # Everything that is published from here on, the scheduler's own records among it, is in a queue of the test's too.
     shipping.broker.api("/api/queues/%2F/all", "PUT", {"durable": True})
     shipping.broker.api("/api/bindings/%2F/e/skerry.logs/q/all", "POST", {})
-    before = sum(shipping.records_in("skerry.logs"))
+    before = sum(map(len, shipping.messages_in("skerry.logs")))
     writer.write(1500)
     writer.write(500, older=True)
     time.sleep(0.3)
@@ -124,7 +135,7 @@ def test_what_passes_the_bound_is_counted_exactly(shipping: Shipping, writer: Wr
     shipping.start("scheduler", **settings)
 
     def counted() -> bool:
-        written, held = (sum(shipping.records_in(name)) for name in ("all", "skerry.logs"))
+        written, held = (sum(map(len, shipping.messages_in(name))) for name in ("all", "skerry.logs"))
         return held >= 300 and 1000 < value(shipping, "lost") == before + written - held
 
     try:

@@ -18,7 +18,7 @@ from typing import Any
 
 from webfront.broker.topology import declare_platform
 from wire.broker import Broker, BrokerAddress
-from wire.logs import EcsFormatter, LogShipper, _Message, count_of
+from wire.logs import EcsFormatter, LogShipper, _Message, lines_of
 
 from .elasticsearch import PrivateElasticsearch
 from .front import controller_settings
@@ -179,11 +179,11 @@ class Shipping:
         """Messages in the queue, those that a shipper holds among them."""
         return int(self.broker.api("/api/queues/%2F/skerry.logs").get("messages", 0))
 
-    def records_in(self, queue: str) -> list[int]:
-        """How many records are in each message of a queue that nobody takes them from."""
+    def messages_in(self, queue: str) -> list[list[bytes]]:
+        """The records in each message of a queue that nobody takes them from."""
         wanted = {"count": 100_000, "ackmode": "ack_requeue_true", "encoding": "base64"}
         found: Any = self.broker.api(f"/api/queues/%2F/{queue}/get", "POST", wanted)
-        return [count_of(base64.b64decode(one["payload"])) for one in found]
+        return [lines_of(base64.b64decode(one["payload"])) for one in found]
 
     def arrived(self) -> collections.Counter[str]:
         """How often each record's id is there, in all indices of the stream."""

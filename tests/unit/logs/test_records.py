@@ -24,8 +24,8 @@ def test_a_record_is_known_by_what_it_was_born_with() -> None:
 
 def test_two_records_are_two() -> None:
     formatter = EcsFormatter("webfront", None)
-    record = logging.LogRecord("x", logging.INFO, __file__, 1, "same", None, None)
-    assert name_of(formatter.format(record).encode()) != name_of(formatter.format(record).encode())
+    first, second = (logging.LogRecord("x", logging.INFO, __file__, 1, "same", None, None) for _ in range(2))
+    assert name_of(formatter.format(first).encode()) != name_of(formatter.format(second).encode())
 
 
 def test_one_of_an_earlier_release_is_known_by_its_content() -> None:

@@ -31,6 +31,14 @@ def test_a_record_is_one_line_with_ecs_names() -> None:
     assert "skerry.job" not in record, "a field without a value is left out"
 
 
+def test_a_record_is_the_same_on_stderr_and_at_the_broker() -> None:
+    formatter = EcsFormatter("webfront", None)
+    record = logging.LogRecord("x", logging.INFO, __file__, 1, "hello", None, None)
+    first, second = formatter.format(record), formatter.format(record)
+    assert first == second
+    assert "_event_id" not in first
+
+
 def test_an_exception_becomes_error_fields() -> None:
     try:
         raise ValueError("no such thing")
