@@ -17,7 +17,7 @@ from typing import Final
 
 from benchmarks import records
 from benchmarks.lanes.lane import wait_until
-from benchmarks.logs import indexed, processor_s
+from benchmarks.logs import Asking, processor_s
 from tests.support.elasticsearch import PrivateElasticsearch
 from tests.support.rabbitmq import PrivateRabbit
 from tests.support.shipping import Shipping, answered, install
@@ -82,22 +82,23 @@ def _ship(shipping: Shipping, count: int) -> tuple[float, dict[str, float]]:
     rabbit, server = shipping.broker, shipping.engine
     assert rabbit.process is not None
     assert server.process is not None
+    indexed = Asking(server).indexed
     shipper = shipping.start()
     # Its first words: it is connected and consumes.
-    wait_until(lambda: indexed(server, shipping.stream) > 0, "the shipper's own records", 0.05)
+    wait_until(lambda: indexed(shipping.stream) > 0, "the shipper's own records", 0.05)
     pids = {"broker": rabbit.process.pid, "shipper": shipper.pid, "Elasticsearch": server.process.pid}
     before = {name: processor_s(pid) for name, pid in pids.items()}
-    stood, begun = indexed(server, shipping.stream), time.monotonic()
+    stood, begun = indexed(shipping.stream), time.monotonic()
     logging = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.records", rabbit.url, str(rabbit.password_file), str(count)]
     )
     shipping.processes.append(logging)
-    wait_until(lambda: indexed(server, shipping.stream) > stood, "the first record", 0.02)
+    wait_until(lambda: indexed(shipping.stream) > stood, "the first record", 0.02)
     begun = time.monotonic()
     _, status, spent = os.wait4(logging.pid, 0)
     logging.returncode = os.waitstatus_to_exitcode(status)
     assert logging.returncode == 0
-    wait_until(lambda: indexed(server, shipping.stream) >= stood + count, "the last record", 0.05)
+    wait_until(lambda: indexed(shipping.stream) >= stood + count, "the last record", 0.05)
     seconds = time.monotonic() - begun
     used = {name: processor_s(pid) - before[name] for name, pid in pids.items()}
     return seconds, {"what logs": spent.ru_utime + spent.ru_stime, **used}
