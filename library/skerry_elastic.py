@@ -443,6 +443,9 @@ def keep_password(server: Server, user: str, password: str, file: Path, *, intro
     coming = file.with_name(file.name + ".next")
     known, left = _read(file), _read(coming)
     wanted = password or left or (secrets.token_urlsafe(24) if introduce else known)
+    if not wanted and check:
+        # It is yet to be made.
+        return Outcome(["set it"], None, None)
     if not wanted:
         raise ElasticError(f"there is no password of {user}: neither is one given, nor is it in {file}")
     done = []
