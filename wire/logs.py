@@ -16,6 +16,7 @@ import asyncio
 import collections
 import datetime
 import itertools
+import json
 import logging
 import os
 import platform
@@ -38,7 +39,9 @@ _MESSAGE_BYTES: Final = 32 * 1024
 """What one message holds at most (a longer record goes alone). Reading a message costs as much as five records do, a
 fiftieth of which is nothing; and a reader that holds a thousand messages needs 32 MB for them."""
 _LONGEST: Final = 16_000
-"""Characters of one text in a record; what is cut stands on stderr no more than elsewhere."""
+"""Bytes of one text in a record, as JSON has it; what is cut stands on stderr no more than elsewhere."""
+_WIDEST: Final = 12
+"""Bytes of one character there: two escapes."""
 _ID: Final = "_event_id"
 """Where a record keeps its id; what begins so is no field of it."""
 AGAIN: Final = "again"
@@ -91,7 +94,7 @@ class EcsFormatter(JsonFormatter):
             fields["error.type"] = record.exc_info[0].__name__
             fields["error.message"] = _cut(str(record.exc_info[1]))
             # Its end says where it happened.
-            fields["error.stack_trace"] = exception[-_LONGEST:]
+            fields["error.stack_trace"] = _shortened(exception[::-1])[::-1]
         for name in ("taskName", "stack_info"):
             log_data.pop(name, None)
         rest = {name: value for name, value in log_data.items() if name not in fields}
@@ -116,7 +119,18 @@ def configure_logging(service: str, *, level: str = "INFO", node: str | None = N
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ... ({len(text) - _LONGEST} more characters)"
+    kept = _shortened(text)
+    return text if len(kept) == len(text) else f"{kept} ... ({len(text) - len(kept)} more characters)"
+
+
+def _shortened(text: str) -> str:
+    """As much of its beginning as a record may hold."""
+    if len(text) * _WIDEST <= _LONGEST:
+        return text
+    kept = text[:_LONGEST]
+    while (size := len(json.dumps(kept)) - 2) > _LONGEST:
+        kept = kept[: len(kept) * _LONGEST // size]
+    return kept
 
 
 def lines_of(body: bytes) -> list[bytes]:

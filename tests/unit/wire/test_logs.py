@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import logging
 
+import pytest
+
+from webfront.logs.records import LONGEST
 from wire.logs import EcsFormatter
 
 
@@ -49,3 +52,20 @@ def test_an_exception_becomes_error_fields() -> None:
     assert fields["error.message"] == "no such thing"
     assert "no such thing" in fields["error.stack_trace"]
     assert "exc_info" not in fields
+
+
+@pytest.mark.parametrize("letter", ["x", "\u00fc", "\u20ac", "\U0001f600", "\x00", "\\", "\ud800"])
+def test_however_wide_its_letters_a_record_fits_into_a_message(letter: str) -> None:
+    """What is longer would be set aside."""
+    try:
+        raise ValueError(f"{letter * 50_000}the end")
+    except ValueError as error:
+        message = f"a{letter * 100_000}"
+        record = logging.LogRecord("x", logging.ERROR, __file__, 1, message, None, (type(error), error, None))
+    line = EcsFormatter("agent", None).format(record)
+    assert len(line.encode()) < LONGEST / 2
+    fields = json.loads(line)
+    assert fields["message"].startswith(f"a{letter}")
+    assert fields["message"].endswith(" more characters)")
+    assert fields["error.message"].endswith(" more characters)")
+    assert fields["error.stack_trace"].endswith("the end")
