@@ -7,10 +7,12 @@ twice, so that an answer that got lost does no harm.
 from __future__ import annotations
 
 import base64
+import http
 import http.client
 import json
 import logging
 import ssl
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -25,6 +27,9 @@ from wire.settings import SettingsError
 _log = logging.getLogger(__name__)
 
 _TIMEOUT_S: Final = 10.0
+_TRIES: Final = 4
+_AGAIN_S: Final = 0.3
+"""It fails at a connection that ends at the very moment it is to be closed, say, and does not a moment later."""
 
 
 class Management:
@@ -111,6 +116,16 @@ class Management:
         return json.loads(content) if content else {}
 
     def _ask(self, url: str, method: str, path: tuple[str, ...], body: dict[str, Any] | None) -> bytes:
+        for _ in range(_TRIES - 1):
+            try:
+                return self._send(url, method, path, body)
+            except urllib.error.HTTPError as error:
+                if error.code != http.HTTPStatus.INTERNAL_SERVER_ERROR:
+                    raise
+                time.sleep(_AGAIN_S)
+        return self._send(url, method, path, body)
+
+    def _send(self, url: str, method: str, path: tuple[str, ...], body: dict[str, Any] | None) -> bytes:
         request = urllib.request.Request(  # noqa: S310 - the scheme is the administrator's own setting
             f"{url}/api/" + "/".join(urllib.parse.quote(part, safe="") for part in path),
             method=method,
