@@ -12,6 +12,7 @@ import hashlib
 import os
 import platform
 import shutil
+import subprocess
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +33,8 @@ _ARCHIVE: Final = "https://artifacts.elastic.co/downloads/elasticsearch/elastics
 _MACHINES: Final = {"x86_64": "x86_64", "aarch64": "aarch64"}
 _FURTHER: Final = ("SKERRY_ELASTIC_JAVA_HOME", "SKERRY_ELASTIC_LIFECYCLE")
 """What may have to be said of an archive that is not Elastic's own."""
+_AS_ANOTHER: Final = ("unshare", "--user", "--map-user=1000", "--map-group=1000", "true")
+"""As the role has it run where it is root's."""
 _LEAST_FREE_MB: Final = 4000
 """The archive, what is in it, and room for records."""
 _LEAST_MEMORY_MB: Final = 1500
@@ -65,7 +68,13 @@ def choose(home: Home, console: Console) -> None:
 
 
 def check(home: Home) -> None:
-    """Whether the machine is large enough. Raises `Problem`."""
+    """Whether the machine is large enough, and lets it run at all. Raises `Problem`."""
+    if os.geteuid() == 0 and subprocess.run(_AS_ANOTHER, capture_output=True, check=False).returncode != 0:
+        raise Problem(
+            "Elasticsearch refuses to run as root, and root may make no user namespace here, in which it would not be",
+            "Run ./quickstart as an ordinary user with a SKERRY_HOME of their own; or, in a container, allow it there "
+            "(Docker: --security-opt seccomp=unconfined). The platform works without it.",
+        )
     free_mb = shutil.disk_usage(home.path).free // 2**20
     if free_mb < _LEAST_FREE_MB:
         raise Problem(

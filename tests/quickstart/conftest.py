@@ -9,11 +9,11 @@ from support.fresh import Machine, docker
 
 
 @pytest.fixture
-def fresh_machine() -> Iterator[Callable[[str], Machine]]:
+def fresh_machine() -> Iterator[Callable[..., Machine]]:
     made: list[Machine] = []
 
-    def make(release: str) -> Machine:
-        made.append(Machine(release))
+    def make(release: str, *options: str) -> Machine:
+        made.append(Machine(release, *options))
         return made[-1]
 
     yield make

@@ -50,8 +50,9 @@ def give_engine(machine: Machine) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_added_to_a_platform_it_has_all_that_happened_there(fresh_machine: Callable[[str], Machine]) -> None:
-    machine = fresh_machine("debian-13")
+def test_added_to_a_platform_it_has_all_that_happened_there(fresh_machine: Callable[..., Machine]) -> None:
+    # Docker lets root make no user namespace unless it is told to.
+    machine = fresh_machine("debian-13", "--security-opt=seccomp=unconfined")
     assert machine.quickstart(within_s=FROM_NOTHING_WITHIN_S).returncode == 0
     before = {one["name"] for one in machine.status()["processes"]}
 
@@ -78,3 +79,12 @@ def test_added_to_a_platform_it_has_all_that_happened_there(fresh_machine: Calla
     left = machine.run("sh", "-c", "cat /proc/[0-9]*/environ | tr '\\0' '\\n' | grep -c SKERRY_EMBEDDED_HOME").stdout
     assert left.strip() == "0"
     assert machine.run("test", "-e", f"{CHECKOUT}/.skerry").returncode == 1
+
+
+def test_where_it_could_not_run_it_is_not_begun(fresh_machine: Callable[..., Machine]) -> None:
+    machine = fresh_machine("debian-12")
+    refused = machine.quickstart("add", "elastic", within_s=FROM_NOTHING_WITHIN_S, SKERRY_ELASTIC_ARCHIVE=ARCHIVE)
+    assert refused.returncode == 1
+    assert "refuses to run as root" in refused.stderr
+    assert "What to do: Run ./quickstart as an ordinary user" in refused.stderr
+    assert machine.run("test", "-e", f"{CHECKOUT}/.skerry/site.stamp").returncode == 1

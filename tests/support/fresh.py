@@ -17,9 +17,9 @@ FROM_NOTHING_WITHIN_S = 420
 class Machine:
     """A container of a Debian release without an init, holding a copy of the checkout."""
 
-    def __init__(self, release: str) -> None:
+    def __init__(self, release: str, *options: str) -> None:
         owner = str(PROJECT)
-        self.id = docker("run", "--detach", "--init", f"--label=skerry.owner={owner}", f"skerry-machine:{release}",
+        self.id = docker("run", "--detach", "--init", f"--label=skerry.owner={owner}", *options, f"skerry-machine:{release}",
                          "sleep", "infinity")  # fmt: skip
         self.run("mkdir", "-p", CHECKOUT)
         excluded = [f"--exclude=./{name}" for name in LEFT_OUT]
