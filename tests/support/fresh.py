@@ -19,8 +19,8 @@ class Machine:
 
     def __init__(self, release: str, *options: str) -> None:
         owner = str(PROJECT)
-        self.id = docker("run", "--detach", "--init", f"--label=skerry.owner={owner}", *options, f"skerry-machine:{release}",
-                         "sleep", "infinity")  # fmt: skip
+        self.id = docker("run", "--detach", "--init", f"--label=skerry.owner={owner}", *options,
+                         f"skerry-machine:{release}", "sleep", "infinity")  # fmt: skip
         self.run("mkdir", "-p", CHECKOUT)
         excluded = [f"--exclude=./{name}" for name in LEFT_OUT]
         with subprocess.Popen(["tar", "-C", str(PROJECT), *excluded, "-c", "."], stdout=subprocess.PIPE) as packing:
