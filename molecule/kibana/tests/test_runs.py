@@ -35,7 +35,7 @@ def test_the_whole_role_can_say_what_it_would_do(host: Any) -> None:
     told = Converge()("--check", '--extra-vars={"scenario_parts": ["main"]}', LIMIT)
     assert "Write the package repository" in told.changed
     with host.sudo():
-        host.run_expect([1], "test -e /etc/apt/sources.list.d/elastic-kibana.sources")
+        host.run_expect([1], "test -e /etc/apt/sources.list.d/elastic.sources")
 
 
 def test_a_kibana_that_is_anothers_is_left_alone() -> None:
