@@ -111,4 +111,5 @@ class Composed:
             self("down", "--timeout", "20", check=False)
         images = docker("image", "ls", "--quiet", "--filter", f"label=skerry.containers={self.name}").split()
         if images:
-            docker("image", "rm", "--force", *set(images), check=False)
+            # Newest first, as they are listed: one that another was built on goes after it.
+            docker("image", "rm", "--force", *dict.fromkeys(images), check=False)
