@@ -29,7 +29,7 @@ _LOOK_EVERY_S: Final = 0.1
 
 @dataclasses.dataclass(frozen=True)
 class Process:
-    """One kept process. `state` is `running`, `starting`, `stopped`, `failed`..."""
+    """One kept process. `state` is `running`, `starting`, `retrying` (it ends at once, and is tried again), `stopped`, `failed`..."""
 
     name: str
     state: str
@@ -70,7 +70,7 @@ def is_up(home: Home) -> bool:
 
 def list_processes(home: Home) -> list[Process]:
     """Every process the platform has, running or not, by name."""
-    words = {"fatal": "failed", "exited": "failed", "backoff": "starting"}
+    words = {"fatal": "failed", "exited": "failed", "backoff": "retrying"}
     try:
         found = supervisor(home).getAllProcessInfo()
         keeper = Process("supervisor", "running", int(supervisor(home).getPID()))

@@ -35,7 +35,7 @@ from webfront.usage.service import UsageService
 from webfront.web import bodies
 from webfront.web.actions import KEY as ACTION_KEY
 from webfront.web.actions import ActionLog
-from webfront.web.answers import Answers, Connections, translate
+from webfront.web.answers import Answers, Connections, Trouble, translate
 from webfront.web.guard import Guard, client_address
 from webfront.web.health import HealthService
 from webfront.web.navigation import Place, places
@@ -85,6 +85,9 @@ class WebFront(bottle.Bottle):  # type: ignore[misc]  # bottle has no types
                 _log_access(environ, client, int(status[:3]), time.perf_counter_ns() - begun)
             given = {name.lower() for name, _ in headers}
             headers = headers + [pair for pair in self._headers if pair[0].lower() not in given]
+            if bodies.is_unread(environ):
+                # Said, so that nobody sends the next request where it cannot arrive.
+                headers.append(("Connection", "close"))
             if "cache-control" not in given:
                 headers.append(("Cache-Control", "no-store"))
             return start_response(status, headers, exc_info)
@@ -114,7 +117,7 @@ def create_services(settings: Settings, publisher: Publisher, clock: Clock = sys
         activity=ActivityService(),
         logs=LogsService(settings, asking, clock),
         usage=UsageService(asking, clock),
-        health=HealthService(lambda: publisher.connected),
+        health=HealthService(settings.controller_name, lambda: publisher.connected, clock),
     )
 
 
@@ -129,7 +132,7 @@ def create_app(settings: Settings, *, services: Services | None = None) -> WebFr
     app = WebFront(settings, answers)
     app.uninstall(True)  # Bottle's own plugins: answers are rendered where they are made
     # From the outside in. The connection lies outside the guard, which looks sessions up.
-    for plugin in (answers, Connections(), ActionLog(), Guard(services)):
+    for plugin in (answers, Connections(), ActionLog(), Trouble(), Guard(services)):
         app.install(plugin)
     for module in _route_modules(api, pages):
         module.register(app, services)

@@ -93,6 +93,15 @@ def test_a_large_upload_is_streamed_and_a_larger_one_refused(front: Front, ada: 
     assert front.health()["status"] == "ok"
 
 
+def test_who_is_refused_in_the_middle_of_a_body_may_ask_again(front: Front) -> None:
+    with httpx.Client(base_url=f"{front.api}/") as stranger:
+        for _ in range(10):
+            refused = stranger.post("jobs", data={"app": "noop"}, files={"input": ("a.bin", bytes(2**20))})
+            assert refused.status_code == 401
+            assert stranger.get("health").status_code == 200
+            assert stranger.post("tokens", json={"user": "nobody", "password": "wrong"}).status_code in (401, 429)
+
+
 def test_it_ends_on_sigterm_and_leaves_no_orphan_when_killed(front: Front) -> None:
     assert front.end(signal.SIGTERM) == 0
     front.start()

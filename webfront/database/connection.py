@@ -16,6 +16,7 @@ from playhouse.pool import PooledMySQLDatabase
 from pymysql.constants import CLIENT, ER
 
 from webfront.database import models
+from webfront.database.stopped import Watch
 from webfront.errors import Unavailable
 
 R = TypeVar("R")
@@ -28,6 +29,21 @@ TROUBLE: Final = (peewee.OperationalError, peewee.InterfaceError, peewee.Interna
 
 _turns = threading.local()
 """This thread's open file of the lock that gives writers their turn; a lock belongs to an open file, not a process."""
+
+
+class _TurnFile:
+    """Closed when its thread is gone."""
+
+    def __init__(self, database: str) -> None:
+        self.database = database
+        self.descriptor = os.open(f"{database}-turn", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def __del__(self) -> None:
+        os.close(self.descriptor)
+
+
+_watches: Final[dict[tuple[int, str], Watch]] = {}
+_watches_guard = threading.Lock()
 
 _waiting = threading.local()
 """What this thread's transaction is followed by."""
@@ -61,18 +77,37 @@ def transaction() -> Iterator[None]:
     outermost, before = not database.in_transaction(), len(calls)
     try:
         if isinstance(database, peewee.SqliteDatabase):
-            with _turn(database), database.atomic("IMMEDIATE"):
+            with contextlib.ExitStack() as turn:
+                _begin(database, turn)
                 yield
         else:
             with database.atomic():
                 yield
-    except BaseException:
+    except BaseException as error:
         del calls[before:]
-        raise
+        why = _why(error)
+        if why is error:
+            raise
+        raise why from None
     if outermost:
         due, calls[:] = calls[:], []
         for call in due:
             call()
+
+
+def _why(error: BaseException) -> BaseException:
+    """What a transaction failed by. SQLite itself undoes one that meets a full disk; that peewee cannot hides why."""
+    found: BaseException | None = error
+    while found is not None and "no transaction is active" in str(found):
+        found = found.__context__
+    return found if isinstance(found, peewee.PeeweeException) else error
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether the database has no room: its disk is full, or a table has reached what it may hold."""
+    code = error.args[0] if error.args else None
+    # 28 is the system's own number, which MariaDB hands on within its error 3 or alone.
+    return code in {ER.DISK_FULL, ER.RECORD_FILE_FULL} or "disk is full" in str(error) or "Errcode: 28" in str(error)
 
 
 def despite_deadlocks(work: Callable[[], R]) -> R:
@@ -101,6 +136,26 @@ def _calls() -> list[Callable[[], None]]:
     return found
 
 
+def _begin(database: peewee.SqliteDatabase, turn: contextlib.ExitStack) -> None:
+    """Begin a transaction that may write, and have its end on `turn`."""
+    if database.database == ":memory:" or database.in_transaction():
+        turn.enter_context(database.atomic("IMMEDIATE"))
+        return
+    with _watch(database).waiting():
+        turn.enter_context(_turn(database))
+        turn.enter_context(database.atomic("IMMEDIATE"))
+
+
+def _watch(database: peewee.SqliteDatabase) -> Watch:
+    """This process's watch over the database; a fork has no threads of its parent's, and so has its own."""
+    key = (os.getpid(), str(database.database))
+    found = _watches.get(key)
+    if found is None:
+        with _watches_guard:
+            found = _watches.get(key) or _watches.setdefault(key, Watch(key[1]))
+    return found
+
+
 @contextlib.contextmanager
 def _turn(database: peewee.SqliteDatabase) -> Iterator[None]:
     """Wait for this thread's turn to write.
@@ -109,20 +164,14 @@ def _turn(database: peewee.SqliteDatabase) -> Iterator[None]:
     moment goes first. A lock on a file beside the database wakes the next writer at once, in this process or another.
     It only orders: whoever writes without it is still kept apart by SQLite.
     """
-    if database.database == ":memory:" or database.in_transaction():
-        yield
-        return
-    descriptor = getattr(_turns, "descriptor", None)
-    if descriptor is None or _turns.path != database.database:
-        if descriptor is not None:
-            os.close(descriptor)
-        descriptor = os.open(f"{database.database}-turn", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        _turns.descriptor, _turns.path = descriptor, database.database
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    file: _TurnFile | None = getattr(_turns, "file", None)
+    if file is None or file.database != database.database:
+        file = _turns.file = _TurnFile(database.database)
+    fcntl.flock(file.descriptor, fcntl.LOCK_EX)
     try:
         yield
     finally:
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        fcntl.flock(file.descriptor, fcntl.LOCK_UN)
 
 
 def _database(url: str, password_file: Path | None) -> peewee.Database:

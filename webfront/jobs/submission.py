@@ -6,7 +6,8 @@ that nobody asked for, and `sweep_inputs` removes it; a row without a hint is fo
 
 With an idempotency key (`webfront.jobs.keys`) the key's row is committed with the job's. So a request that is sent
 again finds the job if there is one, and becomes one if there is none. Where two come at once, the one that commits
-second takes back its input and is answered with the first one's job.
+second takes back its input and is answered with the first one's job. Where the database refuses the row, the input is
+taken back too.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import peewee
+
 from webfront.accounts.policy import Act, may
 from webfront.accounts.views import Account
 from webfront.activity import deeds
@@ -25,6 +28,7 @@ from webfront.apps.manifest import PARAMETER, PARAMETER_RULE, Manifest
 from webfront.apps.queries import FoundVersion, find_version
 from webfront.clock import Clock, system_clock
 from webfront.database.models import Job
+from webfront.database.rows import shared, value
 from webfront.errors import InvalidInput, Unavailable
 from webfront.jobs.identifiers import PATTERN, Ulids
 from webfront.jobs.inputs import Input, InputFile, check_input, put_input
@@ -92,7 +96,12 @@ class Submission:
             priority=priority,
             key=used,
         )
-        if self._intake.accept(prepared.row):
+        try:
+            accepted = self._intake.accept(prepared.row)
+        except peewee.PeeweeException:
+            _discard_unless_accepted(self._share, prepared.row.id)
+            raise
+        if accepted:
             self._hint(prepared.row.id)
             return Accepted(_as_accepted(prepared, account))
         discard(self._share, prepared.row.id)
@@ -161,6 +170,17 @@ def prepare_job(
 def discard(share_dir: Path, job_id: str) -> None:
     """Take back what `prepare_job` put in place, where no row follows."""
     shutil.rmtree(share_dir / "inputs" / job_id, ignore_errors=True)
+
+
+def _discard_unless_accepted(share_dir: Path, job_id: str) -> None:
+    """Take it back where the database failed, if it can be known that there is no row.
+
+    A connection that breaks may hide that the commit came to its end. The row of one that is still under way is held,
+    so that this waits for what becomes of it. What cannot be known now is left to `sweep_inputs`.
+    """
+    with contextlib.suppress(peewee.PeeweeException):
+        if value(shared("SELECT 1 FROM job WHERE id = ?"), job_id) is None:
+            discard(share_dir, job_id)
 
 
 def sweep_inputs(share_dir: Path, now: float) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Callable
 from typing import Any, Final
@@ -10,12 +11,14 @@ import bottle
 import msgspec
 import peewee
 
+from webfront.database.connection import TROUBLE, is_full
 from webfront.database.models import database
 from webfront.errors import Conflict, InvalidInput, NotFound, SkerryError, Throttled, TooLarge, Unavailable
 
 _log = logging.getLogger(__name__)
 
 _JSON: Final = "application/json"
+_FULL: Final = {errno.ENOSPC, errno.EDQUOT}
 
 
 ErrorPage = Callable[[SkerryError, bottle.BaseRequest], bottle.HTTPResponse]
@@ -79,14 +82,41 @@ class Connections:
             try:
                 database.obj.connect(reuse_if_open=True)
                 return callback(*args, **kwargs)
-            except (peewee.OperationalError, peewee.InterfaceError) as error:
-                _log.warning("the database failed: %s", error)
-                raise Unavailable("The database does not answer. Try again in a moment.") from error
+            except TROUBLE as error:  # it cannot be reached; what it says once it is, is translated further in
+                raise _unavailable(error) from error
             finally:
                 if not isinstance(database.obj, peewee.SqliteDatabase) and not database.obj.is_closed():
                     database.obj.close()
 
         return connected
+
+
+class Trouble:
+    """A database that fails and a disk that is full, in words. Inside of what tells how a request ended."""
+
+    name = "skerry.trouble"
+    api = 2
+
+    def apply(self, callback: Callable[..., Any], route: bottle.Route) -> Callable[..., Any]:
+        def told(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return callback(*args, **kwargs)
+            except TROUBLE as error:
+                raise _unavailable(error) from error
+            except OSError as error:
+                if error.errno not in _FULL:
+                    raise
+                raise _unavailable(error) from error
+
+        return told
+
+
+def _unavailable(error: Exception) -> Unavailable:
+    if isinstance(error, OSError) or is_full(error):
+        _log.error("the disk is full: %s", error)
+        return Unavailable("The controller's disk is full: nothing can be saved until an administrator has made room.")
+    _log.warning("the database failed: %s", error)
+    return Unavailable("The database does not answer. Try again in a moment.")
 
 
 def translate(error: bottle.HTTPError) -> SkerryError:

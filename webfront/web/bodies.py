@@ -27,6 +27,21 @@ class _Readable(Protocol):
     def read(self, size: int = -1, /) -> bytes: ...
 
 
+class _Source:
+    """The connection's bytes, and whether all of a body have been taken from it."""
+
+    def __init__(self, source: _Readable, length: int) -> None:
+        self._source = source
+        self._left = length
+        self.is_at_end = False
+
+    def read(self, size: int = -1) -> bytes:
+        part = self._source.read(size)
+        self._left -= len(part)
+        self.is_at_end = not part or self._left == 0
+        return part
+
+
 class BoundedBody:
     """The connection's body, as Bottle reads one: no more than `most_bytes`, whatever the length was said to be."""
 
@@ -77,10 +92,16 @@ def bound(environ: dict[str, Any]) -> None:
         length = -1
     else:
         length = _length(environ)
-    source = environ.get("wsgi.input")
-    if source is not None and length:
+    if environ.get("wsgi.input") is not None and length:
+        source = _Source(environ["wsgi.input"], length)
         environ["bottle.request.body"] = BoundedBody(source, SMALL, length)
         environ["skerry.body"] = (source, length)
+
+
+def is_unread(environ: dict[str, Any]) -> bool:
+    """Whether some of the body is still on its way: what follows on this connection would not be a request."""
+    source, _ = environ.get("skerry.body", (None, 0))
+    return source is not None and not source.is_at_end
 
 
 def prepare(most_bytes: int) -> None:
