@@ -29,7 +29,7 @@ _LOOK_EVERY_S: Final = 0.1
 
 @dataclasses.dataclass(frozen=True)
 class Process:
-    """One kept process. `state` is `running`, `starting`, `retrying` (it ends at once, and is tried again), `stopped`, `failed`..."""
+    """One kept process. `state` is `running`, `starting`, `stopped`, `failed`, or `retrying`: it ends at once, and is tried again."""
 
     name: str
     state: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sqlite3
 import subprocess
@@ -38,9 +39,9 @@ class SmallDisk:
             with sqlite3.connect(file) as database:
                 database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             database.close()
-        with pytest.raises(OSError, match="No space left"), (self.path / "filler").open("wb", buffering=0) as filler:
-            while True:
-                filler.write(b"x" * 4096)
+        with (self.path / "filler").open("wb", buffering=0) as filler, contextlib.suppress(OSError):
+            while filler.write(b"x" * 4096):
+                pass
 
     def make_room(self) -> None:
         (self.path / "filler").unlink()

@@ -21,6 +21,7 @@ from webfront.web.health import HealthService
 
 pytestmark = pytest.mark.stores("sqlite")
 
+PROJECT = Path(__file__).resolve().parents[2]
 LONGEST_S = 10.0
 
 BEGIN = {
@@ -62,7 +63,7 @@ def other(tmp_path: Path, store: Store, request: pytest.FixtureRequest) -> Other
 
     def begin(how: str, hold: str) -> subprocess.Popen[bytes]:
         script = BEGIN[how].format(file=file, hold=hold.format(file=file))
-        process = subprocess.Popen([sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": os.getcwd()})
+        process = subprocess.Popen([sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": str(PROJECT)})
         request.addfinalizer(process.wait)
         request.addfinalizer(process.kill)
         until(held.exists)

@@ -85,7 +85,7 @@ class Watch:
             # Looked at again, now that its number cannot become another's.
             if holder in holders(self._files) and is_stopped(holder):
                 signal.pidfd_send_signal(handle, signal.SIGKILL)
-                _log.error("process %d was stopped while it wrote to the database and held up all others: ended", holder.pid)
+                _log.error("process %d was stopped while it wrote to the database and held up all: ended", holder.pid)
         except PermissionError:
             _log.error(
                 "process %d is stopped, holds up all who write to the database, and is another user's: "
@@ -102,18 +102,18 @@ def holders(files: tuple[str, ...]) -> set[Holder]:
     numbers = {}
     for file in files:
         with contextlib.suppress(FileNotFoundError):
-            numbers[str(os.stat(file).st_ino)] = file
+            numbers[str(Path(file).stat().st_ino)] = file
     found = set()
     for line in Path("/proc/locks").read_text(encoding="ascii").splitlines():
         # "7: POSIX  ADVISORY  WRITE 4711 fd:00:131090 120 120"; who waits stands behind an arrow.
         fields = line.split()
         if len(fields) != 8 or fields[3] != "WRITE":
             continue
-        pid, file = int(fields[4]), numbers.get(fields[5].rpartition(":")[2])
-        if file is None or pid == os.getpid():
+        pid, locked = int(fields[4]), numbers.get(fields[5].rpartition(":")[2])
+        if locked is None or pid == os.getpid():
             continue
         with contextlib.suppress(FileNotFoundError, ProcessLookupError, PermissionError):
-            if _has_open(pid, file):
+            if _has_open(pid, locked):
                 found.add(Holder(pid, _status(pid)[19]))
     return found
 
