@@ -29,7 +29,8 @@ _LOOK_EVERY_S: Final = 0.1
 
 @dataclasses.dataclass(frozen=True)
 class Process:
-    """One kept process. `state` is `running`, `starting`, `stopped`, `failed`, or `retrying`: it ends at once, and is tried again."""
+    """One kept process. `state` is `running`, `starting`, `stopped`, `failed`; `retrying` is one that ended at once
+    and is tried again."""
 
     name: str
     state: str

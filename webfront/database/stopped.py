@@ -133,9 +133,9 @@ def _status(pid: int) -> list[str]:
 
 
 def _has_open(pid: int, file: str) -> bool:
-    wanted = os.path.realpath(file)
-    for link in os.scandir(f"/proc/{pid}/fd"):
+    wanted = Path(file).resolve()
+    for link in Path(f"/proc/{pid}/fd").iterdir():
         with contextlib.suppress(OSError):
-            if os.readlink(link.path) == wanted:
+            if link.readlink() == wanted:
                 return True
     return False

@@ -208,13 +208,13 @@ def check_priority(account: Account, priority: int) -> None:
 def check_parameters(manifest: Manifest, given: Mapping[str, str]) -> dict[str, str]:
     """The parameters to pass on: those given, after the declared defaults. InvalidInput."""
     declared = manifest.parameters
-    for name, value in given.items():
+    for name, text in given.items():
         if declared is not None and name not in declared:
             known = ", ".join(declared) or "none"
             raise InvalidInput(f"{manifest.name} has no parameter {name[:64]}; it has: {known}.")
         if not PARAMETER.fullmatch(name):
             raise InvalidInput(f"{name[:64]!r} cannot be a parameter: {PARAMETER_RULE}.")
-        if len(value) > LONGEST_VALUE or "\0" in value:
+        if len(text) > LONGEST_VALUE or "\0" in text:
             raise InvalidInput(f"The value of {name} is longer than {LONGEST_VALUE} characters, or holds a NUL.")
     if len(given) > MOST_PARAMETERS:
         raise InvalidInput(f"These are more than {MOST_PARAMETERS} parameters.")
