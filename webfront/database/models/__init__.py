@@ -16,6 +16,7 @@ from webfront.database.models.fleet import Invitation, Node
 from webfront.database.models.jobs import Attempt, Job, LogChunk, SubmissionKey
 from webfront.database.models.logs import LogLoss, RefusedRecord
 from webfront.database.models.plays import Controller, Play, PlayEvent
+from webfront.database.models.retention import Removal, RetentionCursor, RetentionRun, Setting
 from webfront.database.models.schedules import Schedule, ScheduleTick
 from webfront.database.models.scheduling import Leadership
 from webfront.database.models.schema import SchemaStep, SchemaVersion
@@ -44,11 +45,15 @@ __all__ = [
     "Play",
     "PlayEvent",
     "RefusedRecord",
+    "Removal",
+    "RetentionCursor",
+    "RetentionRun",
     "Schedule",
     "ScheduleTick",
     "SchemaStep",
     "SchemaVersion",
     "Session",
+    "Setting",
     "SignInFailure",
     "SubmissionKey",
     "User",
