@@ -17,6 +17,7 @@ from wire.messages import Cause
 
 PREDICTIONS = b"row,label\n1,seven\n"
 INPUT = b"1,2,3\n"
+_OUTPUT = {"name": "predictions.csv", "size": len(PREDICTIONS), "sha256": "0" * 64}
 _ulids = Ulids()
 _PARTS = (
     "value",
@@ -69,9 +70,8 @@ def ended_job(
         for number, cause in enumerate(causes, 1):
             attempt = Attempt.create(
                 job=job, number=number, node="alpha", state=AttemptState.ENDED.value, placement=_RANKING,
-                placed_at=at - 8, started_at=at - 7, ended_at=at, cause=cause.value, log_lines=sum(map(len, said)), outputs=[
-                    {"name": "predictions.csv", "size": len(PREDICTIONS), "sha256": "0" * 64}
-                ] if cause is Cause.OK else [],
+                placed_at=at - 8, started_at=at - 7, ended_at=at, cause=cause.value,
+                log_lines=sum(map(len, said)), outputs=[_OUTPUT] if cause is Cause.OK else [],
             )  # fmt: skip
             starts = itertools.accumulate(map(len, said), initial=1)
             for first, lines in zip(starts, said, strict=False):
