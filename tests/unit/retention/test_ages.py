@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import time
 from collections.abc import Callable
 from functools import partial
@@ -280,10 +281,8 @@ def test_what_cannot_be_removed_holds_up_nothing_and_is_tried_again(
             raise PermissionError(13, "Permission denied", str(path))
         real(path)
 
-    from webfront.retention import removals
-
-    real = removals.shutil.rmtree
-    monkeypatch.setattr(removals.shutil, "rmtree", refuse)
+    real = shutil.rmtree
+    monkeypatch.setattr(shutil, "rmtree", refuse)
     with pytest.raises(PermissionError):
         removing.run(term)
     assert not (share / "results" / other).exists()

@@ -48,7 +48,7 @@ def test_a_job_goes_with_all_that_is_its(
     assert browse(who).delete(f"/api/v1/jobs/{job}").status_code == 204
     assert browse(who).get(f"/api/v1/jobs/{job}").status_code == 404
     assert browse(who).delete(f"/api/v1/jobs/{job}").status_code == 404
-    assert {row.job_id for row in Attempt.select()} == {other}
+    assert {row.job.id for row in Attempt.select()} == {other}
     assert LogChunk.select().count() == 2
     assert deeds("job.delete") == [(who, "tool", job)]
     removing.run(term)
