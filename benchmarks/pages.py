@@ -40,12 +40,12 @@ _BATCH: Final = 5000
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _NOW: Final = 1_767_225_600.0
 _MANIFEST: Final = {"name": "app", "entrypoint": "main.py"}
-_JOB: Final = (
+JOB: Final = (
     "INSERT INTO job (id, app_version_id, user_id, state, priority, input, parameters, attempts, cause, message, "
     "cancel_requested, excluded_nodes, waiting_reason, submitted_at, finished_at) "
     "VALUES (?, ?, ?, ?, 0, NULL, ?, ?, ?, '', 0, '[]', '', ?, ?)"
 )
-_ATTEMPT: Final = (
+ATTEMPT: Final = (
     "INSERT INTO attempt (job_id, number, node, state, placement, published_at, placed_at, claimed_at, preparing, "
     "started_at, ended_at, cause, message, exit_code, outputs, log_lines) "
     "VALUES (?, 1, ?, ?, ?, ?, ?, ?, '', ?, ?, ?, '', 0, '[]', 3)"
@@ -136,7 +136,7 @@ def fill(jobs: int) -> None:
     if isinstance(models.database.obj, peewee.MySQLDatabase):
         models.database.execute_sql("SET SESSION foreign_key_checks = 0, unique_checks = 0")
     database = models.database.obj
-    job_sql, attempt_sql = (sql.replace("?", database.param) for sql in (_JOB, _ATTEMPT))
+    job_sql, attempt_sql = (sql.replace("?", database.param) for sql in (JOB, ATTEMPT))
     for begin in range(0, jobs + LIVE, _BATCH):
         job_rows, attempt_rows = [], []
         for number in range(begin, min(begin + _BATCH, jobs + LIVE)):
@@ -157,8 +157,8 @@ def _rows(
     number: int, live: bool, chance: random.Random, users: list[int], versions: list[int]
 ) -> tuple[tuple[Any, ...], tuple[Any, ...] | None]:
     at = _NOW + number
-    job_id = _ulid(int(at * 1000), chance.getrandbits(79))
-    state, cause = _end(chance) if not live else (JobState.QUEUED if number % 2 else JobState.RUNNING, None)
+    job_id = ulid(int(at * 1000), chance.getrandbits(79))
+    state, cause = end(chance) if not live else (JobState.QUEUED if number % 2 else JobState.RUNNING, None)
     over = at + 2.5 if not live else None
     job = (
         job_id, chance.choice(versions), chance.choice(users), state.value, '{"threshold": "0.5"}',
@@ -171,20 +171,20 @@ def _rows(
     return job, (job_id, node, attempt_state.value, _PLACEMENT, at, at, at, at + 1, over, cause)
 
 
-def _end(chance: random.Random) -> tuple[JobState, str]:
+def end(chance: random.Random) -> tuple[JobState, str]:
     drawn = chance.random()
     if drawn < 0.9:
         return JobState.SUCCEEDED, Cause.OK.value
     return (JobState.FAILED, Cause.APP_ERROR.value) if drawn < 0.98 else (JobState.CANCELLED, Cause.CANCELLED.value)
 
 
-def _ulid(milliseconds: int, bits: int) -> str:
+def ulid(milliseconds: int, bits: int) -> str:
     value = milliseconds << 80 | bits
     return "".join(_ALPHABET[(value >> shift) & 31] for shift in range(125, -1, -5))
 
 
-def measure(made: Store, folder: Path, requests: int) -> Iterator[dict[str, object]]:
-    settings = Settings(
+def settings_of(made: Store, folder: Path) -> Settings:
+    return Settings(
         state_dir=folder,
         share_dir=folder,
         broker_url="amqp://skerry@127.0.0.1:1/",
@@ -193,6 +193,10 @@ def measure(made: Store, folder: Path, requests: int) -> Iterator[dict[str, obje
         database_url=made.url,
         database_password_file=made.password_file,
     )
+
+
+def measure(made: Store, folder: Path, requests: int) -> Iterator[dict[str, object]]:
+    settings = settings_of(made, folder)
     publisher = Publisher(BrokerAddress("127.0.0.1", 1, "/", "skerry", "x"), ship_logs=False)
     transport = httpx.WSGITransport(create_app(settings, services=create_services(settings, publisher)))
     with httpx.Client(transport=transport, base_url="http://skerry.test") as client:
@@ -206,9 +210,9 @@ def measure(made: Store, folder: Path, requests: int) -> Iterator[dict[str, obje
                 yield {
                     "page": case.words,
                     "place": place,
-                    "p50 ms": round(_percentile(times, 0.5), 1),
-                    "p99 ms": round(_percentile(times, 0.99), 1),
-                    f"p99 within {LIMIT_MS:.0f} ms": "yes" if _percentile(times, 0.99) < LIMIT_MS else "NO",
+                    "p50 ms": round(percentile(times, 0.5), 1),
+                    "p99 ms": round(percentile(times, 0.99), 1),
+                    f"p99 within {LIMIT_MS:.0f} ms": "yes" if percentile(times, 0.99) < LIMIT_MS else "NO",
                 }
 
 
@@ -230,5 +234,5 @@ def _ask(client: httpx.Client, user: str, path: str) -> float:
     return took
 
 
-def _percentile(values: list[float], share: float) -> float:
+def percentile(values: list[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]

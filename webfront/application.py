@@ -40,6 +40,7 @@ from webfront.web.guard import Guard, client_address
 from webfront.web.health import HealthService
 from webfront.web.navigation import Place, places
 from webfront.web.services import Services
+from webfront.webhooks.enqueuing import CONSUMER
 from webfront.webhooks.service import WebhookService
 
 _log = logging.getLogger(__name__)
@@ -108,7 +109,7 @@ def create_services(settings: Settings, publisher: Publisher, clock: Clock = sys
         settings=settings,
         accounts=AccountService(clock),
         apps=AppService(settings.share_dir, settings.max_upload_mb, clock),
-        jobs=JobService(settings.share_dir, publisher.hint, clock),
+        jobs=JobService(settings.share_dir, publisher.hint, clock, told=(CONSUMER,)),
         schedules=ScheduleService(settings.share_dir, publisher.hint, clock),
         fleet=FleetService(publisher.benchmark),
         plays=plays,

@@ -46,6 +46,13 @@ class NotSetUp(NotFound):
     code = "not_set_up"
 
 
+class Gone(SkerryError):
+    """It was there, and was deleted: the words say when, and why."""
+
+    status = 410
+    code = "gone"
+
+
 class Conflict(SkerryError):
     """The request does not fit the present state of the thing it names."""
 

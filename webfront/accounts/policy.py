@@ -23,11 +23,13 @@ class Act(enum.Enum):
     """What a person may want to do, most of it with a thing."""
 
     SEE_JOB = enum.auto()
+    DELETE_JOB = enum.auto()
     SEE_EVERY_JOB = enum.auto()
     PUT_JOB_FIRST = enum.auto()
     SEE_SCHEDULE = enum.auto()
     SEE_EVERY_SCHEDULE = enum.auto()
     ADD_VERSION = enum.auto()
+    DELETE_APP = enum.auto()
     CHANGE_NODE = enum.auto()
     USE_WEBHOOK = enum.auto()
     SEE_EVERY_WEBHOOK = enum.auto()
@@ -37,16 +39,28 @@ class Act(enum.Enum):
     ADMINISTER = enum.auto()
 
 
-_OWNERS: Final = frozenset({Act.SEE_JOB, Act.SEE_SCHEDULE, Act.ADD_VERSION, Act.CHANGE_NODE, Act.USE_WEBHOOK})
+_OWNERS: Final = frozenset(
+    {
+        Act.SEE_JOB,
+        Act.DELETE_JOB,
+        Act.SEE_SCHEDULE,
+        Act.ADD_VERSION,
+        Act.DELETE_APP,
+        Act.CHANGE_NODE,
+        Act.USE_WEBHOOK,
+    }
+)
 """The owner of the thing may, besides administrators; the others are for administrators alone."""
 
 _REFUSALS: Final[Mapping[Act, str]] = {
     Act.SEE_JOB: "This job is somebody else's.",
+    Act.DELETE_JOB: "This job is somebody else's.",
     Act.SEE_EVERY_JOB: "Only an administrator sees everybody's jobs.",
     Act.PUT_JOB_FIRST: "Only an administrator may put a job before the others.",
     Act.SEE_SCHEDULE: "This schedule is somebody else's.",
     Act.SEE_EVERY_SCHEDULE: "Only an administrator sees everybody's schedules.",
     Act.ADD_VERSION: "This app is somebody else's. Give yours another name.",
+    Act.DELETE_APP: "This app is somebody else's.",
     Act.CHANGE_NODE: "This node was registered by somebody else.",
     Act.USE_WEBHOOK: "This webhook is somebody else's.",
     Act.SEE_EVERY_WEBHOOK: "Only an administrator sees everybody's webhooks.",

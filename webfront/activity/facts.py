@@ -38,9 +38,13 @@ class Kind(enum.StrEnum):
     TOKEN_REVOKE = "token.revoke"  # noqa: S105
     USER_CREATE = "user.create"
     APP_UPLOAD = "app.upload"
+    APP_DELETE = "app.delete"
+    VERSION_DELETE = "version.delete"
+    """`data`: the `version` of the app."""
     JOB_SUBMIT = "job.submit"
     JOB_CANCEL = "job.cancel"
     JOB_DOWNLOAD = "job.download"
+    JOB_DELETE = "job.delete"
     SCHEDULE_CREATE = "schedule.create"
     SCHEDULE_CHANGE = "schedule.change"
     SCHEDULE_PAUSE = "schedule.pause"
@@ -73,6 +77,8 @@ class Kind(enum.StrEnum):
     WEBHOOK_TEST = "webhook.test"
     WEBHOOK_AGAIN = "webhook.again"
     DELIVERY_AGAIN = "delivery.again"
+    SETTING_CHANGE = "setting.change"
+    """`data`: the `setting`, what it was, `from`, and what it is, `to`."""
     # What the platform itself brought about.
     ATTEMPT_END = "attempt.end"
     """`data`: `cause`."""
@@ -86,6 +92,9 @@ class Kind(enum.StrEnum):
     PLATFORM_RESTORE = "platform.restore"
     """The database is a copy from here on. `data`: when it was made as `copy_of`, and how many `sessions`, `tokens`,
     `plays` and `open_jobs` were of that time."""
+    SPACE_FREE = "space.free"
+    """Something was removed for good, by its age or after it was deleted. `data`: `what`, how many as `count`, their
+    `bytes`, and where it was their age, the `days` for which such things are kept."""
     PLAY_END = "play.end"
     """`data`: `verb`, the `step` that failed, and who has stopped it, `stopped_by`."""
 
@@ -96,9 +105,14 @@ DEEDS: Final = frozenset(Kind) - {
     Kind.NODE_STATE,
     Kind.SCHEDULE_TICK,
     Kind.PLATFORM_RESTORE,
+    Kind.SPACE_FREE,
     Kind.PLAY_END,
 }
 """The kinds that are deeds; the others are what the platform itself brought about."""
+
+AUDIT: Final = DEEDS - {Kind.JOB_SUBMIT}
+"""Deeds that are kept longer than other facts. Who submitted a job, and when, its own row says for as long as it is
+there; the deeds of that kind are as many as the jobs."""
 
 
 class Outcome(enum.StrEnum):

@@ -46,7 +46,7 @@ def inspect(settings: Settings, options: argparse.Namespace) -> Answer:
 def _apps(settings: Settings) -> list[str]:
     lacking = [
         f"{version.app.name} {version.hash[:12]}"
-        for version in AppVersion.select(AppVersion, App).join(App)
+        for version in AppVersion.select(AppVersion, App).join(App).where(AppVersion.deleted_at.is_null())
         if not (settings.share_dir / "apps" / version.hash).is_dir()
     ]
     return _sentence(lacking, "The files of {} are not on the share: its jobs will fail. Upload it again.", "apps")
@@ -59,7 +59,7 @@ def _inputs(settings: Settings) -> list[str]:
 
 
 def _results(settings: Settings) -> list[str]:
-    query = Job.select(Job.id, Job.attempts).where(Job.state == JobState.SUCCEEDED)
+    query = Job.select(Job.id, Job.attempts).where(Job.state == JobState.SUCCEEDED, Job.results_run.is_null())
     lacking = [
         job.id for job in query.iterator() if not (settings.share_dir / "results" / job.id / str(job.attempts)).is_dir()
     ]

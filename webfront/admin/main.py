@@ -14,12 +14,12 @@ import shlex
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import peewee
 
 from webfront.activity import deeds
-from webfront.admin import backup, fleet, inspection, joining, nodes, secrets, setup
+from webfront.admin import backup, changes, fleet, inspection, joining, nodes, secrets, setup
 from webfront.admin.setup import Answer
 from webfront.errors import SkerryError
 from webfront.plays.outcome import PlayFailed
@@ -150,10 +150,27 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--hashes", type=Path, metavar="FILE", help="of passwords of nodes that the broker does not know")
     add("reseal", secrets.reseal)
     add("inspect", inspection.inspect)
+    _settings(commands)
     add("backup", backup.backup)
     one = add("restore", backup.restore)
     one.add_argument("--overwrite", action="store_true", help="also where the database is in use")
     return parser
+
+
+def _settings(commands: Any) -> None:
+    words = "Settings that may be changed while the platform runs."
+    verbs = commands.add_parser("settings", help=words, description=words).add_subparsers(
+        required=True, metavar="COMMAND", parser_class=_Parser
+    )
+    for name, command in (("list", changes.listing), ("set", changes.put), ("reset", changes.reset)):
+        summary = (command.__doc__ or "").splitlines()[0]
+        one = verbs.add_parser(name, help=summary, description=summary)
+        one.set_defaults(command=command)
+        if name != "list":
+            one.add_argument("name", metavar="NAME", help="the setting")
+            one.add_argument("--check", action="store_true", help="say what would change, and change nothing")
+        if name == "set":
+            one.add_argument("value", metavar="VALUE", help="what it is to be")
 
 
 def _row_options(of_row: argparse._ArgumentGroup) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bottle
 
-from webfront.api.bodies import reply
+from webfront.api.bodies import no_content, reply
 from webfront.api.operations import File, Form, Operation
 from webfront.apps.views import AppView, Uploaded
 from webfront.errors import InvalidInput
@@ -42,3 +42,26 @@ def register(app: bottle.Bottle, services: Services) -> None:
         actions.note("skerry.app", done.app)
         actions.note("skerry.app_version", done.version)
         return reply(code=201 if done.created else 200, app=done.app, version=done.version, created=done.created)
+
+    @app.delete(
+        "/api/v1/apps/<name>",
+        action="app.delete",
+        operation=Operation("Delete an app with all its versions; 409 while a job or a schedule uses it", {204: None}),
+    )
+    def delete(name: str) -> str:
+        actions.note("skerry.app", name)
+        services.apps.delete(identity().account, name)
+        return no_content()
+
+    @app.delete(
+        "/api/v1/apps/<name>/versions/<version>",
+        action="version.delete",
+        operation=Operation(
+            "Delete a version that is not the only one; 409 while a job or a schedule uses it", {204: None}
+        ),
+    )
+    def delete_version(name: str, version: str) -> str:
+        actions.note("skerry.app", name)
+        actions.note("skerry.app_version", version[:64])
+        services.apps.delete_version(identity().account, name, version)
+        return no_content()

@@ -14,6 +14,7 @@ from webfront.api.bodies import (
     idempotency_key,
     input_file,
     is_form,
+    no_content,
     query_number,
     query_text,
     read_form,
@@ -109,10 +110,20 @@ def register(app: bottle.Bottle, services: Services) -> None:
         actions.note("skerry.job", job_id[:26])
         return reply(code=202, job=jobs.cancel(identity().account, job_id))
 
+    @app.delete(
+        "/api/v1/jobs/<job_id>",
+        action="job.delete",
+        operation=Operation("Delete a job that has ended, with its input, results and log", {204: None}),
+    )
+    def delete(job_id: str) -> str:
+        actions.note("skerry.job", job_id[:26])
+        jobs.delete(identity().account, job_id)
+        return no_content()
+
     @app.get(
         "/api/v1/jobs/<job_id>/log",
         operation=Operation(
-            "Lines of an attempt's log",
+            "Lines of an attempt's log; 410 when it is too old",
             {200: LogView},
             query={
                 "after": "only lines numbered above it: the `next` of the answer before",
@@ -130,7 +141,9 @@ def register(app: bottle.Bottle, services: Services) -> None:
     @app.get(
         "/api/v1/jobs/<job_id>/outputs/<name:path>",
         action="job.download",
-        operation=Operation("A result file of the attempt that counts, as an attachment", {200: File}),
+        operation=Operation(
+            "A result file of the attempt that counts, as an attachment; 410 when it is too old", {200: File}
+        ),
     )
     def output(job_id: str, name: str) -> bottle.HTTPResponse:
         actions.note("skerry.job", job_id[:26])

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from webfront.accounts.views import Account
+from webfront.apps.deleting import delete_app, delete_version
 from webfront.apps.queries import get_app, list_apps
 from webfront.apps.upload import take_upload
 from webfront.apps.views import Uploaded
@@ -35,3 +36,11 @@ class AppService:
             most_bytes=self._most_bytes,
             clock=self._clock,
         )
+
+    def delete(self, account: Account, name: str) -> None:
+        """Delete an app with all its versions. NotFound, Forbidden; Conflict while jobs or schedules use it."""
+        delete_app(account, name, self._clock())
+
+    def delete_version(self, account: Account, name: str, version: str) -> None:
+        """Delete a version that is not the only one. NotFound, Forbidden; Conflict while jobs or schedules use it."""
+        delete_version(account, name, version, self._clock())

@@ -32,6 +32,7 @@ from webfront.clock import Clock
 from webfront.database.connection import transaction
 from webfront.database.models import App, AppVersion
 from webfront.errors import Forbidden, InvalidInput, TooLarge
+from webfront.retention.removals import take_back
 from webfront.share import CHUNK, settle, share_errors, sync_folder, write_file
 
 _STALE_S: Final = 24 * 3600.0
@@ -65,9 +66,12 @@ def take_upload(
         try:
             version, size = _write(beside, files)
             settle(beside, apps_folder / version)
+            done = _commit(account, manifest, version, size, now)
+            # The folder of the same content, which had been there, may have been removed before the row stood.
+            settle(beside, apps_folder / version)
         finally:
             shutil.rmtree(beside, ignore_errors=True)
-    return _commit(account, manifest, version, size, now)
+    return done
 
 
 def _examine(stream: BinaryIO, file_name: str, name: str | None, most_bytes: int) -> tuple[Files, Manifest]:
@@ -171,9 +175,14 @@ def _insert(account: Account, manifest: Manifest, version: str, size: int, now: 
         app = App.get_or_none(App.name == manifest.name)
         if app is None:
             app = App.create(name=manifest.name, owner=account.id, created_at=now)
-        if AppVersion.get_or_none((AppVersion.app == app) & (AppVersion.hash == version)) is not None:
+        take_back(f"apps/{version}")
+        found = AppVersion.get_or_none((AppVersion.app == app) & (AppVersion.hash == version))
+        if found is not None and found.deleted_at is None:
             return Uploaded(manifest.name, version, created=False)
-        AppVersion.create(app=app, hash=version, manifest=msgspec.to_builtins(manifest), size=size, uploaded_at=now)
+        if found is not None:
+            AppVersion.update(deleted_at=None, uploaded_at=now).where(AppVersion.id == found.id).execute()
+        else:
+            AppVersion.create(app=app, hash=version, manifest=msgspec.to_builtins(manifest), size=size, uploaded_at=now)
         deeds.tell(Kind.APP_UPLOAD, user=account.name, app=manifest.name, data={"version": version[:12]})
     return Uploaded(manifest.name, version, created=True)
 

@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Any, BinaryIO
+from urllib.parse import quote
 
 from webfront.cli import credentials
 from webfront.cli.client import Client
@@ -68,6 +69,13 @@ def apps_list(options: argparse.Namespace) -> int:
     return OK
 
 
+def apps_delete(options: argparse.Namespace) -> int:
+    name, _, version = options.app.partition("@")
+    signed_in().call("DELETE", f"apps/{quote(name)}" + (f"/versions/{quote(version)}" if version else ""))
+    say(options, {"app": name, "version": version or None}, f"{options.app} is deleted.")
+    return OK
+
+
 def run(options: argparse.Namespace) -> int:
     app, _, version = options.app.partition("@")
     client = signed_in()
@@ -117,6 +125,9 @@ def jobs_show(options: argparse.Namespace) -> int:
         outcome = f"{attempt['state']}" + (f", {attempt['cause']}" if attempt["cause"] else "")
         lines.append(f"attempt {attempt['number']}  on {attempt['node']}: {outcome} {attempt['message']}".rstrip())
     lines += [f"output     {output['name']} ({size(output['size'])})" for output in job["outputs"]]
+    for what in ("results", "input", "log"):
+        if (gone := job[f"{what}_deleted"]) is not None:
+            lines.append(f"{what:<10} deleted on {moment(gone['at'])} by the retention of {gone['days']} days")
     say(options, {"job": job}, "\n".join(lines))
     return OK
 
@@ -148,6 +159,12 @@ def jobs_cancel(options: argparse.Namespace) -> int:
     job = signed_in().call("POST", f"jobs/{options.job}/cancel")["job"]
     words = "is cancelled" if job["state"] == JobState.CANCELLED else "ends as soon as its node has stopped it"
     say(options, {"job": job}, f"{job['id']} {words}.")
+    return OK
+
+
+def jobs_delete(options: argparse.Namespace) -> int:
+    signed_in().call("DELETE", f"jobs/{quote(options.job)}")
+    say(options, {"job": options.job}, f"{options.job} is deleted.")
     return OK
 
 

@@ -59,6 +59,8 @@ def parser() -> argparse.ArgumentParser:
     push.add_argument("path", type=Path, metavar="PATH")
     push.add_argument("--name", help="the app's name, where its manifest gives none")
     _verb(apps, "list", commands.apps_list, "list the apps")
+    delete = _verb(apps, "delete", commands.apps_delete, "delete an app, or one version of it")
+    delete.add_argument("app", metavar="APP", help="NAME with all its versions, or NAME@VERSION")
 
     run = _verb(verbs, "run", commands.run, "run an app")
     run.add_argument("app", metavar="APP", help="NAME, or NAME@VERSION")
@@ -80,6 +82,8 @@ def parser() -> argparse.ArgumentParser:
     log.add_argument("--follow", action="store_true", help="until the job is over")
     log.add_argument("--attempt", type=int)
     _verb(jobs, "cancel", commands.jobs_cancel, "end a job").add_argument("job", metavar="JOB")
+    delete = _verb(jobs, "delete", commands.jobs_delete, "delete a job that has ended, with its results and its log")
+    delete.add_argument("job", metavar="JOB")
     download = _verb(jobs, "download", commands.jobs_download, "fetch a job's results")
     download.add_argument("job", metavar="JOB")
     download.add_argument("--to", type=Path, default=Path(), metavar="DIR", help="default: here")

@@ -74,6 +74,13 @@ def whole(number: str) -> str:
     return f"FLOOR({number})" if isinstance(models.database.obj, peewee.MySQLDatabase) else f"CAST({number} AS INTEGER)"
 
 
+def octets(text: str) -> str:
+    """How many bytes a text takes, as SQL."""
+    # SQLite's LENGTH counts characters.
+    on_mysql = isinstance(models.database.obj, peewee.MySQLDatabase)
+    return f"LENGTH({text})" if on_mysql else f"LENGTH(CAST({text} AS BLOB))"
+
+
 def many(sql: str, parameters: Iterable[Sequence[Any]]) -> None:
     """Run a statement once for each sequence of parameters, within the present transaction."""
     batch = [tuple(one) for one in parameters]

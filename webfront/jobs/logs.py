@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+import peewee
+
 from webfront.database.models import LARGEST_NUMBER, Attempt, Job, LogChunk
 from webfront.errors import NotFound
 from webfront.jobs.states import OPEN_JOBS, AttemptState
@@ -76,14 +78,14 @@ def _lines(row: Attempt, after: int) -> Iterator[PrintedLine]:
 
 
 def _chunks(row: Attempt, after: int) -> Iterator[LogChunk]:
-    """The chunks from the one that holds the line after `after` on, read as they are needed."""
-    before = (
-        LogChunk.select(LogChunk.first)
-        .where((LogChunk.attempt == row) & (LogChunk.first <= after + 1))
-        .order_by(LogChunk.first.desc())
-        .first()
+    """The chunks from the one that holds the line after `after` on, read as they are needed.
+
+    One query, since `webfront.jobs.chunks` may join chunks between two.
+    """
+    other = LogChunk.alias()
+    start = other.select(peewee.fn.MAX(other.first)).where((other.attempt == row) & (other.first <= after + 1))
+    begins = LogChunk.first >= peewee.fn.COALESCE(start, 0)
+    found: Iterator[LogChunk] = (
+        LogChunk.select().where((LogChunk.attempt == row) & begins).order_by(LogChunk.first).iterator()
     )
-    start = before.first if before else 0
-    query = LogChunk.select().where((LogChunk.attempt == row) & (LogChunk.first >= start)).order_by(LogChunk.first)
-    found: Iterator[LogChunk] = query.iterator()
     return found

@@ -10,11 +10,11 @@ import peewee
 
 from webfront.accounts.policy import Act, may
 from webfront.accounts.views import Account
-from webfront.database.models import App, AppVersion, Attempt, Job, Schedule, User
-from webfront.errors import NotFound
+from webfront.database.models import App, AppVersion, Attempt, Job, RetentionRun, Schedule, User
+from webfront.errors import Gone, NotFound
 from webfront.jobs.identifiers import PATTERN
 from webfront.jobs.states import ENDED_JOBS, AttemptState, JobState
-from webfront.jobs.views import AttemptView, JobView, OutputView
+from webfront.jobs.views import AttemptView, Deletion, JobView, OutputView
 from wire.messages import Cause
 
 
@@ -22,7 +22,24 @@ def get_job(account: Account, job_id: str) -> JobView:
     """One job with its attempts, and with the outputs of the attempt that counts. NotFound also for another's job."""
     job = find_job(account, job_id)
     attempts = list(Attempt.select().where(Attempt.job == job).order_by(Attempt.number))
-    return _view(job, tuple(_attempt_view(row) for row in attempts), outputs_of(job, attempts))
+    return msgspec.structs.replace(
+        _view(job, tuple(_attempt_view(row) for row in attempts), outputs_of(job, attempts)),
+        results_deleted=deletion(job.results_run),
+        input_deleted=deletion(job.input_run),
+        log_deleted=deletion(job.log_run),
+    )
+
+
+def deletion(run: int | None) -> Deletion | None:
+    """When and why that run of the retention removed something; None where none has."""
+    row = None if run is None else RetentionRun.get_or_none(RetentionRun.id == run)
+    return None if row is None else Deletion(row.at, row.days)
+
+
+def still_there(run: int | None, what: str) -> None:
+    """Gone, in words, where a run of the retention has removed it. `what` is what was removed, with `was` or `were`."""
+    if (removed := deletion(run)) is not None:
+        raise Gone(removed.words(what))
 
 
 def find_job(account: Account, job_id: str) -> Job:

@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from webfront.accounts.views import Account
 from webfront.clock import Clock, system_clock
 from webfront.database.models import Attempt
 from webfront.errors import Conflict, NotFound
+from webfront.jobs.deleting import delete_job
 from webfront.jobs.inputs import SharedInput
 from webfront.jobs.lifecycle import request_cancel
 from webfront.jobs.listing import list_jobs
 from webfront.jobs.logs import read_log
-from webfront.jobs.queries import find_job, get_job, outputs_of
+from webfront.jobs.queries import find_job, get_job, outputs_of, still_there
 from webfront.jobs.submission import Submission
 from webfront.jobs.views import Download, JobView, LogView
 from webfront.share import open_inside
 
 
 class JobService:
-    def __init__(self, share_dir: Path, hint: Callable[[str], None], clock: Clock = system_clock) -> None:
-        """`hint` tells the scheduler of a job; it neither waits nor fails."""
+    def __init__(
+        self,
+        share_dir: Path,
+        hint: Callable[[str], None],
+        clock: Clock = system_clock,
+        told: Collection[str] = (),
+    ) -> None:
+        """`hint` tells the scheduler of a job; it neither waits nor fails.
+
+        `told` are the consumers of facts that read a job's row when it has ended: it is not deleted before.
+        """
         self._share = share_dir
         self._results = share_dir / "results"
         self._hint = hint
         self._clock = clock
+        self._told = told
         self.submit = Submission(share_dir, hint, clock=clock).submit
 
     list = staticmethod(list_jobs)
@@ -36,6 +47,7 @@ class JobService:
         job = find_job(account, job_id)
         if job.input is None:
             raise NotFound("That job has no input.")
+        still_there(job.input_run, "Its input was")
         return SharedInput(self._share, job.input)
 
     def cancel(self, account: Account, job_id: str) -> JobView:
@@ -46,19 +58,25 @@ class JobService:
         self._hint(job.id)  # so that the scheduler tells the node now rather than at its next sweep
         return get_job(account, job_id)
 
+    def delete(self, account: Account, job_id: str) -> None:
+        """Delete it with all that is its. NotFound; Conflict while it has not ended."""
+        delete_job(account, job_id, self._clock(), self._told)
+
     def log(
         self, account: Account, job_id: str, *, after: int = 0, attempt: int | None = None, limit: int = 2000
     ) -> LogView:
-        """Lines after a number, of the newest attempt unless one is named."""
+        """Lines after a number, of the newest attempt unless one is named. Gone where the log is not kept any more."""
         job = find_job(account, job_id)
+        still_there(job.log_run, "Its log was")
         return read_log(job, after=after, attempt=attempt, limit=limit, now=self._clock())
 
     def output(self, account: Account, job_id: str, name: str) -> Download:
-        """A result file of the attempt that counts. NotFound for any other name or attempt."""
+        """A result file of the attempt that counts. NotFound for any other name or attempt, Gone once they are old."""
         job = find_job(account, job_id)
         attempts = list(Attempt.select().where(Attempt.job == job).order_by(Attempt.number))
         for output in outputs_of(job, attempts):
             if output.name == name:
+                still_there(job.results_run, "Its results were")
                 file = open_inside(self._results, job.id, str(job.attempts), *name.split("/"))
                 return Download(name.rpartition("/")[2], output.size, output.sha256, file)
         raise NotFound("The job has no such output.")

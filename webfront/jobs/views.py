@@ -6,6 +6,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
 
+from webfront.clock import date_of
 from webfront.jobs.states import ENDED_JOBS, AttemptState, JobState
 from wire.messages import Cause
 
@@ -36,6 +37,18 @@ class AttemptView(msgspec.Struct, frozen=True):
     usage: dict[str, Any] | None
 
 
+class Deletion(msgspec.Struct, frozen=True):
+    """Something of a job was removed by its age."""
+
+    at: float
+    days: int
+    """For how many days such things were kept."""
+
+    def words(self, what: str) -> str:
+        """That it is gone, for a person."""
+        return f"{what} deleted on {date_of(self.at)} by the retention of {self.days} days."
+
+
 class JobView(msgspec.Struct, frozen=True):
     id: str
     app: str
@@ -60,6 +73,12 @@ class JobView(msgspec.Struct, frozen=True):
     """The id of the schedule that made it,"""
     schedule_name: str | None = None
     """and its name, as long as there is one."""
+    results_deleted: Deletion | None = None
+    """Its results are not kept any more; None in lists, as the next two are,"""
+    input_deleted: Deletion | None = None
+    """nor its input,"""
+    log_deleted: Deletion | None = None
+    """nor its attempts' logs."""
 
     @property
     def is_over(self) -> bool:

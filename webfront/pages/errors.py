@@ -18,6 +18,7 @@ _HEADINGS: Final = {
     404: "There is nothing here",
     405: "That does not work",
     409: "Not now",
+    410: "It is not kept any more",
     413: "Too large",
     429: "Too many tries",
     500: "Something broke here",
@@ -31,6 +32,7 @@ _ADVICE: Final = {
     404: "The address may be mistyped, or what it named is gone. The lists show what is there.",
     405: "Open the page again and use its buttons.",
     409: "Look at its page for its present state, and try again when that allows it.",
+    410: "Run the app again to have it anew. An administrator says for how long such things are kept.",
     413: "Send a smaller file, or ask an administrator to raise SKERRY_MAX_UPLOAD_MB.",
     429: "Wait a little, then try again.",
     500: (

@@ -178,7 +178,9 @@ def _form(
 
 
 def _tables(services: Services, account: Account, job: JobView) -> list[Table]:
-    found = []
+    found: list[Table] = []
+    if job.results_deleted is not None:
+        return found
     for output in [one for one in job.outputs if one.name.lower().endswith(".csv")][:_TABLES]:
         download = services.jobs.output(account, job.id, output.name)
         with download.file as file:

@@ -26,6 +26,9 @@ def log_page(jobs: JobService, account: Account, job: JobView, wanted: str) -> d
     shown = next((one for one in job.attempts if pinned and one.number == int(wanted)), None)
     if shown is None and job.attempts:
         shown = job.attempts[-1]
+    if job.log_deleted is not None:
+        view = LogView(shown.number if shown else 0, (), 0, (), complete=True)
+        return {"log": view, "log_entries": [], "log_skipped": 0, "pinned": pinned}
     skipped = max(0, (shown.log_lines or 0) - _SHOWN) if shown else 0
     view = jobs.log(account, job.id, after=skipped, attempt=int(wanted) if pinned else None, limit=_SHOWN)
     return {"log": view, "log_entries": entries(view), "log_skipped": skipped, "pinned": pinned}

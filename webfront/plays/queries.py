@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from webfront.database.models import LARGEST_NUMBER, Node, Play, PlayEvent
-from webfront.errors import NotFound
+from webfront.errors import Gone, NotFound
 from webfront.plays import phases
 from webfront.plays.states import PlayState, StepState
 from webfront.plays.verbs import VERBS
@@ -36,9 +36,11 @@ def _event_view(row: PlayEvent) -> PlayEventView:
 
 
 def find_play(play_id: int) -> Play:
-    """The row. NotFound."""
+    """The row. NotFound; Gone where later ones are there: plays are removed when they are old."""
     row: Play | None = Play.get_or_none(Play.id == play_id) if play_id <= LARGEST_NUMBER else None
     if row is None:
+        if 0 < play_id <= LARGEST_NUMBER and Play.select().where(Play.id > play_id).exists():
+            raise Gone(f"Play {play_id} is not kept any more: it ended long ago.")
         raise NotFound(f"There is no play {play_id}.")
     return row
 

@@ -22,7 +22,7 @@ import peewee
 from webfront.activity.facts import Kind, NewFact, Outcome, record
 from webfront.activity.term import Deposed, Term
 from webfront.database.models import Schedule, ScheduleTick, User
-from webfront.errors import InvalidInput, NotFound
+from webfront.errors import Gone, InvalidInput, NotFound
 from webfront.jobs.identifiers import Ulids
 from webfront.jobs.intake import NewJob, insert_jobs
 from webfront.jobs.submission import discard
@@ -91,7 +91,7 @@ class Ticker:
             return _Tick(TickOutcome.SKIPPED, words)
         try:
             return _Tick(TickOutcome.SUBMITTED, job=prepare(self._share, row, self._ulids, term.now))
-        except NotFound as error:
+        except (NotFound, Gone) as error:
             advice = "Give it another app, version or input, then resume it."
             return _Tick(TickOutcome.REFUSED, f"{error.message} {advice}", gone=True)
         except InvalidInput as error:

@@ -9,14 +9,26 @@ from typing import Final
 
 from webfront.accounts.tidying import remove_expired
 from webfront.activity.chores import Chore
-from webfront.activity.retention import forget_old_facts
 from webfront.activity.term import Term
+from webfront.apps.deleting import FOLDER, forget_unused, may_go
 from webfront.apps.upload import sweep_uploads
+from webfront.changeable.values import Values
 from webfront.invitations.retention import forget_old_invitations
+from webfront.jobs.chunks import join_chunks
 from webfront.jobs.keys import forget_old_keys
+from webfront.jobs.retention import (
+    forget_old_inputs,
+    forget_old_jobs,
+    forget_old_logs,
+    forget_old_rankings,
+    forget_old_results,
+)
 from webfront.jobs.submission import sweep_inputs
 from webfront.logs.bounds import keep_bounds
 from webfront.logs.figures import tell_figures
+from webfront.plays.retention import forget_old_plays
+from webfront.retention.facts import forget_old_facts
+from webfront.retention.removals import Removing
 from webfront.schedules.kept import sweep_kept
 from webfront.schedules.ticking import Ticker
 from webfront.scheduling.consumers import all_consumers
@@ -28,18 +40,26 @@ from webfront.webhooks.retention import forget_old_deliveries
 _SECOND: Final = 1.0
 _MINUTE: Final = 60.0
 _HOUR: Final = 3600.0
-_DAY: Final = 24 * _HOUR
 
 
 def all_chores(settings: Settings) -> tuple[Chore, ...]:
     consumers = [one.name for one in all_consumers(settings)]
-    keep_facts_s = settings.facts_keep_days * _DAY
+    values = Values(settings)
     figures = (Chore("node figures", _MINUTE, tell_figures),) if settings.logs_reader != "none" else ()
     return (
         *figures,
         Chore("expired sessions", _HOUR, remove_expired),
         Chore("log bounds", _MINUTE, partial(keep_bounds, settings=settings)),
-        Chore("old facts", _HOUR, partial(forget_old_facts, keep_s=keep_facts_s, consumers=consumers)),
+        Chore("old facts", _HOUR, partial(forget_old_facts, values=values, consumers=consumers)),
+        Chore("old results", _HOUR, partial(forget_old_results, values=values)),
+        Chore("old inputs", _HOUR, partial(forget_old_inputs, values=values)),
+        Chore("old logs", _HOUR, partial(forget_old_logs, values=values, consumers=consumers)),
+        Chore("old rankings", _HOUR, partial(forget_old_rankings, values=values)),
+        Chore("old jobs", _HOUR, partial(forget_old_jobs, values=values, consumers=consumers)),
+        Chore("old plays", _HOUR, partial(forget_old_plays, values=values)),
+        Chore("unused versions", _HOUR, partial(forget_unused, values=values)),
+        Chore("log chunks", 10 * _SECOND, partial(join_chunks, consumers=consumers)),
+        Chore("removals", 5 * _SECOND, Removing(settings.share_dir, FOLDER, may_go).run),
         Chore("old idempotency keys", _HOUR, forget_old_keys),
         Chore("abandoned inputs", 6 * _HOUR, partial(_swept, sweep_inputs, settings.share_dir, "inputs of no job")),
         Chore("abandoned uploads", _HOUR, partial(_swept, sweep_uploads, settings.share_dir / "apps", "half uploads")),

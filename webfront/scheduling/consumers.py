@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from webfront.activity.consumers import Consumer
 from webfront.activity.facts import Kind
+from webfront.jobs.retention import Superseded
 from webfront.logs import activity, printed
 from webfront.logs.writing import Carrier
 from webfront.settings import Settings
-from webfront.webhooks.enqueuing import Enqueuing, any_webhook
+from webfront.webhooks.enqueuing import CONSUMER, Enqueuing, any_webhook
 
 
 def all_consumers(settings: Settings) -> tuple[Consumer, ...]:
     # From the beginning: a webhook may be older than this consumer's row, and is told of no job that ended before it.
-    webhooks = Consumer("webhooks", Enqueuing(), frozenset({Kind.JOB_END}), any_webhook, from_the_beginning=True)
-    return (webhooks, *_to_elasticsearch(settings))
+    webhooks = Consumer(CONSUMER, Enqueuing(), frozenset({Kind.JOB_END}), any_webhook, from_the_beginning=True)
+    superseded = Consumer("superseded results", Superseded(), frozenset({Kind.ATTEMPT_END}))
+    return (webhooks, superseded, *_to_elasticsearch(settings))
 
 
 def _to_elasticsearch(settings: Settings) -> tuple[Consumer, ...]:

@@ -21,12 +21,14 @@ from webfront.webhooks.backoff import DAY_S
 from webfront.webhooks.messages import job_end
 from webfront.webhooks.states import DeliveryState
 
+CONSUMER: Final = "webhooks"
+"""The consumer's name."""
 _AT_ONCE: Final = 100
 """Rows in a statement."""
 
 
 class Enqueuing:
-    """The consumer's function: `Consumer("webhooks", Enqueuing(), frozenset({Kind.JOB_END}), wanted=any_webhook)`."""
+    """The consumer's function: `Consumer(CONSUMER, Enqueuing(), frozenset({Kind.JOB_END}), wanted=any_webhook)`."""
 
     def __init__(self, clock: Clock = system_clock) -> None:
         self._clock = clock

@@ -8,7 +8,6 @@ import pytest
 
 from webfront.activity.facts import Fact, Kind, NewFact, Outcome, record, record_many
 from webfront.activity.numbering import last_batch, next_batch, number, read_batch
-from webfront.activity.retention import forget_old_facts
 from webfront.activity.term import Deposed, Term
 from webfront.database import models
 from webfront.database.connection import transaction
@@ -72,27 +71,3 @@ def test_a_deposed_scheduler_numbers_nothing(term: Term) -> None:
     with pytest.raises(Deposed):
         number(term)
     assert models.Fact.get().batch is None
-
-
-def test_old_facts_go_unless_a_consumer_has_not_had_them(term: Term) -> None:
-    now = term.now()
-    for job in ("A", "B", "C"):
-        happened(job, at=now - 100)
-        number(term)
-    happened("young", at=now - 5)
-    number(term)
-
-    def kept() -> list[str]:
-        return [row.job for row in models.Fact.select().order_by(models.Fact.id)]
-
-    assert forget_old_facts(term, keep_s=50, consumers=["slow", "quick"]) == ""
-    models.Consumer.create(name="quick", batch=4)
-    models.Consumer.create(name="slow", batch=2)
-    assert forget_old_facts(term, keep_s=50, consumers=["slow", "quick"]) == "removed 2 old facts"
-    assert kept() == ["C", "young"]
-    assert forget_old_facts(term, keep_s=50, consumers=["quick"]) == "removed 1 old facts"
-    assert forget_old_facts(term, keep_s=0, consumers=[]) == "removed 1 old facts"
-    # A number is never given twice, though nothing that bears one is left.
-    happened("after")
-    number(term)
-    assert models.Fact.get().batch == 5

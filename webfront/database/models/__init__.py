@@ -17,6 +17,7 @@ from webfront.database.models.jobs import Attempt, Job, LogChunk, SubmissionKey
 from webfront.database.models.logs import LogLoss, RefusedRecord
 from webfront.database.models.plays import Controller, Play, PlayEvent
 from webfront.database.models.probe import Probe
+from webfront.database.models.retention import Removal, RetentionCursor, RetentionRun, Setting
 from webfront.database.models.schedules import Schedule, ScheduleTick
 from webfront.database.models.scheduling import Leadership
 from webfront.database.models.schema import SchemaStep, SchemaVersion
@@ -46,11 +47,15 @@ __all__ = [
     "PlayEvent",
     "Probe",
     "RefusedRecord",
+    "Removal",
+    "RetentionCursor",
+    "RetentionRun",
     "Schedule",
     "ScheduleTick",
     "SchemaStep",
     "SchemaVersion",
     "Session",
+    "Setting",
     "SignInFailure",
     "SubmissionKey",
     "User",

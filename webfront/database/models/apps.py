@@ -28,6 +28,8 @@ class AppVersion(Model):
     manifest = JsonField()
     size = peewee.BigIntegerField()
     uploaded_at = peewee.DoubleField()
+    deleted_at = peewee.DoubleField(null=True)
+    """It can be run no more; the row stays as long as jobs name it."""
 
     class Meta:
         indexes = ((("app", "hash"), True),)

@@ -35,9 +35,16 @@ class Job(Model):
     finished_at = peewee.DoubleField(null=True)
     schedule = peewee.CharField(26, null=True)
     """The id of the schedule that made it, which may be gone."""
+    results_run = peewee.BigIntegerField(null=True)
+    """The `RetentionRun` that removed its results,"""
+    input_run = peewee.BigIntegerField(null=True)
+    """its input,"""
+    log_run = peewee.BigIntegerField(null=True)
+    """and its attempts' logs."""
 
     class Meta:
         indexes = (
+            (("finished_at",), False),
             (("state", "priority", "id"), False),
             (("user", "id"), False),
             (("state", "id"), False),

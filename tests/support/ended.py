@@ -1,0 +1,100 @@
+"""Jobs that have ended, with all that is theirs in the database and on the share, for tests of what becomes of it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from webfront.activity.facts import Kind, NewFact, Outcome, record_many
+from webfront.database.connection import transaction
+from webfront.database.models import AppVersion, Attempt, Job, LogChunk, User
+from webfront.jobs.identifiers import Ulids
+from webfront.jobs.states import AttemptState, JobState
+from wire.messages import Cause
+
+PREDICTIONS = b"row,label\n1,seven\n"
+INPUT = b"1,2,3\n"
+_OUTPUT = {"name": "predictions.csv", "size": len(PREDICTIONS), "sha256": "0" * 64}
+_ulids = Ulids()
+_PARTS = (
+    "value",
+    "load",
+    "performance",
+    "temperature_factor",
+    "free_cpu_percent",
+    "free_memory_percent",
+    "free_memory_gb",
+    "events_per_second",
+)
+_RANKING = {
+    "node": "alpha",
+    "sentence": "alpha won: it scores highest",
+    "ranking": [
+        {
+            "node": f"node-{number}",
+            "score": {**dict.fromkeys(_PARTS, 1.0), "temperature_c": None},
+            "live": 0,
+            "slots": 1,
+        }
+        for number in range(20)
+    ],
+    "excluded": {},
+    "considered": 20,
+}
+
+
+def ended_job(
+    share: Path,
+    version: AppVersion,
+    user: User | int,
+    at: float,
+    *,
+    causes: Sequence[Cause] = (Cause.OK,),
+    said: Sequence[Sequence[str]] = (("one",), ("two", "three")),
+) -> str:
+    """A job that ended at that moment, after attempts with these causes, each of which said these chunks of lines."""
+    job = _ulids.next()
+    state = JobState.SUCCEEDED if causes[-1] is Cause.OK else JobState.FAILED
+    folder = share / "inputs" / job
+    folder.mkdir(parents=True)
+    (folder / "in.csv").write_bytes(INPUT)
+    with transaction():
+        Job.create(
+            id=job, app_version=version, user=user, state=state.value, input=f"inputs/{job}/in.csv",
+            cause=causes[-1].value, attempts=len(causes), submitted_at=at - 9, finished_at=at,
+        )  # fmt: skip
+        facts = [NewFact(Kind.JOB_SUBMIT, at - 9, job=job)]
+        for number, cause in enumerate(causes, 1):
+            attempt = Attempt.create(
+                job=job, number=number, node="alpha", state=AttemptState.ENDED.value, placement=_RANKING,
+                placed_at=at - 8, started_at=at - 7, ended_at=at, cause=cause.value,
+                log_lines=sum(map(len, said)), outputs=[_OUTPUT] if cause is Cause.OK else [],
+            )  # fmt: skip
+            starts = itertools.accumulate(map(len, said), initial=1)
+            for first, lines in zip(starts, said, strict=False):
+                LogChunk.create(attempt=attempt, first=first, count=len(lines), at=at, text="\n".join(lines))
+            well = Outcome.SUCCESS if cause is Cause.OK else Outcome.FAILURE
+            facts.append(NewFact(Kind.ATTEMPT_END, at, well, job=job, attempt=number))
+            store_results(share, job, number)
+        facts.append(NewFact(Kind.JOB_END, at, job=job))
+        record_many(facts)
+    return job
+
+
+def store_results(share: Path, job: str, attempt: int) -> Path:
+    """What an attempt stores on the share."""
+    results = share / "results" / job / str(attempt)
+    (results / "plots").mkdir(parents=True)
+    (results / "predictions.csv").write_bytes(PREDICTIONS)
+    (results / "plots" / "one.svg").write_bytes(PREDICTIONS)
+    return results
+
+
+def decision(job: str) -> dict[str, object]:
+    """What is kept of why its newest attempt ran where it ran."""
+    row = Attempt.select().where(Attempt.job == job).order_by(Attempt.number.desc()).get()
+    found: dict[str, object] = msgspec.to_builtins(row.placement)
+    return found

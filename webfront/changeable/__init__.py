@@ -1,0 +1,1 @@
+"""Settings that an administrator may change while the platform runs."""
