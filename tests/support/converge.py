@@ -1,4 +1,4 @@
-"""Runs a molecule scenario's playbook again from its tests: in check mode, or with other variables."""
+"""Runs a molecule scenario's playbook again from its tests, in check mode or with other variables; or another one."""
 
 from __future__ import annotations
 
@@ -17,9 +17,12 @@ class Run:
 
 
 class Converge:
-    """`ansible-playbook converge.yml` against the scenario's machines."""
+    """`ansible-playbook PLAYBOOK` against the scenario's machines; its path is from the scenario's folder."""
 
     RESTART = "Start the programs, and restart those with outdated settings"
+
+    def __init__(self, playbook: str = "converge.yml") -> None:
+        self._playbook = playbook
 
     def __call__(self, *options: str) -> Run:
         """A run that goes well."""
@@ -40,7 +43,7 @@ class Converge:
         return done.stdout + done.stderr
 
     def _run(self, *options: str) -> subprocess.CompletedProcess[str]:
-        playbook = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"]) / "converge.yml"
+        playbook = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"]) / self._playbook
         command = ["ansible-playbook", "--inventory", os.environ["MOLECULE_INVENTORY_FILE"], str(playbook), *options]
         environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=600)
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=1200)
