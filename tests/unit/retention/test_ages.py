@@ -139,7 +139,7 @@ def test_whatever_line_it_dies_on_the_next_run_comes_to_the_end(
         work()
         assert not kept.left(share, job), died
         assert not Removal.select().exists()
-    assert died > 15
+    assert died > 10
 
 
 def test_the_rows_of_a_run_are_as_many_as_there_are_old_jobs_and_in_steps(
