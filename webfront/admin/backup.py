@@ -6,8 +6,8 @@ store the folder together with the platform's files, and bring both back.
 
 First the folder, then the files: a row is written after the files that it names (an app's, an input, results), and
 these never change, so that every file which the copy's rows need is there when the files are stored. What comes to the
-files in between has no row, and is no more than left over. What the retention, or a person, removes in between is missing
-of the copy: `inspect` names it, and what is old is removed from it at the next run.
+files in between has no row, and is no more than left over. What the retention, or a person, removes in between is
+missing of the copy: `inspect` names it, and what is old is removed from it at the next run.
 
 `restore` remembers in the state directory which copy it began with and whether it came to the end: killed anywhere, it
 begins anew, and what it has done is done once.

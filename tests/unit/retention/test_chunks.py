@@ -92,14 +92,15 @@ def test_it_waits_for_who_carries_the_lines_elsewhere_and_for_the_end(term: Term
 
 def test_whatever_line_it_dies_on_no_line_is_lost(term: Term, logged: Callable[..., str], hasty: None) -> None:
     died, dying = 0, True
-    few = SAID[:4]
+    few = SAID[:3]
     while dying:
         job = logged(few)
         before = lines(job)
         died += 1
-        dying = dies_at(died, lambda: join_chunks(term, consumers=()), lines_of=("jobs/chunks.py",))
+        # Every fifth line: most are of the loops that find what to join.
+        dying = dies_at(died * 5, lambda: join_chunks(term, consumers=()), lines_of=("jobs/chunks.py",))
         assert lines(job) == before, died
         join_chunks(term, consumers=())
         assert lines(job) == before, died
         assert LogChunk.select().join(Attempt).where(Attempt.job == job).count() == 2, died
-    assert died > 30
+    assert died > 10
