@@ -12,6 +12,7 @@ from webfront.activity.chores import Chore
 from webfront.activity.retention import forget_old_facts
 from webfront.activity.term import Term
 from webfront.apps.upload import sweep_uploads
+from webfront.fleet.admissions import keep_admitted
 from webfront.invitations.retention import forget_old_invitations
 from webfront.jobs.keys import forget_old_keys
 from webfront.jobs.submission import sweep_inputs
@@ -37,6 +38,7 @@ def all_chores(settings: Settings) -> tuple[Chore, ...]:
     figures = (Chore("node figures", _MINUTE, tell_figures),) if settings.logs_reader != "none" else ()
     return (
         *figures,
+        Chore("nodes at the broker", _MINUTE / 4, partial(keep_admitted, settings=settings)),
         Chore("expired sessions", _HOUR, remove_expired),
         Chore("log bounds", _MINUTE, partial(keep_bounds, settings=settings)),
         Chore("old facts", _HOUR, partial(forget_old_facts, keep_s=keep_facts_s, consumers=consumers)),
