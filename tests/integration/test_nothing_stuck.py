@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import secrets
 import shutil
 import signal
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.agents import AgentProcess
@@ -24,6 +28,7 @@ from webfront.broker.admission import admit, admitted, dismiss
 from webfront.database import models
 from webfront.database.models import AppVersion, Attempt, Job, Node
 from webfront.jobs.lifecycle import request_cancel
+from webfront.scheduling.placing import EXCLUSION_S
 from webfront.scheduling.turn import CLAIM_OVERDUE_S
 from wire import topology
 from wire.messages import Cause, Claimed, Finished, Started
@@ -91,6 +96,11 @@ def ended_on_the_node(platform: Platform) -> int:
     with contextlib.closing(sqlite3.connect(path)) as journal:
         (count,) = journal.execute("SELECT count(*) FROM ended").fetchone()
     return int(count)
+
+
+def held_on_the_node(platform: Platform) -> set[tuple[str, int]]:
+    with contextlib.closing(sqlite3.connect(platform.directory / "alpha" / "journal.sqlite")) as journal:
+        return set(journal.execute("SELECT job, attempt FROM attempts"))
 
 
 def is_ordered(*jobs: str) -> bool:
@@ -185,6 +195,48 @@ def test_after_a_database_restored_from_an_older_copy_every_job_ends(platform: P
     asyncio.run(scenario())
 
 
+def admin(platform: Platform, *words: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "webfront.admin", *words]
+    done = subprocess.run(command, env=platform.environment(), capture_output=True, text=True, check=True, timeout=120)
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+@pytest.mark.stores("sqlite")
+def test_after_a_restore_every_job_ends_and_what_the_copy_lacks_is_ended_on_its_node(
+    platform: Platform, alpha: AgentProcess
+) -> None:
+    async def scenario() -> None:
+        short, long = put_app(platform, "short", seconds=5), put_app(platform, "long", seconds=600)
+        patient = {"SKERRY_HEARTBEAT_SUSPECT_S": "120", "SKERRY_HEARTBEAT_DEAD_S": "240"}
+        async with platform.working(**patient):
+            alpha.start()
+            await until(lambda: Node.get(Node.name == "alpha").state == "active")
+            (known,) = platform.submit(short)
+            await until(lambda: platform.states([known]) == {"running": 1}, 60)
+            (platform.directory / "copy").mkdir()
+            admin(platform, "backup", str(platform.directory / "copy"))
+            (unknown,) = platform.submit(long)
+            (platform.directory / "share" / "inputs" / unknown).mkdir()
+            await until(lambda: platform.states([unknown]) == {"running": 1}, 60)
+            platform.schedulers[-1].kill()
+            platform.schedulers[-1].wait()
+            models.database.close()
+            admin(platform, "restore", str(platform.directory / "copy"), "--overwrite")
+            platform.start_scheduler(**patient)
+            await until(lambda: held_on_the_node(platform).isdisjoint([(unknown, 1), (known, 1)]), 60)
+            assert not Job.select().where(Job.id == unknown).exists()
+            said = [line for line in admin(platform, "inspect")["missing"] if "accepted after the copy" in line]
+            assert [unknown in line for line in said] == [True]
+            # Its only node has lost an attempt of it, which it is tried on again after a while.
+            await until(lambda: platform.states([known]) == {"succeeded": 1}, EXCLUSION_S + 60)
+            numbers = [one.number for one in Attempt.select().where(Attempt.job == known).order_by(Attempt.number)]
+            assert numbers[0] > 10
+            assert numbers[1:] == [numbers[0] + 1]
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.stores("sqlite")
 def test_a_broker_that_has_lost_its_data_is_told_of_every_node_again(platform: Platform, alpha: AgentProcess) -> None:
     async def scenario() -> None:
@@ -234,7 +286,7 @@ def test_a_damaged_journal_is_set_aside_and_its_jobs_end(platform: Platform, alp
                 lose_blocks(journal)
                 more = []
             alpha.start()
-            await until(lambda: platform.states([job, *more]) == {"succeeded": 1 + len(more)}, 90)
+            await until(lambda: platform.states([job, *more]) == {"succeeded": 1 + len(more)}, EXCLUSION_S + 60)
             assert [one.cause for one in Attempt.select().where(Attempt.job == job)][-1] == "ok"
             assert len(list(journal.parent.glob("journal.sqlite.unreadable-*"))) == 1
             assert "the journal is damaged" in alpha.log.read_text()

@@ -15,6 +15,7 @@ from webfront.apps.upload import sweep_uploads
 from webfront.fleet.admissions import keep_admitted
 from webfront.invitations.retention import forget_old_invitations
 from webfront.jobs.keys import forget_old_keys
+from webfront.jobs.strangers import sweep_results
 from webfront.jobs.submission import sweep_inputs
 from webfront.logs.bounds import keep_bounds
 from webfront.logs.figures import tell_figures
@@ -44,6 +45,7 @@ def all_chores(settings: Settings) -> tuple[Chore, ...]:
         Chore("old facts", _HOUR, partial(forget_old_facts, keep_s=keep_facts_s, consumers=consumers)),
         Chore("old idempotency keys", _HOUR, forget_old_keys),
         Chore("abandoned inputs", 6 * _HOUR, partial(_swept, sweep_inputs, settings.share_dir, "inputs of no job")),
+        Chore("strangers' results", 6 * _HOUR, partial(_swept, sweep_results, settings.share_dir, "results of no job")),
         Chore("abandoned uploads", _HOUR, partial(_swept, sweep_uploads, settings.share_dir / "apps", "half uploads")),
         Chore(
             "abandoned schedules' inputs", 6 * _HOUR, partial(_swept, sweep_kept, settings.share_dir, "unused inputs")

@@ -5,9 +5,10 @@ memory are read again before the next one, and the same input may simply be give
 
 No attempt waits for a message that is lost. An order that a living node has not claimed after a while is sent again,
 and the node answers it with how far the attempt has come, its end included; unanswered after `MOST_RESENDS` it ends the
-attempt. How often it was sent is in the attempt's row, since a scheduler may live for less than one of these waits; it
-is counted with the broker's confirm, so that a death before that sends it once more than counted. What a lost `Claimed`
-would have said, a heartbeat that lists the attempt says as well.
+attempt, and so does one that the broker does not confirm for `UNTAKEN_S`. How often it was sent is in the attempt's
+row, since a scheduler may live for less than one of these waits; it is counted with the broker's confirm, so that a
+death before that sends it once more than counted. What a lost `Claimed` would have said, a heartbeat that lists the
+attempt says as well.
 """
 
 from __future__ import annotations
@@ -40,6 +41,10 @@ CLAIM_OVERDUE_S: Final = 30.0
 MOST_RESENDS: Final = 10
 """Orders that are never claimed nor answered: an agent of 0.1.0 is silent about an attempt that it knows as ended."""
 
+UNTAKEN_S: Final = 300.0
+"""The broker should have confirmed an order by then; a queue that has lost its majority never does."""
+
+_UNTAKEN: Final = "the broker has not taken the order for {node} within {seconds:.0f} s"
 _UNANSWERED: Final = "{node} is running, and has not answered the order, however often it was sent ({times} times)"
 _UNCLAIMED: Final = "cancelled; {node} has not said that it took the order"
 
@@ -96,6 +101,8 @@ class Turns:
         )
         self._book = EventBook(self.mirror, self._judge, self.leases, self._coverage, self._versions)
         self._suspect_s = settings.heartbeat_suspect_s
+        self._sent: dict[Key, float] = {}
+        """Of orders whose confirm is awaited, when that was first seen."""
         self._stale = True
 
     def distrust(self) -> None:
@@ -222,18 +229,27 @@ class Turns:
         ]
 
     def _unanswered(self, unwanted: set[Unwanted], now: float, in_flight: Collection[Key]) -> list[Conclusion]:
-        """Attempts that are waited for no longer: nobody wants them, or their orders were sent often enough."""
-        found = []
-        for one in self._overdue(now, in_flight):
-            key = (one.job, one.number)
-            if (one.node, *key) in unwanted:
-                words = _UNCLAIMED.format(node=one.node)
-                found.append(Conclusion(*key, Cause.CANCELLED, words, only_unclaimed=True))
-            elif one.orders > MOST_RESENDS:
-                # Not `rejected`: it may well have run there.
-                words = _UNANSWERED.format(node=one.node, times=one.orders)
-                found.append(Conclusion(*key, Cause.NODE_LOST, words, only_unclaimed=True))
-        return found
+        """Attempts that are waited for no longer: nobody wants them, or their orders were sent often or long enough."""
+        self._sent = {key: self._sent.get(key, now) for key in in_flight}
+        untaken = [(one, now - at) for key, at in self._sent.items() if (one := self.mirror.live.get(key)) is not None]
+        ends = [
+            (one, Cause.REJECTED, _UNTAKEN.format(node=one.node, seconds=seconds))
+            for one, seconds in untaken
+            if seconds > UNTAKEN_S
+        ]
+        overdue = self._overdue(now, in_flight)
+        ends += [
+            # Not `rejected`: it may well have run there.
+            (one, Cause.NODE_LOST, _UNANSWERED.format(node=one.node, times=one.orders))
+            for one in overdue
+            if one.orders > MOST_RESENDS
+        ]
+        ends += [
+            (one, Cause.CANCELLED, _UNCLAIMED.format(node=one.node))
+            for one in [*overdue, *(one for one, seconds in untaken if seconds > CLAIM_OVERDUE_S)]
+            if (one.node, one.job, one.number) in unwanted
+        ]
+        return [Conclusion(one.job, one.number, cause, words, only_unclaimed=True) for one, cause, words in ends]
 
     def _unclaimed(self, now: float, in_flight: Collection[Key]) -> list[Live]:
         """Attempts whose order has to be sent (again): what a crash left unpublished, and what was never claimed."""

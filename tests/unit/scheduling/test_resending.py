@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pytest
 
 from webfront.database.models import App, AppVersion, Attempt, Job, Node, User
 from webfront.jobs.lifecycle import request_cancel
 from webfront.scheduling.leadership import Leadership
-from webfront.scheduling.turn import CLAIM_OVERDUE_S, MOST_RESENDS, Input, Output, Turns
+from webfront.scheduling.mirror import Key
+from webfront.scheduling.turn import CLAIM_OVERDUE_S, MOST_RESENDS, UNTAKEN_S, Input, Output, Turns
 from webfront.settings import Settings
 from wire.messages import Cause, Events, Finished, Heartbeat, HeldAttempt, Metrics
 
@@ -30,9 +33,9 @@ class Clockwork:
         self._leadership.take_over(self.now)
         self._turns = Turns(self._settings, self._leadership)
 
-    def turn(self, *, passed: float = 0.0, given: Input | None = None) -> Output:
+    def turn(self, *, passed: float = 0.0, given: Input | None = None, in_flight: Collection[Key] = ()) -> Output:
         self.now += passed
-        output = self._turns.take(given or Input(), self.now, sweep=True, place=True)
+        output = self._turns.take(given or Input(), self.now, sweep=True, place=True, in_flight=in_flight)
         confirmed = [((order.job, order.attempt), self.now) for _, order in output.orders]
         if confirmed:
             self._turns.take(Input(published=confirmed), self.now, sweep=False, place=False)
@@ -94,3 +97,21 @@ def test_a_cancelled_job_does_not_wait_for_a_node_that_says_nothing_of_it(clockw
 def test_a_clock_that_was_set_back_puts_no_order_off(clockwork: Clockwork) -> None:
     assert [order.job for _, order in clockwork.turn(passed=-500.0).orders] == ["J"]
     assert clockwork.turn().orders == []
+
+
+@pytest.mark.parametrize(("wanted", "after", "state"), [(True, UNTAKEN_S, "failed"), (False, LATER, "cancelled")])
+def test_an_order_that_the_broker_never_confirms_is_not_waited_for_for_ever(
+    clockwork: Clockwork, wanted: bool, after: float, state: str
+) -> None:
+    """Its queue has lost its majority, say, while the connection stands; the scheduler was away before."""
+    Attempt.update(published_at=None).execute()
+    AppVersion.update(manifest={"name": "noop", "retries": {"rejected": 0}}).execute()
+    clockwork.start()
+    clockwork.now += 10 * UNTAKEN_S
+    if not wanted:
+        request_cancel("J", clockwork.now)
+    for _ in range(3):
+        clockwork.turn(passed=after / 3, in_flight=[("J", 1)])
+        assert Job.get_by_id("J").state == "placed"
+    clockwork.turn(passed=after / 3 + 1, in_flight=[("J", 1)])
+    assert Job.get_by_id("J").state == state
