@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import os
 import secrets
@@ -24,12 +25,15 @@ from support.platform import Platform, until
 from support.rabbitmq import PrivateRabbit
 from support.stores import Store
 
-from webfront.broker.admission import admit, admitted, dismiss
+from webfront.broker.admission import admit, admitted, dismiss, password_hashes
 from webfront.database import models
 from webfront.database.models import AppVersion, Attempt, Job, Node
+from webfront.fleet.admissions import _let_in, forget_admission, keep_admitted
 from webfront.jobs.lifecycle import request_cancel
+from webfront.scheduling.leadership import Leadership
 from webfront.scheduling.placing import EXCLUSION_S
 from webfront.scheduling.turn import CLAIM_OVERDUE_S
+from webfront.settings import Settings
 from wire import topology
 from wire.messages import Cause, Claimed, Finished, Started
 
@@ -255,6 +259,28 @@ def test_a_broker_that_has_lost_its_data_is_told_of_every_node_again(platform: P
             assert admitted(platform.api) == {"alpha"}
 
     asyncio.run(scenario())
+
+
+@pytest.mark.stores("sqlite")
+def test_a_node_that_is_dismissed_stays_out(platform: Platform) -> None:
+    api, password = platform.api, secrets.token_urlsafe(24)
+    platform.node("alpha")
+    Node.update(state="active").execute()
+    admit(api, "alpha", password)
+    settings = Settings.from_environment(platform.environment())
+    keep = functools.partial(keep_admitted, Leadership("test").take_over(time.time()), settings=settings)
+    assert keep() == ""
+    known = Node.get().broker_hash
+    assert known == password_hashes(api)["alpha"]
+    api.delete("users", "node-alpha")
+    api.delete("queues", "/", topology.jobs_queue("alpha"))
+    assert keep() == "the broker had lost alpha: let in again"
+    assert admit(api, "alpha", password) is False, "all of it is as it was, the password too"
+    forget_admission("alpha")
+    dismiss(api, "alpha")
+    assert keep() == ""
+    assert not _let_in(api, "alpha", known), "the chore had read the hash before it was forgotten"
+    assert api.get("users", "node-alpha") is None
 
 
 def lose_blocks(journal: Path) -> None:
