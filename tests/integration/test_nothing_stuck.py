@@ -211,7 +211,7 @@ def test_after_a_restore_every_job_ends_and_what_the_copy_lacks_is_ended_on_its_
     platform: Platform, alpha: AgentProcess
 ) -> None:
     async def scenario() -> None:
-        short, long = put_app(platform, "short", seconds=5), put_app(platform, "long", seconds=600)
+        short, long = put_app(platform, "short", seconds=20), put_app(platform, "long", seconds=600)
         patient = {"SKERRY_HEARTBEAT_SUSPECT_S": "120", "SKERRY_HEARTBEAT_DEAD_S": "240"}
         async with platform.working(**patient):
             alpha.start()
@@ -233,7 +233,7 @@ def test_after_a_restore_every_job_ends_and_what_the_copy_lacks_is_ended_on_its_
             said = [line for line in admin(platform, "inspect")["missing"] if "accepted after the copy" in line]
             assert [unknown in line for line in said] == [True]
             # Its only node has lost an attempt of it, which it is tried on again after a while.
-            await until(lambda: platform.states([known]) == {"succeeded": 1}, EXCLUSION_S + 60)
+            await until(lambda: platform.states([known]) == {"succeeded": 1}, EXCLUSION_S + 90)
             numbers = [one.number for one in Attempt.select().where(Attempt.job == known).order_by(Attempt.number)]
             assert numbers[0] > 10
             assert numbers[1:] == [numbers[0] + 1]
