@@ -108,7 +108,7 @@ class Agent:
             self._shipper = LogShipper(self._broker, loop)
             self._shipper.attach()
         held = self._journal.held()
-        self._journal.start(loop)
+        self._journal.start(loop, self._fail)
         self._attempts.recover(held)
         parts = [
             asyncio.create_task(part, name=name)

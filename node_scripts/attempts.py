@@ -4,6 +4,10 @@ An attempt is claimed (in the journal, on disk), waits for a slot, is prepared, 
 finished (`node_scripts.execution`); its slot is free then. Its end is journalled before anybody is told, and it is held
 until the broker has confirmed that. Whatever dies on the way, the journal and the attempt's folder say where to go on.
 
+The broker's confirm is not the scheduler's: a queue may be purged, a database restored from an older copy. So an order
+that comes once more is never dropped in silence, but answered with how far its attempt has come. A death before that
+answer is sent loses it; then the order comes again.
+
 An error that nobody expected in the work for one attempt ends that attempt. Only where not even its end can be told is
 the agent itself in trouble.
 """
@@ -26,7 +30,7 @@ from node_scripts.outbox import Outbox
 from node_scripts.recovery import find_all
 from node_scripts.running.interface import Ended, Recovered, Runner, RunningAttempt
 from node_scripts.slots import Slots
-from wire.messages import Cause, Claimed, Finished, HeldAttempt, Order
+from wire.messages import Cause, Claimed, Finished, HeldAttempt, Order, Started
 
 _log = logging.getLogger(__name__)
 
@@ -34,6 +38,7 @@ _CANCELS_REMEMBERED: Final = 1000
 _JOURNAL_PAUSE_S: Final = 1.0
 _STOP_S: Final = 3.0
 _TIDY_EVERY_S: Final = 3600.0
+_GONE: Final = "it is gone: it ended here before, and the node no longer knows how"
 
 
 class Attempts:
@@ -75,7 +80,7 @@ class Attempts:
         self._fill_slots()
 
     def _resume(self, record: JournalledAttempt, found: RunningAttempt | Recovered) -> None:
-        held = Held(record.order)
+        held = Held(record.order, record.claimed_at)
         self._held[held.key] = held
         what = found.value if isinstance(found, Recovered) else "launched"
         _log.info("found an attempt of an earlier start (%s)", what, extra=held.fields())
@@ -103,7 +108,8 @@ class Attempts:
     async def claim(self, orders: Sequence[Order]) -> None:
         """Take orders; when this returns they are in the journal, on disk. Raises `JournalError`.
 
-        An order that is held already or has ended changes nothing.
+        An order that is held already or has ended runs nothing: it is answered with how far the attempt has come.
+        Whoever sends it again has not heard of that, and would wait for ever.
         """
         at = self._now()
         claims = [(order, self._slots.take()) for order in orders]
@@ -113,11 +119,16 @@ class Attempts:
             for _, slot in claims:
                 self._slots.give_back(slot)
             raise
+        over = []
         for (order, slot), is_new in zip(claims, new, strict=True):
             if not is_new:
                 self._slots.give_back(slot)
+                if (known := self._held.get((order.job, order.attempt))) is None:
+                    over.append((order.job, order.attempt))
+                else:
+                    self._tell_again(known)
                 continue
-            held = Held(order, slot)
+            held = Held(order, at, slot)
             self._held[held.key] = held
             self._outbox.put(Claimed(*held.key, at))
             if held.key in self._early_cancels:
@@ -130,6 +141,29 @@ class Attempts:
             else:
                 self._waiting.append(held)
         self._fill_slots()
+        if over:
+            await self._tell_ends(over)
+
+    def _tell_again(self, held: Held) -> None:
+        """How far a held attempt has come. Its end, where that is on its way, says it all."""
+        if held.told:
+            return
+        self._outbox.put(Claimed(*held.key, held.claimed_at))
+        if held.started_at is not None:
+            self._outbox.put(Started(*held.key, held.started_at))
+
+    async def _tell_ends(self, keys: Sequence[Key]) -> None:
+        """How attempts ended whose end was told before: as the journal kept it, or that it is gone."""
+        try:
+            ends = await self._journal.ends(keys)
+        except JournalError:
+            return  # logged there; whoever waits for the answer sends the order again
+        for key, kept in zip(keys, ends, strict=True):
+            _log.info(
+                "an order for an attempt that is over is answered with its end",
+                extra={"skerry.job": key[0], "skerry.attempt": key[1]},
+            )
+            self._outbox.put(kept or Finished(*key, at=self._now(), cause=Cause.NODE_LOST, message=_GONE))
 
     def cancel(self, job: str, attempt: int) -> None:
         """End this attempt wherever it stands; one that is not here yet ends when it comes. Idempotent."""

@@ -41,6 +41,7 @@ class Execution:
     def adopt(self, held: Held, running: RunningAttempt, at: float, lines_confirmed: int) -> None:
         """Tell that it was started, at `at`, and follow its log from the line after those confirmed."""
         held.running = running
+        held.started_at = at
         held.tail = LogTail(running, self._outbox, self._journal, self._now, lines_confirmed)
         self._outbox.put(Started(*held.key, at))
         self._follower.add(held.tail)

@@ -13,8 +13,9 @@ from wire.messages import Finished, Order
 class Held:
     """Changed by the task that sees the attempt through, and by its cancelling; nobody else keeps state about it."""
 
-    def __init__(self, order: Order, slot: int | None = None) -> None:
+    def __init__(self, order: Order, claimed_at: float, slot: int | None = None) -> None:
         self.order = order
+        self.claimed_at = claimed_at
         self.key: Key = (order.job, order.attempt)
         self.slot = slot
         self.slot_noted: asyncio.Future[list[int]] | None = None
@@ -25,6 +26,7 @@ class Held:
         self.launching = False
         self.cancel_wanted = False
         self.running: RunningAttempt | None = None
+        self.started_at: float | None = None
         self.tail: LogTail | None = None
         self.finished: Finished | None = None
         self.told = False

@@ -6,24 +6,30 @@ What must survive the agent's death stands here or in an attempt's own folder, n
 * the slot it got, so that after a restart no other attempt is started as the same user;
 * its end, from before its `Finished` event is sent (an attempt that ended before its launch has no other record);
 * the last line of its log that the broker confirmed, so that the next start sends the rest;
-* the newest ended attempts, so that an order delivered once more changes nothing.
+* the newest ended attempts with their ends, so that an order that comes once more is answered and runs nothing: the
+  broker had the end safe, and may have lost it since, or the controller's database is of before it.
 
 `Claimed` and `Started` events need no rows of their own: a held attempt says the one, a launched one the other, and
 the receiver takes a second copy for nothing.
 
 SQLite with a write-ahead log and `synchronous=FULL`: a commit is one fsync. A thread writes, so that the event loop
 goes on meanwhile; what was asked for during one commit goes together into the next.
+
+A journal that turns out to be damaged is of no more use to the process that has it open, whose every end would wait for
+it: the process ends, and the next start sets the file aside, says so in its log and begins a new one. What the old one
+held is lost, which the scheduler sees from the heartbeats and puts right.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -53,14 +59,26 @@ CREATE TABLE IF NOT EXISTS ended (
     number INTEGER PRIMARY KEY,
     job TEXT NOT NULL,
     attempt INTEGER NOT NULL,
+    finished BLOB,
     UNIQUE (job, attempt)
 );
 """
+_ADDED: Final = "ALTER TABLE ended ADD COLUMN finished BLOB"
+"""For a journal that an earlier release began. That release, should it come back, leaves the column empty."""
 _HOLD: Final = """
 INSERT INTO attempts (job, attempt, body, claimed_at, slot) SELECT ?1, ?2, ?3, ?4, ?5
 WHERE NOT EXISTS (SELECT 1 FROM ended WHERE job = ?1 AND attempt = ?2)
 ON CONFLICT DO NOTHING
 """
+_END: Final = """
+INSERT OR IGNORE INTO ended (job, attempt, finished)
+VALUES (?1, ?2, (SELECT finished FROM attempts WHERE job = ?1 AND attempt = ?2))
+"""
+_KEPT: Final = """
+SELECT finished FROM ended WHERE job = ?1 AND attempt = ?2
+UNION ALL SELECT finished FROM attempts WHERE job = ?1 AND attempt = ?2
+"""
+_DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _KEPT_ENDED: Final = 10_000
 _TRIM_EVERY: Final = 500
 _UNHURRIED_S: Final = 1.0
@@ -69,6 +87,10 @@ _UNHURRIED_S: Final = 1.0
 
 class JournalError(Exception):
     """The journal cannot be written or read (a full disk, for one)."""
+
+
+class JournalDamaged(JournalError):
+    """What the file holds is no journal any more; it will not be written again."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +110,7 @@ class _Request:
     """Statements that stand or fall together, and who waits for them."""
 
     statements: list[tuple[str, tuple[Any, ...]]]
-    done: asyncio.Future[list[int]] | None
+    done: asyncio.Future[list[Any]] | None
 
 
 class Journal:
@@ -107,6 +129,7 @@ class Journal:
         self._unhurried_since: float | None = None
         self._ended = 0
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._on_damage: Callable[[JournalDamaged], None] | None = None
         self._thread = threading.Thread(target=self._write, name="journal", daemon=True)
 
     def held(self) -> list[JournalledAttempt]:
@@ -127,9 +150,10 @@ class Journal:
             held.append(JournalledAttempt(order, claimed_at, slot, started_at, lines_confirmed, end))
         return held
 
-    def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin to write; answers go to `loop`."""
+    def start(self, loop: asyncio.AbstractEventLoop, on_damage: Callable[[JournalDamaged], None] | None = None) -> None:
+        """Begin to write; answers go to `loop`. `on_damage` is called there when the file turns out to be damaged."""
         self._loop = loop
+        self._on_damage = on_damage
         self._thread.start()
 
     async def hold(self, claims: Sequence[tuple[Order, int | None]], at: float) -> list[bool]:
@@ -141,6 +165,11 @@ class Journal:
             (_HOLD, (order.job, order.attempt, encode(order), at, slot)) for order, slot in claims
         ]
         return [changed > 0 for changed in await self._ask(statements)]
+
+    async def ends(self, keys: Sequence[Key]) -> list[Finished | None]:
+        """How these attempts ended, as far as that is known. Raises `JournalError`."""
+        found: list[list[tuple[bytes | None]]] = await self._ask([(_KEPT, key) for key in keys])
+        return [next((_end_in(body) for (body,) in rows if body is not None), None) for rows in found]
 
     def note_slot(self, key: Key, slot: int | None) -> asyncio.Future[list[int]]:
         """Note the slot of an attempt that had to wait for it.
@@ -157,11 +186,11 @@ class Journal:
         )
 
     def end(self, keys: Sequence[Key]) -> None:
-        """The broker has confirmed these attempts' ends: hold them no longer, only remember them."""
+        """The broker has confirmed these attempts' ends: hold them no longer, only remember how they ended."""
         statements: list[tuple[str, tuple[Any, ...]]] = []
         for key in keys:
+            statements.append((_END, key))
             statements.append(("DELETE FROM attempts WHERE job = ? AND attempt = ?", key))
-            statements.append(("INSERT OR IGNORE INTO ended (job, attempt) VALUES (?, ?)", key))
             self._ended += 1
             if self._ended % _TRIM_EVERY == 0:
                 trim = "DELETE FROM ended WHERE number <= (SELECT max(number) FROM ended) - ?"
@@ -188,8 +217,8 @@ class Journal:
     def _note(self, statement: str, values: tuple[Any, ...]) -> None:
         self._submit(_Request([(statement, values)], None), urgent=False)
 
-    def _ask(self, statements: list[tuple[str, tuple[Any, ...]]]) -> asyncio.Future[list[int]]:
-        done: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
+    def _ask(self, statements: list[tuple[str, tuple[Any, ...]]]) -> asyncio.Future[list[Any]]:
+        done: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
         # Whoever asks may be cancelled and never look; the request itself goes on.
         done.add_done_callback(lambda future: future.cancelled() or future.exception())
         self._submit(_Request(statements, done), urgent=True)
@@ -225,25 +254,46 @@ class Journal:
         while requests := self._take():
             answers, error = self._commit(requests)
             asked = [(request.done, answer) for request, answer in zip(requests, answers, strict=True) if request.done]
-            if asked and self._loop is not None and not self._loop.is_closed():
+            if self._loop is None or self._loop.is_closed():
+                continue
+            if asked:
                 self._loop.call_soon_threadsafe(_answer, asked, error)
+            if isinstance(error, JournalDamaged) and self._on_damage is not None:
+                self._loop.call_soon_threadsafe(self._on_damage, error)
 
-    def _commit(self, requests: list[_Request]) -> tuple[list[list[int]], JournalError | None]:
-        """Write all of these and fsync once. For each statement how many rows it changed."""
+    def _commit(self, requests: list[_Request]) -> tuple[list[list[Any]], JournalError | None]:
+        """Write all of these and fsync once. For each statement its rows, or how many it changed."""
         execute = self._connection.execute
         try:
             execute("BEGIN IMMEDIATE")
-            answers = [[execute(*statement).rowcount for statement in request.statements] for request in requests]
+            answers = [[_told(execute(*statement)) for statement in request.statements] for request in requests]
             execute("COMMIT")
         except Exception as error:  # this thread has nobody above it, and everybody waits for its answers
-            if self._connection.in_transaction:
+            with contextlib.suppress(sqlite3.Error):  # which a damaged file may refuse too
                 self._connection.rollback()
             _log.error("the journal cannot be written: %s", error)
-            return [[] for _ in requests], JournalError(f"the journal cannot be written: {error}")
+            kind = JournalDamaged if _is_damage(error) else JournalError
+            return [[] for _ in requests], kind(f"the journal cannot be written: {error}")
         return answers, None
 
 
-def _answer(asked: list[tuple[asyncio.Future[list[int]], list[int]]], error: JournalError | None) -> None:
+def _told(cursor: sqlite3.Cursor) -> Any:
+    return cursor.rowcount if cursor.description is None else cursor.fetchall()
+
+
+def _is_damage(error: Exception) -> bool:
+    # The lower byte is the kind, whatever the rest says more closely.
+    return isinstance(error, sqlite3.Error) and (getattr(error, "sqlite_errorcode", 0) & 0xFF) in _DAMAGED
+
+
+def _end_in(body: bytes) -> Finished | None:
+    try:
+        return msgspec.json.decode(body, type=Finished)
+    except msgspec.MsgspecError:
+        return None
+
+
+def _answer(asked: list[tuple[asyncio.Future[list[Any]], list[Any]]], error: JournalError | None) -> None:
     for done, answer in asked:
         if done.done():
             continue
@@ -264,7 +314,7 @@ def _open(path: Path) -> sqlite3.Connection:
     try:
         return _connect(path)
     except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.OperationalError):
+        if isinstance(error, sqlite3.OperationalError) and not _is_damage(error):
             raise
         # Not a database any more (a worn card, a power cut below the file system). What it held is lost, which the
         # scheduler sees from the heartbeats and puts right; refusing to start would help nobody.
@@ -286,10 +336,13 @@ def _connect(path: Path) -> sqlite3.Connection:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version not in (0, _SCHEMA_VERSION):
             raise sqlite3.OperationalError(f"it is of version {version}, written by a newer agent")
-        (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        # Also what the quicker check does not see: an index that has not what its table has.
+        (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
         if found != "ok":
             raise sqlite3.DatabaseError(found)
         connection.executescript(_SCHEMA)
+        if "finished" not in {row[1] for row in connection.execute("PRAGMA table_info(ended)")}:
+            connection.execute(_ADDED)
         connection.execute(f"PRAGMA user_version={_SCHEMA_VERSION}")
     except BaseException:
         connection.close()

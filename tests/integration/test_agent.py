@@ -183,8 +183,9 @@ def test_the_next_start_goes_on_where_the_last_one_ended(broker: PrivateRabbit, 
             assert set(runner.launches.values()) == {1}
             async with agent_running(settings, runner):
                 await until(lambda: controller.heartbeats[-1].held == ())
-                await controller.send(running)  # delivered once more, long after
-                await asyncio.sleep(0.5)
+                first = controller.ends()[running.job]
+                await controller.send(running)  # once more, long after: whoever sends it has not heard of its end
+                await until(lambda: controller.ends()[running.job] == [*first, *first])
             assert runner.launches[running.job, 1] == 1
 
     asyncio.run(scenario())

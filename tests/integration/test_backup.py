@@ -37,6 +37,8 @@ from webfront.database.models import (
 )
 from webfront.database.schema import open_database
 from webfront.database.steps import CODE
+from webfront.jobs.identifiers import Ulids
+from webfront.jobs.strangers import sweep_results
 from webfront.secretbox import SecretBox
 
 PASSWORD = secrets.token_urlsafe(30)
@@ -136,6 +138,22 @@ def test_a_copy_becomes_the_platform_and_everyone_signs_in_again(another: Admin)
     seen = another("inspect")
     assert seen["has"]["apps"] == seen["has"]["nodes"] == 1
     assert [line for line in seen["missing"] if "The broker knows a node" not in line] == []
+
+
+@pytest.mark.stores(SQLITE)
+def test_jobs_accepted_after_the_copy_are_named_while_the_share_tells_of_them(another: Admin) -> None:
+    before = Ulids(lambda: time.time() - 99).next()
+    since, running = Ulids().next(), Ulids().next()
+    for folder in (f"inputs/{before}", f"inputs/{since}", f"results/{since}/1", f"results/{running}/1"):
+        (another.folder / folder).mkdir(parents=True)
+    another("restore", str(copy_of(another)))
+    (another.folder / "inputs" / Ulids(lambda: time.time() + 60).next()).mkdir()
+    named = [line.split()[2] for line in another("inspect")["missing"] if "accepted after the copy" in line]
+    assert named == sorted([since, running])
+    with opened(another):
+        assert sweep_results(another.folder, time.time()) == 0
+        assert sweep_results(another.folder, time.time() + 25 * 3600) == 2
+        assert [folder.name for folder in (another.folder / "results").iterdir()] == ["j0"]
 
 
 @pytest.mark.stores(SQLITE)

@@ -21,6 +21,7 @@ from webfront.broker.management import Management
 from webfront.broker.topology import platform_queues
 from webfront.database.connection import transaction
 from webfront.database.models import App, AppVersion, Attempt, Job, LogChunk, Node, User
+from webfront.fleet.admissions import forget_admission
 from webfront.jobs.identifiers import Ulids
 from wire import topology
 from wire.broker import Broker, BrokerAddress, Delivery
@@ -190,6 +191,7 @@ class ScriptedNode:
             tasks[1].cancel()
             await self.broker.stop()
             await tasks[0]
+            forget_admission(self.name)
             dismiss(self._platform.api, self.name)
 
     async def _on_connected(self) -> None:

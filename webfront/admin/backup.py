@@ -10,7 +10,8 @@ files in between has no row, and is no more than left over. What the retention, 
 missing of the copy: `inspect` names it, and what is old is removed from it at the next run.
 
 `restore` remembers in the state directory which copy it began with and whether it came to the end: killed anywhere, it
-begins anew, and what it has done is done once.
+begins anew, and what it has done is done once. It also notes of when the copy is and when it was put in place: what was
+accepted in between is lost, and `inspect` names it.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ from webfront.database.schema import oldest_code
 from webfront.database.steps import CODE
 from webfront.errors import BrokerUnavailable, Conflict, InvalidInput
 from webfront.jobs.states import LIVE_ATTEMPTS, OPEN_JOBS
+from webfront.jobs.strangers import accepted_between
 from webfront.plays.states import UNFINISHED_PLAYS, PlayState
 from webfront.settings import Settings
 from wire import VERSION
@@ -116,9 +118,10 @@ def restore(settings: Settings, options: argparse.Namespace) -> Answer:
     manifest = read_manifest(folder)
     refuse_copy(manifest, settings)
     record = _read_record(settings.state_dir)
-    ours = {"copy": manifest["id"]}
+    ours = {"copy": manifest["id"], "made_at": manifest["made_at"]}
     answer = {"manifest": manifest, "has_its_keys": _has_keys(manifest, settings), "ended": {}}
-    if record == {**ours, "state": "loaded"} and not options.overwrite:
+    is_done = record.get("copy") == manifest["id"] and record.get("state") == "loaded"
+    if is_done and not options.overwrite:
         return {"changed": False, **answer}
     begun = record.get("state") == "loading"
     is_living = not begun and is_used(settings.database_url, settings.database_password_file)
@@ -137,8 +140,16 @@ def restore(settings: Settings, options: argparse.Namespace) -> Answer:
         folder / DATABASE[manifest["kind"]],
         lambda: ended.update(_begin_anew(manifest, time.time())),
     )
-    _write(settings.state_dir / _RECORD, {**ours, "state": "loaded"})
+    _write(settings.state_dir / _RECORD, {**ours, "state": "loaded", "restored_at": time.time()})
     return {"changed": True, **answer, "ended": ended}
+
+
+def lost_since_copy(settings: Settings) -> list[str]:
+    """The jobs accepted after the copy was made that was put in place last, as far as the share still tells of them."""
+    record = _read_record(settings.state_dir)
+    if "made_at" not in record or "restored_at" not in record:
+        return []
+    return accepted_between(settings.share_dir, record["made_at"], record["restored_at"])
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

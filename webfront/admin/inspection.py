@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any, Final
 
+from webfront.admin.backup import lost_since_copy
 from webfront.admin.setup import Answer, open_platform
 from webfront.broker.admission import password_hashes
 from webfront.broker.management import Management
@@ -25,7 +26,8 @@ _MOST_NAMES: Final = 20
 def inspect(settings: Settings, options: argparse.Namespace) -> Answer:
     """What the platform has, and in sentences what is missing of it. Nothing is changed."""
     open_platform(settings)
-    missing = [*_apps(settings), *_inputs(settings), *_results(settings), *_webhooks(settings), *_nodes(settings)]
+    parts = (_apps, _inputs, _results, _lost_jobs, _webhooks, _nodes)
+    missing = [line for part in parts for line in part(settings)]
     return {
         "changed": False,
         "version": VERSION,
@@ -64,6 +66,11 @@ def _results(settings: Settings) -> list[str]:
         job.id for job in query.iterator() if not (settings.share_dir / "results" / job.id / str(job.attempts)).is_dir()
     ]
     return _sentence(lacking, "The results of the job {} are not on the share.", "succeeded jobs")
+
+
+def _lost_jobs(settings: Settings) -> list[str]:
+    words = "The job {} was accepted after the copy was made that is in place, and is lost with it: submit it again."
+    return _sentence(lost_since_copy(settings), words, "such jobs")
 
 
 def _webhooks(settings: Settings) -> list[str]:

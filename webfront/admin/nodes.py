@@ -18,6 +18,7 @@ from webfront.database.connection import transaction
 from webfront.database.models import Attempt, Node
 from webfront.errors import Conflict, Unavailable
 from webfront.fleet import rows
+from webfront.fleet.admissions import forget_admission
 from webfront.fleet.agentless import Machine, machine_of, note_machine
 from webfront.fleet.states import NODE_TRANSITIONS, NodeState, change_node
 from webfront.fleet.validation import check_machine
@@ -149,6 +150,8 @@ def node_drain(settings: Settings, options: argparse.Namespace) -> Answer:
 def node_dismiss(settings: Settings, options: argparse.Namespace) -> Answer:
     """The node's broker user and queues away, its state `removed`."""
     open_platform(settings)
+    if not options.check:
+        forget_admission(options.name)
     broker = dismiss(manage(settings, options), options.name)
     node = Node.get_or_none(Node.name == options.name)
     row = node is not None and node.state != NodeState.REMOVED

@@ -74,6 +74,27 @@ def password_hashes(api: Management) -> dict[str, str]:
     return found
 
 
+def admitted(api: Management) -> set[str]:
+    """The nodes that have all of theirs at the broker, asked in three calls for all of them together."""
+    users = {entry.get("name") for entry in api.get("users") or ()}
+    rights = {entry.get("user"): entry for entry in api.get("vhosts", api.vhost, "permissions") or ()}
+    bound = {
+        (entry.get("source"), entry.get("destination"), entry.get("routing_key"))
+        for entry in api.get("bindings", api.vhost) or ()
+        if entry.get("destination_type") == "queue"
+    }
+
+    def is_whole(node: str) -> bool:
+        had = rights.get(topology.node_user(node), {})
+        return all(had.get(right) == pattern for right, pattern in permissions(node).items()) and all(
+            (queue.exchange, queue.name, queue.routing_key) in bound
+            for queue in node_queues(node, cluster=api.is_cluster)
+        )
+
+    nodes = {node for user in users if (node := topology.node_of_user(user)) is not None}
+    return {node for node in nodes if is_whole(node)}
+
+
 def dismiss(api: Management, node: str) -> bool:
     """Shut the node out: its user, open connections, and queues with what they hold. True when anything was there."""
     check_name(node)

@@ -13,8 +13,10 @@ cluster, or is one no more, has those in the other kind, and they are replaced w
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import logging
+from collections.abc import Sequence
 from typing import Any, Final
 
 from wire import topology
@@ -29,6 +31,9 @@ _SCHEDULER_DELIVERIES: Final = 1000
 """High, since a restart of the scheduler delivers again. What passes it is not lost: it comes by `skerry.dead`."""
 
 _LAST_RESORT_DELIVERIES: Final = 1_000_000
+
+_AT_ONCE: Final = 50
+"""Declarations under way to the broker, each on a channel of its own."""
 
 _HEARTBEATS_KEPT: Final = 1000
 _HEARTBEAT_TTL_MS: Final = 15_000
@@ -141,3 +146,22 @@ async def declare_platform(broker: Broker) -> None:
             await broker.declare_queue(queue.name, arguments=queue.arguments)
         # Bound last: a message is routed here only once the queue is as it must be.
         await broker.bind_queue(queue.name, queue.exchange, queue.routing_key)
+
+
+async def declare_nodes(broker: Broker, nodes: Sequence[str]) -> None:
+    """Make the queues of these nodes where a broker has lost them. Raises `BrokerLost`.
+
+    So an order waits there for its node, which `webfront.fleet.admissions` lets in again, instead of being returned.
+    """
+    queues = [queue for node in nodes for queue in node_queues(node, cluster=broker.is_cluster)]
+    for start in range(0, len(queues), _AT_ONCE):
+        await asyncio.gather(*(_declare_node_queue(broker, queue) for queue in queues[start : start + _AT_ONCE]))
+
+
+async def _declare_node_queue(broker: Broker, queue: Queue) -> None:
+    try:
+        await broker.declare_queue(queue.name, arguments=queue.arguments)
+        await broker.bind_queue(queue.name, queue.exchange, queue.routing_key)
+    except QueueDiffers as error:
+        # Its node's next registration, or `nodes-renew`, says what is wrong with it and replaces what may be.
+        _log.warning("the queue %s stands in another kind: %s", queue.name, error)

@@ -43,7 +43,7 @@ def begin(new: NewNode, registered_by: str, now: float) -> Node | None:
         return row
     if not change_node(new.name, NodeState.REGISTERING, only_from=[NodeState.REMOVED]):
         return None
-    forgotten = {"metrics": None, "score": None, "last_heartbeat_at": None, "arch": "", "agent_version": ""}
+    forgotten = {"metrics": None, "score": None, "last_heartbeat_at": None} | dict.fromkeys(_SAID_OR_KEPT, "")
     Node.update(**_given(new, registered_by), **forgotten).where(Node.name == new.name).execute()
     return find(new.name)
 
@@ -74,6 +74,7 @@ def refuse_while_playing(row: Node) -> None:
         )
 
 
+_SAID_OR_KEPT: Final = ("arch", "agent_version", "broker_hash")
 _PLAIN: Final = ("connection", "address", "ssh_port", "ssh_user", "host_key", "slots", "agentless", "joined")
 
 

@@ -13,6 +13,7 @@ from webfront.activity.term import Term
 from webfront.apps.deleting import FOLDER, forget_unused, may_go
 from webfront.apps.upload import sweep_uploads
 from webfront.changeable.values import Values
+from webfront.fleet.admissions import keep_admitted
 from webfront.invitations.retention import forget_old_invitations
 from webfront.jobs.chunks import join_chunks
 from webfront.jobs.keys import forget_old_keys
@@ -23,6 +24,7 @@ from webfront.jobs.retention import (
     forget_old_rankings,
     forget_old_results,
 )
+from webfront.jobs.strangers import sweep_results
 from webfront.jobs.submission import sweep_inputs
 from webfront.logs.bounds import keep_bounds
 from webfront.logs.figures import tell_figures
@@ -48,6 +50,7 @@ def all_chores(settings: Settings) -> tuple[Chore, ...]:
     figures = (Chore("node figures", _MINUTE, tell_figures),) if settings.logs_reader != "none" else ()
     return (
         *figures,
+        Chore("nodes at the broker", _MINUTE / 4, partial(keep_admitted, settings=settings)),
         Chore("expired sessions", _HOUR, remove_expired),
         Chore("log bounds", _MINUTE, partial(keep_bounds, settings=settings)),
         Chore("old facts", _HOUR, partial(forget_old_facts, values=values, consumers=consumers)),
@@ -62,6 +65,7 @@ def all_chores(settings: Settings) -> tuple[Chore, ...]:
         Chore("removals", 5 * _SECOND, Removing(settings.share_dir, FOLDER, may_go).run),
         Chore("old idempotency keys", _HOUR, forget_old_keys),
         Chore("abandoned inputs", 6 * _HOUR, partial(_swept, sweep_inputs, settings.share_dir, "inputs of no job")),
+        Chore("strangers' results", 6 * _HOUR, partial(_swept, sweep_results, settings.share_dir, "results of no job")),
         Chore("abandoned uploads", _HOUR, partial(_swept, sweep_uploads, settings.share_dir / "apps", "half uploads")),
         Chore(
             "abandoned schedules' inputs", 6 * _HOUR, partial(_swept, sweep_kept, settings.share_dir, "unused inputs")

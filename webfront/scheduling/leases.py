@@ -7,10 +7,17 @@ A claim is lost when its node lives and no longer lists it. Since an attempt lea
 confirmed its `Finished` event, and that event may still wait in the queue, a claim that is missing from two heartbeats
 is only *doubted*: the scheduler sends itself a **fence** through the same queue. When the fence comes back, everything
 the node had said before has been applied, and what still stands as claimed is lost.
+
+A queue that is purged or made anew loses the fences in it, and says nothing. So a claim that is missing yet when its
+fence should long be back gets another; fences keep their order, so that one which is back answers for those before it.
+
+Whether a heartbeat is of before the claim, the node's own clock says. One that was set back would say so for as long as
+it was set back by: after `_OLDEST_BEAT_S` of our own time it is not asked any more.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Iterable
 from typing import Final
 
@@ -21,6 +28,18 @@ _LONGEST_STEP_S: Final = 2.0
 """More time than this between two ticks passed while this process did not run."""
 
 _MISSED_BEATS: Final = 2
+_OLDEST_BEAT_S: Final = 30.0
+"""No heartbeat that comes can be older: the broker keeps it for 15 s."""
+_FENCE_OVERDUE_S: Final = 30.0
+
+
+@dataclasses.dataclass(slots=True)
+class _Missing:
+    """A claim that is not listed."""
+
+    since: float
+    beats: int = 0
+    fenced_at: float | None = None
 
 
 class Leases:
@@ -30,8 +49,9 @@ class Leases:
         self._clock = 0.0
         self._ticked: float | None = None
         self._heard: dict[str, float] = {}
-        self._missing: dict[Key, int] = {}
-        self._fences: dict[str, frozenset[Key]] = {}
+        self._missing: dict[Key, _Missing] = {}
+        self._fences: dict[str, dict[Key, _Missing]] = {}
+        """By token, in the order in which they were sent."""
 
     def reset(self) -> None:
         """A new connection: everyone gets their full time, and fences of the old one may never come back."""
@@ -57,27 +77,41 @@ class Leases:
     def doubt(self, held: Collection[Key], beat_at: float, live: Iterable[Live]) -> frozenset[Key]:
         """The live attempts of a node that it has claimed and stopped listing, as of a heartbeat taken at `beat_at`.
 
-        Those already behind a fence are left out.
+        Those already behind a fence that may yet come back are left out.
         """
         doubted = set()
         for one in live:
             key = (one.job, one.number)
             claimed = one.state is not AttemptState.PLACED and one.claimed_at is not None
-            if not claimed or key in held or (one.claimed_at or 0.0) >= beat_at:
+            if not claimed or key in held:
                 self._missing.pop(key, None)
                 continue
-            self._missing[key] = self._missing.get(key, 0) + 1
-            if self._missing[key] >= _MISSED_BEATS:
+            missing = self._missing.setdefault(key, _Missing(self._clock))
+            if (one.claimed_at or 0.0) < beat_at or self._clock - missing.since > _OLDEST_BEAT_S:
+                missing.beats += 1
+            fenced = missing.fenced_at is not None and self._clock - missing.fenced_at <= _FENCE_OVERDUE_S
+            if missing.beats >= _MISSED_BEATS and not fenced:
                 doubted.add(key)
-        return frozenset(doubted).difference(*self._fences.values())
+        return frozenset(doubted)
 
     def fence(self, token: str, doubted: frozenset[Key]) -> None:
         """A fence with this token is on its way; when it is back, these are lost."""
-        self._fences[token] = doubted
+        behind = {key: self._missing[key] for key in doubted if key in self._missing}
+        for missing in behind.values():
+            missing.fenced_at = self._clock
+        self._fences[token] = behind
 
     def fence_returned(self, token: str) -> frozenset[Key]:
         """The claims the node no longer holds, of those still missing; none for a token of another connection."""
-        return frozenset(key for key in self._fences.pop(token, frozenset()) if key in self._missing)
+        if token not in self._fences:
+            return frozenset()
+        behind: dict[Key, _Missing] = {}
+        for earlier in list(self._fences):
+            behind |= self._fences.pop(earlier)
+            if earlier == token:
+                break
+        # One that was listed again meanwhile, and is missing once more, waits for a fence of its own.
+        return frozenset(key for key, missing in behind.items() if self._missing.get(key) is missing)
 
     def forget(self, key: Key) -> None:
         """The attempt has ended."""

@@ -46,7 +46,7 @@ _END_ATTEMPT: Final = (
     "message = ?, exit_code = ?, outputs = ?, log_lines = ?, `usage` = ? WHERE job_id = ? AND number = ?"
 )
 _INSERT_LINES: Final = "INSERT INTO log_chunk (attempt_id, `first`, `count`, at, text) VALUES (?, ?, ?, ?, ?)"
-_PUBLISHED: Final = "UPDATE attempt SET published_at = ? WHERE job_id = ? AND number = ?"
+_PUBLISHED: Final = "UPDATE attempt SET published_at = ?, orders = orders + 1 WHERE job_id = ? AND number = ?"
 
 _json = msgspec.json.Encoder()
 

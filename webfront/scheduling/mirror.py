@@ -26,7 +26,7 @@ _NODES: Final = (
 )
 _LIVE: Final = (
     "SELECT a.job_id, a.number, a.node, a.state, a.placed_at, a.published_at, a.claimed_at, a.started_at, "
-    "j.app_version_id FROM attempt a JOIN job j ON j.id = a.job_id WHERE a.state IN (?*)"
+    "j.app_version_id, a.orders FROM attempt a JOIN job j ON j.id = a.job_id WHERE a.state IN (?*)"
 )
 _BEAT: Final = (
     "UPDATE node SET metrics = ?, score = ?, last_heartbeat_at = ?, arch = ?, agent_version = ? WHERE name = ?"
@@ -57,6 +57,7 @@ class _LiveRow(NamedTuple):
     claimed_at: float | None
     started_at: float | None
     app_version_id: int
+    orders: int
 
 
 class _StateRow(NamedTuple):
@@ -81,6 +82,8 @@ class Live:
     claimed_at: float | None
     started_at: float | None
     app_version_id: int
+    orders: int = 0
+    """How often the broker has confirmed its order."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -135,6 +138,7 @@ class Mirror:
                 claimed_at=row.claimed_at,
                 started_at=row.started_at,
                 app_version_id=row.app_version_id,
+                orders=row.orders,
             )
             for row in rows(_LiveRow, _LIVE, list(LIVE_ATTEMPTS))
         }
@@ -279,6 +283,11 @@ class Mirror:
             cpus += resources.cpus
             memory += resources.memory_mb / 1000
         return score(node.metrics, self._settings, Pending(len(unseen), cpus, memory))
+
+
+def node_names() -> list[str]:
+    """The nodes that are not removed."""
+    return [row.name for row in rows(_StateRow, _STATES, NodeState.REMOVED)]
 
 
 def _metrics(text: Any) -> Metrics | None:

@@ -24,7 +24,7 @@ from typing import Final
 
 from webfront.activity.term import Deposed, Term
 from webfront.broker.consuming import Consumer, Item
-from webfront.broker.topology import declare_platform
+from webfront.broker.topology import declare_nodes, declare_platform
 from webfront.broker.unread import Unread
 from webfront.database import models
 from webfront.database.connection import TROUBLE
@@ -35,7 +35,7 @@ from webfront.scheduling.beside import Beside
 from webfront.scheduling.events import Conclusion
 from webfront.scheduling.inbox import SOURCES, Content, Inbox
 from webfront.scheduling.leadership import Leadership
-from webfront.scheduling.mirror import Key
+from webfront.scheduling.mirror import Key, node_names
 from webfront.scheduling.turn import Input, Output, Turns
 from webfront.settings import Settings
 from wire import topology
@@ -142,7 +142,8 @@ class Scheduler:
                     _log.info("another scheduler is leading; this one stands by")
                 told = True
                 await asyncio.sleep(_STANDBY_S)
-        term = await self._take_over()
+        term, nodes = await self._take_over()
+        await declare_nodes(self._broker, nodes)
         self._turns.distrust()
         self._turns.leases.reset()
         self._sweep_due = True  # which publishes what an earlier scheduler left unpublished
@@ -151,11 +152,12 @@ class Scheduler:
         self._beside.begin(term)
         _log.info("leading, as epoch %s", term.epoch, extra={"event.action": "scheduler.take_over"})
 
-    async def _take_over(self) -> Term:
+    async def _take_over(self) -> tuple[Term, list[str]]:
+        """The term, and the nodes there are."""
         pause = _FIRST_PAUSE_S
         while True:
             try:
-                return self._leadership.take_over(self._clock())
+                return self._leadership.take_over(self._clock()), node_names()
             except TROUBLE as error:
                 _forget_database(error)
             await asyncio.sleep(pause)

@@ -2,6 +2,13 @@
 
 Nothing here waits and nothing here speaks to the broker. If a turn's transaction comes to nothing, the mirrors in
 memory are read again before the next one, and the same input may simply be given again.
+
+No attempt waits for a message that is lost. An order that a living node has not claimed after a while is sent again,
+and the node answers it with how far the attempt has come, its end included; unanswered after `MOST_RESENDS` it ends the
+attempt, and so does one that the broker does not confirm for `UNTAKEN_S`. How often it was sent is in the attempt's
+row, since a scheduler may live for less than one of these waits; it is counted with the broker's confirm, so that a
+death before that sends it once more than counted. What a lost `Claimed` would have said, a heartbeat that lists the
+attempt says as well.
 """
 
 from __future__ import annotations
@@ -27,10 +34,19 @@ from webfront.scheduling.placing import explain_waiting, place_queued
 from webfront.scheduling.versions import Versions
 from webfront.settings import Settings
 from wire.batches import UnreadEvent
-from wire.messages import Cause, Events, Heartbeat, Order
+from wire.messages import Cause, Claimed, Events, Heartbeat, Order
 
 CLAIM_OVERDUE_S: Final = 30.0
 """An order that a living node has not claimed by then is sent once more: the first may have gone with a lost queue."""
+MOST_RESENDS: Final = 10
+"""Orders that are never claimed nor answered: an agent of 0.1.0 is silent about an attempt that it knows as ended."""
+
+UNTAKEN_S: Final = 300.0
+"""The broker should have confirmed an order by then; a queue that has lost its majority never does."""
+
+_UNTAKEN: Final = "the broker has not taken the order for {node} within {seconds:.0f} s"
+_UNANSWERED: Final = "{node} is running, and has not answered the order, however often it was sent ({times} times)"
+_UNCLAIMED: Final = "cancelled; {node} has not said that it took the order"
 
 _CANCELS: Final = (
     "SELECT a.node, a.job_id AS job, a.number AS attempt FROM job j "
@@ -85,6 +101,8 @@ class Turns:
         )
         self._book = EventBook(self.mirror, self._judge, self.leases, self._coverage, self._versions)
         self._suspect_s = settings.heartbeat_suspect_s
+        self._sent: dict[Key, float] = {}
+        """Of orders whose confirm is awaited, when that was first seen."""
         self._stale = True
 
     def distrust(self) -> None:
@@ -118,11 +136,16 @@ class Turns:
             ledger.note_published(job, number, at)
             if (live := self.mirror.live.get((job, number))) is not None:
                 live.published_at = at
+                live.orders += 1
         conclusions = list(given.conclusions)
+        unwanted: set[Unwanted] = set()
         if sweep:
             self.mirror.refresh()
             conclusions.extend(self._lost_attempts(now))
-        output.cancels |= self._book.apply(ledger, given.events, conclusions, now, unread=given.unread)
+            unwanted = set(rows(Unwanted, _CANCELS, list(LIVE_JOBS)))
+            conclusions.extend(self._unanswered(unwanted, now, in_flight))
+        said = [*given.events, *self._listed(given.beats, now)]
+        output.cancels |= self._book.apply(ledger, said, conclusions, now, unread=given.unread)
         # Only after the events that came with them: see `Leases`.
         lost = [self._no_longer_held(key) for token in given.fences for key in self.leases.fence_returned(token)]
         if lost:
@@ -130,7 +153,7 @@ class Turns:
         ledger.flush()
         self._hear(given.beats, output, now)
         if sweep:
-            output.cancels |= set(rows(Unwanted, _CANCELS, list(LIVE_JOBS)))
+            output.cancels |= unwanted
             output.orders.extend(self._orders(self._unclaimed(now, in_flight)))
         if place:
             # A ledger of its own: it reads rows that the first one has written.
@@ -179,16 +202,63 @@ class Turns:
             words += f"; this controller is too old to read all that it said of it ({kind or 'an event of no kind'})"
         return Conclusion(*key, Cause.NODE_LOST, words)
 
+    def _listed(self, beats: list[tuple[str, Heartbeat]], now: float) -> list[tuple[str, Events]]:
+        """The claims of attempts that heartbeats list although none of them has come; late ones come by themselves."""
+        found = []
+        for name, beat in beats:
+            keys = ((one.job, one.attempt) for one in beat.held)
+            lives = (self.mirror.live.get(key) for key in keys)
+            claims = [
+                Claimed(one.job, one.number, beat.at)
+                for one in lives
+                if one is not None and one.node == name and one.state is AttemptState.PLACED and _is_overdue(one, now)
+            ]
+            if claims:
+                found.append((name, Events(events=tuple(claims))))
+        return found
+
+    def _overdue(self, now: float, in_flight: Collection[Key]) -> list[Live]:
+        """Attempts whose order a living node should have claimed by now."""
+        return [
+            one
+            for key, one in self.mirror.live.items()
+            if one.state is AttemptState.PLACED
+            and key not in in_flight
+            and _is_overdue(one, now)
+            and self.leases.silence(one.node) < self._suspect_s
+        ]
+
+    def _unanswered(self, unwanted: set[Unwanted], now: float, in_flight: Collection[Key]) -> list[Conclusion]:
+        """Attempts that are waited for no longer: nobody wants them, or their orders were sent often or long enough."""
+        self._sent = {key: self._sent.get(key, now) for key in in_flight}
+        untaken = [(one, now - at) for key, at in self._sent.items() if (one := self.mirror.live.get(key)) is not None]
+        ends = [
+            (one, Cause.REJECTED, _UNTAKEN.format(node=one.node, seconds=seconds))
+            for one, seconds in untaken
+            if seconds > UNTAKEN_S
+        ]
+        overdue = self._overdue(now, in_flight)
+        ends += [
+            # Not `rejected`: it may well have run there.
+            (one, Cause.NODE_LOST, _UNANSWERED.format(node=one.node, times=one.orders))
+            for one in overdue
+            if one.orders > MOST_RESENDS
+        ]
+        ends += [
+            (one, Cause.CANCELLED, _UNCLAIMED.format(node=one.node))
+            for one in [*overdue, *(one for one, seconds in untaken if seconds > CLAIM_OVERDUE_S)]
+            if (one.node, one.job, one.number) in unwanted
+        ]
+        return [Conclusion(one.job, one.number, cause, words, only_unclaimed=True) for one, cause, words in ends]
+
     def _unclaimed(self, now: float, in_flight: Collection[Key]) -> list[Live]:
         """Attempts whose order has to be sent (again): what a crash left unpublished, and what was never claimed."""
-        found = []
-        for key, one in self.mirror.live.items():
-            if one.state is not AttemptState.PLACED or key in in_flight:
-                continue
-            overdue = one.published_at is not None and now - one.published_at > CLAIM_OVERDUE_S
-            if one.published_at is None or (overdue and self.leases.silence(one.node) < self._suspect_s):
-                found.append(one)
-        return found
+        unpublished = [
+            one
+            for key, one in self.mirror.live.items()
+            if one.state is AttemptState.PLACED and one.published_at is None and key not in in_flight
+        ]
+        return unpublished + self._overdue(now, in_flight)
 
     def _orders(self, attempts: list[Live]) -> list[tuple[str, Order]]:
         if not attempts:
@@ -212,3 +282,8 @@ class Turns:
             input=row.input,
             parameters=row.parameters,
         )
+
+
+def _is_overdue(one: Live, now: float) -> bool:
+    # Also where the clock was set back: what is sent once too often does no harm.
+    return one.published_at is not None and not 0 <= now - one.published_at <= CLAIM_OVERDUE_S

@@ -46,7 +46,8 @@ class Delivery:
     def reject(self, *, requeue: bool) -> None:
         """Give it back, or without `requeue` to the queue's dead letter exchange."""
         if self._channel.is_open:
-            self._channel.basic_nack(self._tag, multiple=False, requeue=requeue)
+            # Not basic.nack, which from RabbitMQ 4.3 on no longer counts towards a queue's delivery limit.
+            self._channel.basic_reject(self._tag, requeue=requeue)
 
 
 class _Pika(AsyncioConnection):  # type: ignore[misc]  # pika is not typed

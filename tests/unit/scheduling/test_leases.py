@@ -73,6 +73,40 @@ def test_what_is_not_claimed_yet_or_was_after_the_heartbeat_is_not_doubted() -> 
         assert leases.doubt({KEY}, 12.0, live()) == frozenset()
 
 
+def test_a_fence_that_is_lost_with_its_queue_is_followed_by_another_which_answers_for_both() -> None:
+    leases = Leases()
+    leases.doubt(set(), 11.0, live())
+    leases.fence("lost", leases.doubt(set(), 12.0, live()))
+    pass_time(leases, 0, 29)
+    assert leases.doubt(set(), 13.0, live()) == frozenset(), "it may yet come back"
+    pass_time(leases, 29, 2)
+    assert leases.doubt(set(), 14.0, live()) == {KEY}
+    leases.fence("second", frozenset())
+    assert leases.fence_returned("second") == {KEY}
+    assert leases.fence_returned("lost") == frozenset()
+
+
+def test_what_was_listed_again_waits_for_a_fence_of_its_own() -> None:
+    leases = Leases()
+    leases.doubt(set(), 11.0, live())
+    leases.fence("first", leases.doubt(set(), 12.0, live()))
+    leases.doubt({KEY}, 13.0, live())
+    leases.doubt(set(), 14.0, live())
+    leases.fence("second", leases.doubt(set(), 15.0, live()))
+    assert leases.fence_returned("first") == frozenset()
+    assert leases.fence_returned("second") == {KEY}
+
+
+def test_a_node_whose_clock_was_set_back_is_not_believed_for_ever() -> None:
+    leases = Leases()
+    for second in range(0, 30, 5):
+        pass_time(leases, second, 5)
+        assert leases.doubt(set(), 5.0, live(claimed_at=3600.0)) == frozenset()
+    pass_time(leases, 30, 6)
+    assert leases.doubt(set(), 6.0, live(claimed_at=3600.0)) == frozenset()
+    assert leases.doubt(set(), 7.0, live(claimed_at=3600.0)) == {KEY}
+
+
 def test_a_fence_of_an_earlier_connection_proves_nothing() -> None:
     leases = Leases()
     leases.doubt(set(), 11.0, live())

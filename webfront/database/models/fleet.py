@@ -8,7 +8,7 @@ from webfront.database.models.base import JsonField, Model
 
 
 class Node(Model):
-    """A registered machine. No secret of it is kept here."""
+    """A registered machine. No secret of it is kept here: of its broker password, the hash."""
 
     name = peewee.CharField(32, unique=True)
     """The node id: also its routing key and the end of its broker user's name."""
@@ -40,6 +40,9 @@ class Node(Model):
 
     joined = peewee.BooleanField(default=False, constraints=[peewee.SQL("DEFAULT 0")])
     """It has joined by itself: no play reaches the machine. Its `address` is the one that it told."""
+
+    broker_hash = peewee.CharField(128, default="", constraints=[peewee.SQL("DEFAULT ''")])
+    """Of its long random broker password, salted, as the broker has it: by it one that lost its data lets it in."""
 
     @property
     def agentless(self) -> bool:

@@ -87,7 +87,9 @@ class Attempt(Model):
     placement = JsonField()
     """The decision: `webfront.scheduling.placement.Placement` as a dict."""
     published_at = peewee.DoubleField(null=True)
-    """When the broker confirmed the order; None is the outbox: a sweep publishes it (again)."""
+    """When the broker last confirmed the order; None is the outbox: a sweep publishes it (again)."""
+    orders = peewee.IntegerField(default=0, constraints=[peewee.SQL("DEFAULT 0")])
+    """How often the broker has confirmed it."""
     placed_at = peewee.DoubleField()
     claimed_at = peewee.DoubleField(null=True)
     preparing = peewee.CharField(200, default="")
