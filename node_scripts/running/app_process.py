@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from node_scripts.running import kernel, limits, view
+from node_scripts.running.logfile import LogBound
 from node_scripts.running.processes import threads_of_user
 from node_scripts.running.users import User
 from wire.messages import Resources
@@ -36,7 +37,7 @@ class Command:
     """None: what the permissions allow."""
     measured: tuple[Path, ...]
     """The folders whose content counts as the command's disk."""
-    log_bytes: int
+    log_bound: LogBound
     given_bytes: int = 0
     """What lies in the measured folders before it starts, and does not count."""
     spread: int = 0

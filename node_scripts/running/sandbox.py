@@ -23,9 +23,10 @@ from node_scripts.running.installer import InstallFailed
 from node_scripts.running.interface import AttemptEnded, Ended, Prepared, Recovered, RunningAttempt
 from node_scripts.running.interpreter import Interpreter, clean_environment
 from node_scripts.running.keeper import KeeperHandle
+from node_scripts.running.logfile import LOG_BOUND
 from node_scripts.running.processes import end_strays
 from node_scripts.running.removal import Remover
-from node_scripts.running.rooms import LOG_BYTES, Exit, FolderLock, Room, is_locked, make_folder, write_record
+from node_scripts.running.rooms import Exit, FolderLock, Room, is_locked, make_folder, write_record
 from node_scripts.running.share import Share
 from node_scripts.running.threads import to_its_end
 from node_scripts.running.users import SlotUsers, User, kill_user, unreachable_part
@@ -154,6 +155,7 @@ class SandboxRunner:
                     record=room.keeper,
                     exit=room.exit,
                     log=room.log,
+                    live=room.live,
                     lock=lock.fd,
                     # What makes the version's files the user's own in its overlay is used in the keeper's child.
                     held=(lease.lock.fd, *([claim] if claim is not None else []), *self._owners.values()),
@@ -296,7 +298,7 @@ class SandboxRunner:
             view=seen,
             measured=(room.work, room.layers, room.outputs, room.temporary),
             given_bytes=prepared.given_bytes,
-            log_bytes=LOG_BYTES,
+            log_bound=LOG_BOUND,
             spread=prepared.slot if user is None else user.uid,
         )
 

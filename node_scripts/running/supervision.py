@@ -38,8 +38,7 @@ class Supervision:
     def __init__(
         self,
         command: Command,
-        pipe: int,
-        log: int,
+        sink: LogSink,
         wakeup: int,
         *,
         is_cancel: Callable[[bytes], bool],
@@ -47,8 +46,7 @@ class Supervision:
     ) -> None:
         self._command = command
         self._resources = command.resources
-        self._sink = LogSink(pipe, log, command.log_bytes)
-        self._pipe = pipe
+        self._sink = sink
         self._wakeup = wakeup
         self._is_cancel = is_cancel
         self._is_going_down = is_going_down
@@ -62,7 +60,7 @@ class Supervision:
         self._kernel_kills = processes.kernel_memory_kills()
         self._poll = select.poll()
         self._poll.register(wakeup, select.POLLIN)
-        self._poll.register(pipe, select.POLLIN)
+        self._poll.register(sink.pipe, select.POLLIN)
         self._output_open = True
 
     def started(self, pid: int) -> None:
@@ -84,6 +82,7 @@ class Supervision:
                 memory_at = now + self._look_at_memory()
             if now >= disk_at:
                 disk_at = now + self._look_at_disk()
+            self._sink.look()
             self._wait(min(deadline, memory_at, disk_at) - time.monotonic())
 
     def end_all(self) -> None:
@@ -97,6 +96,7 @@ class Supervision:
         if self._verdict is None and self._status == 0:
             self._look_at_disk()  # a short app may have written past its share between two looks
         self._sink.pump(rounds=1000)
+        self._sink.finish()
 
     def exit(self) -> Exit:
         """The judgement."""
@@ -110,7 +110,7 @@ class Supervision:
             cpu_s=round(used.ru_utime + used.ru_stime, 4),
             peak_memory_mb=round(peak / MB, 1),
         )
-        return Exit(cause, message, code, usage)
+        return Exit(cause, message, code, usage, self._sink.lines)
 
     def _judge(self) -> tuple[Cause, str, int | None]:
         status = self._status
@@ -148,7 +148,7 @@ class Supervision:
                 self._take_signals()
             elif not self._sink.pump() or event & (select.POLLERR | select.POLLNVAL):
                 # Every writer has closed its end. The command may run on in silence.
-                self._poll.unregister(self._pipe)
+                self._poll.unregister(self._sink.pipe)
                 self._output_open = False
 
     def _take_signals(self) -> None:
