@@ -128,7 +128,7 @@ async def install(
             memory_mb=_MEMORY_MB, cpus=os.cpu_count() or 1, timeout_s=TIMEOUT_S, disk_mb=disk_mb, processes=_PROCESSES
         ),
         user=user,
-        view=None if covered is None else View(covered, readable, (environment, scratch), scratch, shared_memory_mb=64),
+        view=None if covered is None else View(covered, readable, (environment, scratch), scratch, memory_mb=128),
         measured=(environment, scratch),
         log_bound=LOG_BOUND,
         spread=slot,

@@ -21,7 +21,7 @@ from typing import Final, NoReturn
 
 from node_scripts.running import app_process
 from node_scripts.running.app_process import Command
-from node_scripts.running.kernel import adopt_orphans, die_with_parent, name_process
+from node_scripts.running.kernel import CLONE_NEWIPC, adopt_orphans, die_with_parent, name_process, unshare
 from node_scripts.running.logfile import LogSink, count_lines
 from node_scripts.running.rooms import Exit, reserve, write_record
 from node_scripts.running.supervision import Supervision
@@ -139,6 +139,9 @@ def _live(command: Command, post: Post, agent: int) -> NoReturn:
 
 
 def _keep(command: Command, post: Post, wakeup: int) -> Exit:
+    if command.view is not None:
+        # Its own too, so that it sees what is in it; and it ends with the last of both.
+        unshare(CLONE_NEWIPC)
     pipe, app_output = os.pipe2(os.O_CLOEXEC)
     if command.user is not None:
         os.fchown(app_output, command.user.uid, command.user.gid)  # so that it can open /dev/stdout and /dev/stderr

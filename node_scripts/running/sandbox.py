@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from node_scripts.running import files, keeper, limits, overlay, trees, view
+from node_scripts.running import app_process, files, keeper, limits, overlay, trees, view
 from node_scripts.running.app_process import Command
 from node_scripts.running.attempt import SandboxAttempt, job_variables
 from node_scripts.running.environments import Environments, Lease
@@ -92,6 +92,10 @@ class SandboxRunner:
         self._owners: dict[int, int] = {}
         words = "overlays" if self._overlay is not None else "copies: this machine cannot make overlays here"
         _log.info("apps are given their files as %s", words)
+        if not app_process.filters_calls():
+            _log.warning("this kernel or processor has no filter of calls: apps can hold memory that is not counted")
+        if self._covered is None:
+            _log.warning("the agent has no right to mount: what apps leave in /dev/shm stays, and is not counted")
         self._environments = Environments(
             cache,
             self._share,
@@ -283,7 +287,7 @@ class SandboxRunner:
                 layers = overlay.Layers(lease.app, room.upper, room.scratch, room.work, owner, self._overlay)
             readable = (lease.environment, room.inputs, self._interpreter.prefix)
             writable = (room.work, room.outputs, room.temporary)
-            memory_mb = max(1, order.resources.memory_mb // 2)
+            memory_mb = order.resources.memory_mb
             seen = view.View(self._covered, readable, writable, room.temporary, memory_mb, layers)
         return Command(
             argv=tuple(argv),
