@@ -6,8 +6,6 @@ import asyncio
 from contextlib import suppress
 from typing import Final
 
-import msgspec
-
 from node_scripts.running import results
 from node_scripts.running.interface import Ended, LiveLog
 from node_scripts.running.keeper import KeeperHandle
@@ -18,7 +16,7 @@ from node_scripts.running.share import Share
 from node_scripts.running.users import kill_user
 from wire.messages import Cause, Order, OutputFile
 
-_KILLED: Final = Exit(Cause.NODE_LOST, "the process that watched over the app was killed on the node")
+_KILLED: Final = "the process that watched over the app was killed on the node"
 
 
 class SandboxAttempt:
@@ -80,7 +78,7 @@ class SandboxAttempt:
             # What it held of the log went with it: so many lines there were at least.
             glimpse = read_record(self._room.live, LiveLog)
             seen = glimpse.first + len(glimpse.lines) - 1 if glimpse is not None else 0
-            end = msgspec.structs.replace(_KILLED, log_lines=max(seen, count_lines(self._room.log)))
+            end = Exit(Cause.NODE_LOST, _KILLED, log_lines=max(seen, count_lines(self._room.log)))
             # Without a keeper its app died by PDEATHSIG, but not what the app had started.
             if owner is not None:
                 kill_user(owner)

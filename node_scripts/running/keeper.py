@@ -147,7 +147,14 @@ def _keep(command: Command, post: Post, wakeup: int) -> Exit:
         os.fchown(app_output, command.user.uid, command.user.gid)  # so that it can open /dev/stdout and /dev/stderr
     log = os.open(post.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     sink = LogSink(pipe, log, command.log_bound, before=count_lines(post.log), live=post.live)
-    supervision = Supervision(command, sink, wakeup, is_cancel=_is(CANCEL), is_going_down=_is(_GOING_DOWN))
+    supervision = Supervision(
+        command,
+        sink,
+        wakeup,
+        may_change_user=not post.ends_with_agent,
+        is_cancel=_is(CANCEL),
+        is_going_down=_is(_GOING_DOWN),
+    )
     failure = app_process.start(command, app_output, supervision.started)
     os.close(app_output)
     if failure is None:

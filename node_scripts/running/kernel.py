@@ -39,6 +39,7 @@ _AT_FDCWD: Final = -100
 _AT_EMPTY_PATH: Final = 0x1000
 _OPEN_TREE_CLONE: Final = 1
 _MOVE_MOUNT_F_EMPTY_PATH: Final = 4
+_CAP_SYS_PTRACE: Final = 19
 _IPC_RMID: Final = 0
 _AT_RECURSIVE: Final = 0x8000
 _MOUNT_ATTR_RDONLY: Final = 1
@@ -62,7 +63,7 @@ def mount(source: str, target: Path | str, kind: str | None, flags: int, options
 def files_as(uid: int, gid: int) -> Iterator[None]:
     """Within the block, the calling thread alone reaches files as this user and group would: setfsuid(2), setfsgid(2).
 
-    Root's right to pass over permissions is gone meanwhile. Supplementary groups stay.
+    Root's right to pass over permissions is gone meanwhile. Supplementary groups stay. `die_with_parent` is undone.
     """
     try:
         _file_id(_libc.setfsgid, gid)
@@ -136,6 +137,12 @@ def adopt_orphans() -> None:
 def forbid_new_rights() -> None:
     """From here on no program gives this process more rights (no set-user-id, no sudo)."""
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+
+
+def sees_every_process() -> bool:
+    """Whether the calling process may look at what others hold, whoever runs them: CAP_SYS_PTRACE."""
+    status = Path("/proc/self/status").read_text()
+    return bool(int(status.split("CapEff:")[1].split()[0], 16) & 1 << _CAP_SYS_PTRACE)
 
 
 def filter_calls(program: bytes) -> None:

@@ -15,7 +15,7 @@ from typing import Final
 
 from node_scripts.running import processes, trees
 from node_scripts.running.app_process import Command
-from node_scripts.running.kernel import files_as
+from node_scripts.running.kernel import files_as, sees_every_process
 from node_scripts.running.limits import MB
 from node_scripts.running.logfile import LogSink, last_line
 from node_scripts.running.rooms import Exit
@@ -33,6 +33,8 @@ _DISK_SLACK: Final = 2**20  # the folders themselves take some blocks
 _FIRST_LOOK_S: Final = 0.01
 _END_WITHIN_S: Final = 15.0
 
+_SEES_ALL: Final = sees_every_process()
+
 _OUT_OF_MEMORY_WORDS: Final = ("MemoryError", "Cannot allocate memory", "std::bad_alloc", "Unable to allocate")
 
 
@@ -45,9 +47,11 @@ class Supervision:
         sink: LogSink,
         wakeup: int,
         *,
+        may_change_user: bool,
         is_cancel: Callable[[bytes], bool],
         is_going_down: Callable[[bytes], bool],
     ) -> None:
+        """`may_change_user`: the caller does not rely on `die_with_parent`, which that would undo."""
         self._command = command
         self._resources = command.resources
         self._sink = sink
@@ -59,12 +63,15 @@ class Supervision:
         self._verdict: tuple[Cause, str] | None = None
         self._started_at = time.monotonic()
         self._ended_at = self._started_at
-        # What an app must not hide from its own user it cannot hide from who looks at it as that user.
+        user = command.user
+        # Whom a container denies the right to look at others' processes looks at an app's as the app's own user.
         self._as_user = (
-            functools.partial(files_as, command.user.uid, command.user.gid) if command.user else contextlib.nullcontext
+            functools.partial(files_as, user.uid, user.gid)
+            if user is not None and may_change_user and not _SEES_ALL
+            else contextlib.nullcontext
         )
         self._nameless_files = processes.NamelessFiles(
-            is_apart=command.view is not None, owner=command.user.uid if command.user else None
+            is_apart=command.view is not None, owner=user.uid if user is not None else None
         )
         self._nameless = processes.Nameless(0, 0)
         self._own_bytes = processes.resident_bytes([os.getpid()])

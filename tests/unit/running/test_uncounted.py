@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.bench import Bench
 
-from node_scripts.running import seccomp, view
+from node_scripts.running import seccomp, supervision, view
 from wire.messages import Cause
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="without root's rights apps run as the agent's own user")
@@ -194,6 +194,13 @@ def test_an_app_is_held_to_its_disk_wherever_it_writes(bench: Bench, where: str)
 def test_an_app_is_held_to_its_memory_wherever_it_is(bench: Bench, where: str) -> None:
     cause, message, log = run(bench, BEGIN + MEMORY[where] + "\ntime.sleep(6)", disk_mb=500)
     assert cause is Cause.OUT_OF_MEMORY or "refused" in message, (message, log)
+
+
+def test_it_is_counted_too_where_root_may_not_look_at_others(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The keeper then looks as the app's own user."""
+    monkeypatch.setattr(supervision, "_SEES_ALL", False)
+    cause, message, log = run(bench, BEGIN + MEMORY["in memfd"] + "\ntime.sleep(6)", disk_mb=500)
+    assert cause is Cause.OUT_OF_MEMORY, (message, log)
 
 
 @pytest.mark.parametrize("what", REFUSED)
