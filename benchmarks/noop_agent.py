@@ -36,6 +36,12 @@ class _Done:
     def read_log(self, after: int, limit: int = 500) -> list[str]:
         return []
 
+    def dropped_after(self, number: int) -> int:
+        return 0
+
+    def live_log(self) -> None:
+        return None
+
     async def finish(self) -> Ended:
         return Ended(Cause.OK, exit_code=0)
 

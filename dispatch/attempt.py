@@ -13,7 +13,7 @@ from dispatch.line import Line
 from dispatch.plays import Played, Plays
 from node_scripts.dispatched.places import Staged
 from node_scripts.running import files, results, trees
-from node_scripts.running.interface import Ended
+from node_scripts.running.interface import Ended, LiveLog
 from node_scripts.running.logfile import LogReader
 from node_scripts.running.rooms import read_record, write_record
 from node_scripts.running.share import Share
@@ -124,6 +124,14 @@ class DispatchedAttempt:
     def read_log(self, after: int, limit: int = 500) -> list[str]:
         """See `RunningAttempt.read_log`."""
         return self._log.read(after, limit, whole=self._work is None or self._work.done())
+
+    def dropped_after(self, number: int) -> int:
+        """See `RunningAttempt.dropped_after`."""
+        return self._log.dropped_after(number)
+
+    def live_log(self) -> LiveLog | None:
+        """See `RunningAttempt.live_log`."""
+        return self._log.live()
 
     async def finish(self) -> Ended:
         """See `RunningAttempt.finish`. Raises OSError while the results cannot be had and a user has cancelled it."""

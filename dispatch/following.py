@@ -20,8 +20,9 @@ from typing import Any, Final
 import msgspec
 
 from dispatch.line import Line
-from node_scripts.running.interface import Ended
-from node_scripts.running.rooms import LOG_BYTES
+from node_scripts.running.interface import Ended, LiveLog
+from node_scripts.running.logfile import LOG_BOUND
+from node_scripts.running.rooms import write_record
 from wire.messages import Cause
 
 _log = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ _SILENCE_S: Final = 20.0
 _PING_S: Final = 5.0
 _PAUSES_S: Final = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 _SSH_FAILED: Final = 255
-_MOST_LOG: Final = 2 * LOG_BYTES
+_MOST_LOG: Final = 2 * LOG_BOUND.bytes
 _MARK: Final = b"skerry "
 UNKNOWN: Final = Ended(Cause.NODE_LOST, "the machine no longer knows this attempt")
 
@@ -114,6 +115,9 @@ class Following:
             told: dict[str, Any] = json.loads(line[len(_MARK) :])
             if "log" in told:
                 self._take_log(base64.b64decode(told["log"], validate=True), int(told["at"]))
+            elif "live" in told:
+                live = msgspec.json.decode(told["live"], type=LiveLog)
+                write_record(self._log.with_name("live"), live, sync=False)
             elif "ended" in told:
                 ended = msgspec.json.decode(told["ended"], type=Ended)
                 if _size(self._log) >= int(told["log_bytes"]):

@@ -38,8 +38,11 @@ class Execution:
         self.stopping = False
         """The agent lets go of everything: what is cancelled now goes on at the next start."""
 
-    def adopt(self, held: Held, running: RunningAttempt, at: float, lines_confirmed: int) -> None:
-        """Tell that it was started, at `at`, and follow its log from the line after those confirmed."""
+    def adopt(self, held: Held, running: RunningAttempt, at: float, lines_confirmed: int | None = None) -> None:
+        """Tell that it was started, at `at`, and follow its log.
+
+        `lines_confirmed`: of an attempt that an earlier start followed, and it goes on behind them.
+        """
         held.running = running
         held.started_at = at
         held.tail = LogTail(running, self._outbox, self._journal, self._now, lines_confirmed)
@@ -91,7 +94,7 @@ class Execution:
             held.launching = False
         at = self._now()
         self._journal.note_started(held.key, at)
-        self.adopt(held, running, at, 0)
+        self.adopt(held, running, at)
         if self.stopping:
             raise asyncio.CancelledError
         if held.cancel_wanted:

@@ -118,6 +118,10 @@ class LogLines(msgspec.Struct, frozen=True, tag="log", tag_field="type"):
     at: float
     first: int
     lines: tuple[str, ...]
+    dropped: int = 0
+    """So many lines after these will not come: the node has not kept them."""
+    anew: bool = False
+    """What was told before of the lines from `first` on counts no longer: a glimpse of a log that grew too long."""
 
 
 class OutputFile(msgspec.Struct, frozen=True):

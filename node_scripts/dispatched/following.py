@@ -21,6 +21,7 @@ import msgspec
 
 from node_scripts.dispatched import host
 from node_scripts.dispatched.places import OrderPlace, Places, State, say
+from node_scripts.running.logfile import LogReader
 from node_scripts.running.rooms import is_locked, read_record
 
 _LOOK_S: Final = 0.1
@@ -47,6 +48,7 @@ class _Following:
         self._offset = offset
         self._kit = kit
         self._told: State | None = None
+        self._log = LogReader(place.room.log)
         self._heard_at = time.monotonic()
         self._line = b""
 
@@ -59,8 +61,8 @@ class _Following:
                 host.start(self._places, self._place, self._kit)
             ended = self._place.ended()
             self._tell_state()
-            if self._told is not None and self._told.started_at is not None:
-                self._tell_log()
+            if self._told is not None and self._told.started_at is not None and not self._tell_log():
+                self._tell_glimpse()
             # Looked for before the log: what is read after it is the whole.
             if ended is not None:
                 while self._tell_log():
@@ -95,6 +97,11 @@ class _Following:
         finally:
             os.close(fd)
         return True
+
+    def _tell_glimpse(self) -> None:
+        glimpse = self._log.live()
+        if glimpse is not None:
+            say(live=msgspec.json.encode(glimpse).decode())
 
     def _listen(self) -> bool:
         """Wait for a moment, and take in what the controller says. False once it is gone."""

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn
 
-from node_scripts.running import kernel, limits, view
+from node_scripts.running import kernel, limits, seccomp, view
+from node_scripts.running.logfile import LogBound
 from node_scripts.running.processes import threads_of_user
 from node_scripts.running.users import User
 from wire.messages import Resources
@@ -20,6 +21,14 @@ _DEFAULTS: Final = (
     *(signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM),
     *(signal.SIGUSR1, signal.SIGUSR2, signal.SIGCHLD),
 )
+
+_FILTER: Final = seccomp.program() if kernel.can_filter_calls() else None
+"""Made before any fork. None where the kernel has no such filters, or the processor is of a kind not known here."""
+
+
+def filters_calls() -> bool:
+    """Whether apps are kept from what no process and no folder shows (`node_scripts.running.seccomp`)."""
+    return _FILTER is not None
 
 
 @dataclass(frozen=True)
@@ -36,7 +45,7 @@ class Command:
     """None: what the permissions allow."""
     measured: tuple[Path, ...]
     """The folders whose content counts as the command's disk."""
-    log_bytes: int
+    log_bound: LogBound
     given_bytes: int = 0
     """What lies in the measured folders before it starts, and does not count."""
     spread: int = 0
@@ -79,6 +88,8 @@ def _become(command: Command, output: int, broken: int, keeper: int) -> NoReturn
             os.setresgid(command.user.gid, command.user.gid, command.user.gid)
             os.setresuid(command.user.uid, command.user.uid, command.user.uid)
         kernel.forbid_new_rights()
+        if _FILTER is not None:
+            kernel.filter_calls(_FILTER)
         # After the change of user, which would clear it.
         kernel.die_with_parent(signal.SIGKILL)
         if os.getppid() != keeper:

@@ -7,16 +7,16 @@ from contextlib import suppress
 from typing import Final
 
 from node_scripts.running import results
-from node_scripts.running.interface import Ended
+from node_scripts.running.interface import Ended, LiveLog
 from node_scripts.running.keeper import KeeperHandle
 from node_scripts.running.logfile import LogReader, count_lines
 from node_scripts.running.processes import end_strays
-from node_scripts.running.rooms import Exit, Room, write_record
+from node_scripts.running.rooms import Exit, Room, read_record, write_record
 from node_scripts.running.share import Share
 from node_scripts.running.users import kill_user
 from wire.messages import Cause, Order, OutputFile
 
-_KILLED: Final = Exit(Cause.NODE_LOST, "the process that watched over the app was killed on the node")
+_KILLED: Final = "the process that watched over the app was killed on the node"
 
 
 class SandboxAttempt:
@@ -51,6 +51,14 @@ class SandboxAttempt:
         """See `RunningAttempt.read_log`."""
         return self._log.read(after, limit, whole=self._handle is None or self._handle.ended)
 
+    def dropped_after(self, number: int) -> int:
+        """See `RunningAttempt.dropped_after`."""
+        return self._log.dropped_after(number)
+
+    def live_log(self) -> LiveLog | None:
+        """See `RunningAttempt.live_log`."""
+        return self._log.live()
+
     async def finish(self) -> Ended:
         """See `RunningAttempt.finish`. Raises OSError while the share cannot take the results: call it again."""
         return await asyncio.to_thread(self._finish)
@@ -67,7 +75,10 @@ class SandboxAttempt:
         owner = self._room.app_user()
         end = self._room.read_exit()
         if end is None:
-            end = _KILLED
+            # What it held of the log went with it: so many lines there were at least.
+            glimpse = read_record(self._room.live, LiveLog)
+            seen = glimpse.first + len(glimpse.lines) - 1 if glimpse is not None else 0
+            end = Exit(Cause.NODE_LOST, _KILLED, log_lines=max(seen, count_lines(self._room.log)))
             # Without a keeper its app died by PDEATHSIG, but not what the app had started.
             if owner is not None:
                 kill_user(owner)
@@ -90,7 +101,8 @@ class SandboxAttempt:
                 )
             except results.ResultsRefused as refused:
                 cause, message = Cause.APP_ERROR, str(refused)
-        ended = Ended(cause, message, end.exit_code, outputs, count_lines(self._room.log), end.usage)
+        lines = count_lines(self._room.log) if end.log_lines is None else end.log_lines
+        ended = Ended(cause, message, end.exit_code, outputs, lines, end.usage)
         # Neither synced nor insisted upon (the app may have filled the disk): where it is missing, all this is made
         # again from the exit record and what stands on the share.
         with suppress(OSError):

@@ -14,8 +14,8 @@ from typing import Final
 from node_scripts.running import keeper, trees
 from node_scripts.running.app_process import Command
 from node_scripts.running.interpreter import Interpreter, clean_environment
-from node_scripts.running.logfile import last_line
-from node_scripts.running.rooms import LOG_BYTES, Exit, FolderLock, Room, read_record
+from node_scripts.running.logfile import LOG_BOUND, last_line
+from node_scripts.running.rooms import Exit, FolderLock, Room, read_record
 from node_scripts.running.users import User
 from node_scripts.running.view import View
 from wire.messages import Cause, Resources
@@ -128,9 +128,9 @@ async def install(
             memory_mb=_MEMORY_MB, cpus=os.cpu_count() or 1, timeout_s=TIMEOUT_S, disk_mb=disk_mb, processes=_PROCESSES
         ),
         user=user,
-        view=None if covered is None else View(covered, readable, (environment, scratch), scratch, shared_memory_mb=64),
+        view=None if covered is None else View(covered, readable, (environment, scratch), scratch, memory_mb=128),
         measured=(environment, scratch),
-        log_bytes=LOG_BYTES,
+        log_bound=LOG_BOUND,
         spread=slot,
     )
     record = room.folder / "installer"

@@ -28,6 +28,13 @@ class Ended(msgspec.Struct, frozen=True):
     usage: Usage = Usage()
 
 
+class LiveLog(msgspec.Struct, frozen=True):
+    """A few lines of a log, the newest; `first` is the number of the first one."""
+
+    first: int
+    lines: tuple[str, ...]
+
+
 class AttemptEnded(Exception):
     """Raised by `Runner.prepare` and `Runner.launch`: the attempt is over before its app ran; `ended` says why.
 
@@ -72,7 +79,17 @@ class RunningAttempt(Protocol):
         """Up to `limit` complete lines, numbered `after + 1` and on, without their newlines.
 
         After `wait` has returned, also a last line that has no newline. Undecodable bytes are replaced, overlong lines
-        cut. `after` only grows, except after a restart, when it may be any earlier number.
+        cut. `after` only grows, except after a restart, when it may be any earlier number. The list ends early where
+        lines were dropped, and where there is much text.
+        """
+
+    def dropped_after(self, number: int) -> int:
+        """How many lines after this one, the last that was read, were dropped: the log goes on behind them."""
+
+    def live_log(self) -> LiveLog | None:
+        """The newest lines of a log whose first part is full, if they are newer than those given before.
+
+        At the end those of them that are kept are in the log, too.
         """
 
     async def finish(self) -> Ended:

@@ -21,8 +21,9 @@ from typing import Final, NoReturn
 
 from node_scripts.running import app_process
 from node_scripts.running.app_process import Command
-from node_scripts.running.kernel import adopt_orphans, die_with_parent, name_process
-from node_scripts.running.rooms import Exit, write_record
+from node_scripts.running.kernel import CLONE_NEWIPC, adopt_orphans, die_with_parent, name_process, unshare
+from node_scripts.running.logfile import LogSink, count_lines
+from node_scripts.running.rooms import Exit, reserve, write_record
 from node_scripts.running.supervision import Supervision
 from wire.messages import Cause
 
@@ -40,6 +41,8 @@ class Post:
     exit: Path
     log: Path
     lock: int
+    live: Path | None = None
+    """Where glimpses of a long log go."""
     held: tuple[int, ...] = ()
     """Other locks that live as long as the keeper."""
     ends_with_agent: bool = False
@@ -125,6 +128,8 @@ def _live(command: Command, post: Post, agent: int) -> NoReturn:
             if os.getppid() != agent:
                 os._exit(1)
         post.record.write_text(str(os.getpid()))
+        with contextlib.suppress(OSError):
+            reserve(post.exit)
         end = _keep(command, post, wakeup[0])
     except BaseException as error:  # there is nobody above to tell
         end = Exit(Cause.REJECTED, f"the node could not run the app: {error}")
@@ -134,18 +139,30 @@ def _live(command: Command, post: Post, agent: int) -> NoReturn:
 
 
 def _keep(command: Command, post: Post, wakeup: int) -> Exit:
+    if command.view is not None:
+        # Its own too, so that it sees what is in it; and it ends with the last of both.
+        unshare(CLONE_NEWIPC)
     pipe, app_output = os.pipe2(os.O_CLOEXEC)
     if command.user is not None:
         os.fchown(app_output, command.user.uid, command.user.gid)  # so that it can open /dev/stdout and /dev/stderr
     log = os.open(post.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    supervision = Supervision(command, pipe, log, wakeup, is_cancel=_is(CANCEL), is_going_down=_is(_GOING_DOWN))
+    sink = LogSink(pipe, log, command.log_bound, before=count_lines(post.log), live=post.live)
+    supervision = Supervision(
+        command,
+        sink,
+        wakeup,
+        may_change_user=not post.ends_with_agent,
+        is_cancel=_is(CANCEL),
+        is_going_down=_is(_GOING_DOWN),
+    )
     failure = app_process.start(command, app_output, supervision.started)
     os.close(app_output)
     if failure is None:
         supervision.watch()
     supervision.end_all()
     if os.fstat(log).st_size:
-        os.fdatasync(log)  # before the exit record: what is said to have ended has its whole log
+        with contextlib.suppress(OSError):  # a full disk; the exit record says how many lines there were
+            os.fdatasync(log)  # before the exit record: what is said to have ended has its whole log
     return (
         supervision.exit() if failure is None else Exit(Cause.REJECTED, f"the node could not start the app: {failure}")
     )

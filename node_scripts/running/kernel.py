@@ -7,7 +7,7 @@ import ctypes
 import errno
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +26,8 @@ MS_PRIVATE: Final = 1 << 18
 
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_NAME: Final = 15
+_PR_SET_SECCOMP: Final = 22
+_SECCOMP_MODE_FILTER: Final = 2
 _PR_SET_CHILD_SUBREAPER: Final = 36
 _PR_SET_NO_NEW_PRIVS: Final = 38
 
@@ -37,6 +39,10 @@ _AT_FDCWD: Final = -100
 _AT_EMPTY_PATH: Final = 0x1000
 _OPEN_TREE_CLONE: Final = 1
 _MOVE_MOUNT_F_EMPTY_PATH: Final = 4
+_CAP_SYS_PTRACE: Final = 19
+_IPC_RMID: Final = 0
+_AT_RECURSIVE: Final = 0x8000
+_MOUNT_ATTR_RDONLY: Final = 1
 _MOUNT_ATTR_IDMAP: Final = 0x00100000
 
 # Loaded before any fork, so that no child has to load anything.
@@ -57,7 +63,7 @@ def mount(source: str, target: Path | str, kind: str | None, flags: int, options
 def files_as(uid: int, gid: int) -> Iterator[None]:
     """Within the block, the calling thread alone reaches files as this user and group would: setfsuid(2), setfsgid(2).
 
-    Root's right to pass over permissions is gone meanwhile. Supplementary groups stay.
+    Root's right to pass over permissions is gone meanwhile. Supplementary groups stay. `die_with_parent` is undone.
     """
     try:
         _file_id(_libc.setfsgid, gid)
@@ -79,6 +85,27 @@ def unshare(flags: int) -> None:
     """Give the calling process namespaces of its own."""
     if _libc.unshare(flags) != 0:
         raise OSError(ctypes.get_errno(), "cannot make a namespace")
+
+
+def remove_ipc(uid: int) -> None:
+    """Remove the System V objects of the caller's IPC namespace that this user has made, as far as the caller may."""
+    removals: dict[str, Callable[[int], object]] = {
+        "shm": lambda number: _libc.shmctl(number, _IPC_RMID, None),
+        "msg": lambda number: _libc.msgctl(number, _IPC_RMID, None),
+        "sem": lambda number: _libc.semctl(number, 0, _IPC_RMID),
+    }
+    for kind, remove in removals.items():
+        header, *rows = (line.split() for line in Path(f"/proc/sysvipc/{kind}").read_text().splitlines())
+        for row in rows:
+            if int(row[header.index("cuid")]) == uid:
+                remove(int(row[1]))
+
+
+def mount_read_only(folder: str) -> None:
+    """Make this mount and all below it read-only. Needs Linux 5.12 or later."""
+    attributes = struct.pack("QQQQ", _MOUNT_ATTR_RDONLY, 0, 0, 0)
+    flags = _AT_RECURSIVE
+    _call(_SYS_MOUNT_SETATTR, _AT_FDCWD, folder.encode(), flags, attributes, len(attributes))
 
 
 def mount_as_owned(folder: Path, namespace: int) -> None:
@@ -112,14 +139,36 @@ def forbid_new_rights() -> None:
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
 
 
+def sees_every_process() -> bool:
+    """Whether the calling process may look at what others hold, whoever runs them: CAP_SYS_PTRACE."""
+    status = Path("/proc/self/status").read_text()
+    return bool(int(status.split("CapEff:")[1].split()[0], 16) & 1 << _CAP_SYS_PTRACE)
+
+
+def filter_calls(program: bytes) -> None:
+    """Have each system call of the calling process judged by this filter. Needs `forbid_new_rights` before."""
+    instructions = ctypes.create_string_buffer(program, len(program))
+    described = ctypes.create_string_buffer(struct.pack("HP", len(program) // 8, ctypes.addressof(instructions)))
+    _prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, described)
+
+
+def can_filter_calls() -> bool:
+    """Whether this kernel has such filters."""
+    try:
+        _prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER)  # without a filter, which is the fault that it finds
+    except OSError as error:
+        return error.errno == errno.EFAULT
+    return True
+
+
 def name_process(name: str) -> None:
     """What `ps` and `top` call the process; at most 15 bytes."""
     _prctl(_PR_SET_NAME, ctypes.create_string_buffer(name.encode()[:15]))
 
 
-def _prctl(option: int, value: int | ctypes.Array[ctypes.c_char]) -> None:
-    argument = ctypes.c_ulong(value) if isinstance(value, int) else value
-    if _libc.prctl(option, argument, ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0)) != 0:
+def _prctl(option: int, *values: int | ctypes.Array[ctypes.c_char]) -> None:
+    given = [ctypes.c_ulong(value) if isinstance(value, int) else value for value in (*values, 0, 0, 0)[:4]]
+    if _libc.prctl(option, *given) != 0:
         raise OSError(ctypes.get_errno(), f"prctl({option}) failed")
 
 

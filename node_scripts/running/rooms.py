@@ -2,7 +2,8 @@
 
     attempts/<job>.<attempt>/
         keeper      locked for as long as the keeper lives; the keeper's process id, written before the app starts
-        log         what the app said, and the agent's own lines about it
+        log         what the app said, and the agent's own lines about it (`node_scripts.running.logfile`)
+    live        the newest lines, while the log's first part is full
         exit.json   how the app ended; written whole by the keeper, as its last act
         ended.json  what `finish` made of that, once the results stand on the share
         box/        all the app is given: `in` (its input), `work` (where it starts), `out` (its results), `tmp`
@@ -29,8 +30,7 @@ from node_scripts.running.removal import Remover
 from node_scripts.running.users import User
 from wire.messages import Cause, Usage
 
-LOG_BYTES: Final = 16 * 2**20
-"""An app's output past this is dropped; one line in the log says so."""
+_RESERVED: Final = 4096
 
 _Record = TypeVar("_Record", bound=msgspec.Struct)
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}")
@@ -43,6 +43,8 @@ class Exit(msgspec.Struct, frozen=True):
     message: str = ""
     exit_code: int | None = None
     usage: Usage = Usage()
+    log_lines: int | None = None
+    """How many lines there were, whether or not the disk took them; None where nobody counted."""
 
 
 class Room:
@@ -53,6 +55,7 @@ class Room:
         self.folder = attempts / f"{plain_name(job)}.{attempt}"
         self.keeper = self.folder / "keeper"
         self.log = self.folder / "log"
+        self.live = self.folder / "live"
         self.exit = self.folder / "exit.json"
         self.ended = self.folder / "ended.json"
         self.box = self.folder / "box"
@@ -175,14 +178,28 @@ def is_locked(path: Path) -> bool:
     return False
 
 
+def reserve(path: Path) -> None:
+    """Set disk aside for a small file that `write_whole` will write, so that it can when the disk is full."""
+    fd = os.open(_beside(path), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.posix_fallocate(fd, 0, _RESERVED)
+    finally:
+        os.close(fd)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.new")
+
+
 def write_whole(path: Path, content: bytes, *, sync: bool = True) -> None:
     """Write the file so that it is there whole or not at all; with `sync` also after the machine lost its power."""
-    beside = path.with_name(f".{path.name}.new")
-    fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    beside = _beside(path)
+    fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         view = memoryview(content)
         while view:
             view = view[os.write(fd, view) :]
+        os.ftruncate(fd, len(content))  # only now, so that what was reserved is used
         if sync:
             os.fsync(fd)
     finally:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from node_scripts.running import files, keeper, limits, overlay, trees, view
+from node_scripts.running import app_process, files, keeper, limits, overlay, trees, view
 from node_scripts.running.app_process import Command
 from node_scripts.running.attempt import SandboxAttempt, job_variables
 from node_scripts.running.environments import Environments, Lease
@@ -23,9 +23,10 @@ from node_scripts.running.installer import InstallFailed
 from node_scripts.running.interface import AttemptEnded, Ended, Prepared, Recovered, RunningAttempt
 from node_scripts.running.interpreter import Interpreter, clean_environment
 from node_scripts.running.keeper import KeeperHandle
+from node_scripts.running.logfile import LOG_BOUND
 from node_scripts.running.processes import end_strays
 from node_scripts.running.removal import Remover
-from node_scripts.running.rooms import LOG_BYTES, Exit, FolderLock, Room, is_locked, make_folder, write_record
+from node_scripts.running.rooms import Exit, FolderLock, Room, is_locked, make_folder, write_record
 from node_scripts.running.share import Share
 from node_scripts.running.threads import to_its_end
 from node_scripts.running.users import SlotUsers, User, kill_user, unreachable_part
@@ -91,6 +92,10 @@ class SandboxRunner:
         self._owners: dict[int, int] = {}
         words = "overlays" if self._overlay is not None else "copies: this machine cannot make overlays here"
         _log.info("apps are given their files as %s", words)
+        if not app_process.filters_calls():
+            _log.warning("this kernel or processor has no filter of calls: apps can hold memory that is not counted")
+        if self._covered is None:
+            _log.warning("the agent has no right to mount: what apps leave in /dev/shm stays, and is not counted")
         self._environments = Environments(
             cache,
             self._share,
@@ -154,6 +159,7 @@ class SandboxRunner:
                     record=room.keeper,
                     exit=room.exit,
                     log=room.log,
+                    live=room.live,
                     lock=lock.fd,
                     # What makes the version's files the user's own in its overlay is used in the keeper's child.
                     held=(lease.lock.fd, *([claim] if claim is not None else []), *self._owners.values()),
@@ -281,7 +287,7 @@ class SandboxRunner:
                 layers = overlay.Layers(lease.app, room.upper, room.scratch, room.work, owner, self._overlay)
             readable = (lease.environment, room.inputs, self._interpreter.prefix)
             writable = (room.work, room.outputs, room.temporary)
-            memory_mb = max(1, order.resources.memory_mb // 2)
+            memory_mb = order.resources.memory_mb
             seen = view.View(self._covered, readable, writable, room.temporary, memory_mb, layers)
         return Command(
             argv=tuple(argv),
@@ -296,7 +302,7 @@ class SandboxRunner:
             view=seen,
             measured=(room.work, room.layers, room.outputs, room.temporary),
             given_bytes=prepared.given_bytes,
-            log_bytes=LOG_BYTES,
+            log_bound=LOG_BOUND,
             spread=prepared.slot if user is None else user.uid,
         )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
 import resource
 import select
@@ -13,10 +15,11 @@ from typing import Final
 
 from node_scripts.running import processes, trees
 from node_scripts.running.app_process import Command
+from node_scripts.running.kernel import files_as, sees_every_process
 from node_scripts.running.limits import MB
 from node_scripts.running.logfile import LogSink, last_line
 from node_scripts.running.rooms import Exit
-from node_scripts.running.users import kill_user
+from node_scripts.running.users import kill_user, remove_segments
 from wire.messages import Cause, Usage
 
 # The next look comes when the app could have filled the rest of its share at these speeds, and within these bounds.
@@ -24,10 +27,13 @@ _MEMORY_SPEED: Final = 4e9
 _MEMORY_LOOKS_S: Final = (0.02, 0.25)
 _DISK_SPEED: Final = 1e9
 _DISK_LOOKS_S: Final = (0.1, 2.0)
+_NAMELESS_LOOKS_S: Final = 0.1
 _DISK_SHARE: Final = 50  # a look that took long is not repeated before this many times its duration
 _DISK_SLACK: Final = 2**20  # the folders themselves take some blocks
 _FIRST_LOOK_S: Final = 0.01
 _END_WITHIN_S: Final = 15.0
+
+_SEES_ALL: Final = sees_every_process()
 
 _OUT_OF_MEMORY_WORDS: Final = ("MemoryError", "Cannot allocate memory", "std::bad_alloc", "Unable to allocate")
 
@@ -38,17 +44,17 @@ class Supervision:
     def __init__(
         self,
         command: Command,
-        pipe: int,
-        log: int,
+        sink: LogSink,
         wakeup: int,
         *,
+        may_change_user: bool,
         is_cancel: Callable[[bytes], bool],
         is_going_down: Callable[[bytes], bool],
     ) -> None:
+        """`may_change_user`: the caller does not rely on `die_with_parent`, which that would undo."""
         self._command = command
         self._resources = command.resources
-        self._sink = LogSink(pipe, log, command.log_bytes)
-        self._pipe = pipe
+        self._sink = sink
         self._wakeup = wakeup
         self._is_cancel = is_cancel
         self._is_going_down = is_going_down
@@ -57,12 +63,23 @@ class Supervision:
         self._verdict: tuple[Cause, str] | None = None
         self._started_at = time.monotonic()
         self._ended_at = self._started_at
+        user = command.user
+        # Whom a container denies the right to look at others' processes looks at an app's as the app's own user.
+        self._as_user = (
+            functools.partial(files_as, user.uid, user.gid)
+            if user is not None and may_change_user and not _SEES_ALL
+            else contextlib.nullcontext
+        )
+        self._nameless_files = processes.NamelessFiles(
+            is_apart=command.view is not None, owner=user.uid if user is not None else None
+        )
+        self._nameless = processes.Nameless(0, 0)
         self._own_bytes = processes.resident_bytes([os.getpid()])
         self._peak_bytes = 0
         self._kernel_kills = processes.kernel_memory_kills()
         self._poll = select.poll()
         self._poll.register(wakeup, select.POLLIN)
-        self._poll.register(pipe, select.POLLIN)
+        self._poll.register(sink.pipe, select.POLLIN)
         self._output_open = True
 
     def started(self, pid: int) -> None:
@@ -75,16 +92,20 @@ class Supervision:
         deadline = self._started_at + self._resources.timeout_s
         memory_at = self._started_at + _FIRST_LOOK_S
         disk_at = self._started_at + _DISK_LOOKS_S[0]
+        nameless_at = self._started_at + _NAMELESS_LOOKS_S
         while self._status is None and self._verdict is None:
             now = time.monotonic()
             if now >= deadline:
                 self._verdict = Cause.TIMEOUT, f"ran longer than the {self._resources.timeout_s:g} s it asked for"
                 return
+            if now >= nameless_at:
+                nameless_at = now + self._look_at_nameless()
             if now >= memory_at:
                 memory_at = now + self._look_at_memory()
             if now >= disk_at:
                 disk_at = now + self._look_at_disk()
-            self._wait(min(deadline, memory_at, disk_at) - time.monotonic())
+            self._sink.look()
+            self._wait(min(deadline, memory_at, disk_at, nameless_at) - time.monotonic())
 
     def end_all(self) -> None:
         """Kill what is left of the command, and return when it is gone, its output taken over."""
@@ -94,9 +115,13 @@ class Supervision:
             self._kill()
             self._wait(0.02)
         self._ended_at = time.monotonic()
+        if self._command.user is not None and self._command.view is None:
+            remove_segments(self._command.user.uid)
+        self._nameless = processes.Nameless(0, 0)  # it went with the processes
         if self._verdict is None and self._status == 0:
             self._look_at_disk()  # a short app may have written past its share between two looks
         self._sink.pump(rounds=1000)
+        self._sink.finish()
 
     def exit(self) -> Exit:
         """The judgement."""
@@ -110,7 +135,7 @@ class Supervision:
             cpu_s=round(used.ru_utime + used.ru_stime, 4),
             peak_memory_mb=round(peak / MB, 1),
         )
-        return Exit(cause, message, code, usage)
+        return Exit(cause, message, code, usage, self._sink.lines)
 
     def _judge(self) -> tuple[Cause, str, int | None]:
         status = self._status
@@ -148,7 +173,7 @@ class Supervision:
                 self._take_signals()
             elif not self._sink.pump() or event & (select.POLLERR | select.POLLNVAL):
                 # Every writer has closed its end. The command may run on in silence.
-                self._poll.unregister(self._pipe)
+                self._poll.unregister(self._sink.pipe)
                 self._output_open = False
 
     def _take_signals(self) -> None:
@@ -194,8 +219,13 @@ class Supervision:
         limit = self._resources.memory_mb * MB
         family = processes.descendants(os.getpid())
         used = processes.resident_bytes(family)
-        if used > limit and len(family) > 1:
-            used = processes.proportional_bytes(family)
+        unseen = self._nameless.memory
+        if unseen:
+            used += max(0, unseen - processes.shared_bytes(family))
+        if used > limit and (unseen or len(family) > 1):
+            self._look_at_nameless()
+            used, shared = processes.proportional_bytes(family)
+            used += max(shared, self._nameless.memory)
         self._peak_bytes = max(self._peak_bytes, used)
         if used > limit:
             self._verdict = (
@@ -203,6 +233,14 @@ class Supervision:
                 f"used {used / MB:,.0f} MB of the {self._resources.memory_mb:,} MB it asked for",
             )
         return _within((limit - used) / _MEMORY_SPEED, _MEMORY_LOOKS_S)
+
+    def _look_at_nameless(self) -> float:
+        """Measure what is in files without a name; returns the seconds until the next look."""
+        began = time.monotonic()
+        family = processes.descendants(os.getpid())
+        with self._as_user():
+            self._nameless = self._nameless_files.measure(family)
+        return max(_NAMELESS_LOOKS_S, _DISK_SHARE * (time.monotonic() - began))
 
     def _look_at_disk(self) -> float:
         """Judge the disk in use; returns the seconds until the next look."""
@@ -213,7 +251,7 @@ class Supervision:
         except OSError:
             self._verdict = Cause.APP_ERROR, "its folders lie too deep in one another for what is in them to be counted"
             return _DISK_LOOKS_S[1]
-        used += processes.hidden_bytes(processes.descendants(os.getpid()))
+        used += self._nameless.disk
         if used > limit + _DISK_SLACK:
             self._verdict = (
                 Cause.APP_ERROR,

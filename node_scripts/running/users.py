@@ -14,9 +14,12 @@ import errno
 import fcntl
 import os
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from node_scripts.running import kernel
 
 REGISTRY: Final = Path("/run/skerry/uids")
 _TRIES: Final = 200
@@ -101,15 +104,28 @@ def kill_user(uid: int) -> None:
     kill(-1) walks the kernel's list of processes under its lock, so that a fork bomb cannot outrun it. The child is the
     only process that takes on the user's identity here, and kill(-1) spares the caller.
     """
+    _as_user(uid, lambda: os.kill(-1, signal.SIGKILL))
+
+
+def remove_segments(uid: int) -> None:
+    """Remove System V's shared memory, semaphores and message queues that this user has made.
+
+    For apps without an IPC namespace of their own: there they outlive the processes.
+    """
+    _as_user(uid, lambda: kernel.remove_ipc(uid))
+
+
+def _as_user(uid: int, act: Callable[[], None]) -> None:
+    """In a child that is this user, and so has no rights over anybody else."""
     child = os.fork()
     if child == 0:
         try:
             os.setgroups([])
             os.setresgid(uid, uid, uid)
             os.setresuid(uid, uid, uid)
-            os.kill(-1, signal.SIGKILL)
+            act()
         except OSError:
-            pass  # nobody was there to kill
+            pass  # nothing was there
         finally:
             os._exit(0)
     os.waitpid(child, 0)

@@ -11,12 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.agents import AgentProcess, keepers
+from support.agents import AgentProcess, keepers, place
 from support.node import Controller, InProcessRunner, agent_running, order, until
 from support.rabbitmq import PrivateRabbit
 
 from node_scripts.running.interface import Prepared
-from wire.messages import AppRef, Cause, Order
+from wire.messages import Cause, Order
 
 DEEP = """
 import os, sys
@@ -25,13 +25,6 @@ for _ in range(1500):
     os.mkdir("d")
     os.chdir("d")
 """
-
-
-def place(controller: Controller, script: str, version: str) -> AppRef:
-    folder = controller.directory / "share" / "apps" / version
-    folder.mkdir(parents=True)
-    (folder / "main.py").write_text(script)
-    return AppRef(name="test", version=version)
 
 
 def noted_as_started(journal: Path) -> int:

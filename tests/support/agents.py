@@ -13,6 +13,8 @@ from pathlib import Path
 import psutil
 from support.node import Controller
 
+from wire.messages import AppRef
+
 PROJECT = Path(__file__).resolve().parents[2]
 
 APP = """
@@ -63,3 +65,11 @@ def keepers(controller: Controller) -> list[psutil.Process]:
             ):
                 found.append(process)
     return found
+
+
+def place(controller: Controller, script: str, version: str) -> AppRef:
+    """Put this script on the share, as a version of its own."""
+    folder = controller.directory / "share" / "apps" / version
+    folder.mkdir(parents=True)
+    (folder / "main.py").write_text(script)
+    return AppRef(name="test", version=version)

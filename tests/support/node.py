@@ -107,11 +107,18 @@ class Controller:
 
     def log_of(self, job: str) -> list[str]:
         """This job's log, put together by number; a missing line is a KeyError."""
+        lines = self.lines_of(job)
+        return [lines[number] for number in range(1, len(lines) + 1)]
+
+    def lines_of(self, job: str) -> dict[int, str]:
+        """This job's log by numbers; those that were dropped are missing."""
         lines: dict[int, str] = {}
         for event in self.of(job):
             if isinstance(event, LogLines):
+                if event.anew:
+                    lines = {number: line for number, line in lines.items() if number < event.first}
                 lines.update(enumerate(event.lines, event.first))
-        return [lines[number] for number in range(1, len(lines) + 1)]
+        return lines
 
     def ends(self) -> dict[str, list[Finished]]:
         """All `Finished` events by job."""
@@ -194,6 +201,12 @@ class _Running:
 
     def read_log(self, after: int, limit: int = 500) -> list[str]:
         return self.lines[after : after + limit]
+
+    def dropped_after(self, number: int) -> int:
+        return 0
+
+    def live_log(self) -> None:
+        return None
 
     async def finish(self) -> Ended:
         if self.failures:

@@ -36,10 +36,20 @@ class PrintedLine(NamedTuple):
     """When it came."""
 
 
+class _Dropped(NamedTuple):
+    """Lines that the node has not kept. There is nothing to wait for."""
+
+    number: int
+    last: int
+
+
 def printed_lines(job: str, attempt: int) -> Iterator[PrintedLine]:
     """The lines of an attempt that have come, each once, in order; none when there is no such attempt."""
     row = Attempt.get_or_none((Attempt.job == job) & (Attempt.number == attempt))
-    return iter(()) if row is None else _lines(row, 0)
+    if row is not None:
+        for one in _told(row, 0):
+            if isinstance(one, PrintedLine):
+                yield one
 
 
 def _read(row: Attempt, after: int, limit: int, now: float) -> LogView:
@@ -47,7 +57,11 @@ def _read(row: Attempt, after: int, limit: int, now: float) -> LogView:
     lines: list[LogLine] = []
     gaps: list[tuple[int, int]] = []
     last, stopped = after, False
-    for line in _lines(row, after):
+    for line in _told(row, after):
+        if isinstance(line, _Dropped):
+            gaps.append((last + 1, line.last))
+            last = line.last
+            continue
         if line.number > last + 1:
             if not ended and line.at > now - SETTLES_S:
                 stopped = True  # look again soon: the missing lines may be on their way
@@ -66,15 +80,20 @@ def _read(row: Attempt, after: int, limit: int, now: float) -> LogView:
     return LogView(row.number, tuple(lines), last, tuple(gaps), complete=ended and not stopped)
 
 
-def _lines(row: Attempt, after: int) -> Iterator[PrintedLine]:
-    """The lines after that number that have come."""
+def _told(row: Attempt, after: int) -> Iterator[PrintedLine | _Dropped]:
+    """The lines after that number that have come, and where the node said that there are none."""
     last = after
     for chunk in _chunks(row, after):
-        for number, text in enumerate(chunk.text.split("\n"), chunk.first):
+        end = chunk.first + chunk.count - 1
+        lines = chunk.text.split("\n")
+        for number, text in enumerate(lines, chunk.first):
             # Chunks may overlap, when an agent came back and did not know what had arrived.
-            if last < number < chunk.first + chunk.count:
+            if last < number <= end:
                 yield PrintedLine(number, text, chunk.at)
                 last = number
+        if len(lines) < chunk.count and last < end:
+            yield _Dropped(last + 1, end)
+            last = end
 
 
 def _chunks(row: Attempt, after: int) -> Iterator[LogChunk]:

@@ -131,7 +131,7 @@ class EventBook:
         match event:
             case LogLines():
                 if 1 <= event.first <= LARGEST_NUMBER and event.lines and attempt.pk is not None:
-                    ledger.add_lines(attempt.pk, event.first, event.lines, min(event.at, now), self._coverage)
+                    ledger.add_lines(attempt.pk, event, min(event.at, now), self._coverage)
             case Claimed():
                 lifecycle.claim(job, attempt, node, event.at, now)
             case Preparing():

@@ -6,10 +6,20 @@ import bisect
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from webfront.database.models import LARGEST_NUMBER
 from webfront.database.rows import rows
+from wire.messages import LogLines
 
 Span = tuple[int, int]
 """First and last number of consecutive lines."""
+
+
+class Chunk(NamedTuple):
+    """Lines as they are kept. Those of the `count` for which there is no text were dropped by the node."""
+
+    first: int
+    count: int  # type: ignore[assignment]  # as in `_ChunkRow`
+    text: str
 
 
 class _ChunkRow(NamedTuple):
@@ -44,6 +54,25 @@ class Coverage:
         fresh = missing(self._spans[attempt], span)
         add(self._spans[attempt], span)
         return fresh
+
+    def chunks(self, attempt: int, said: LogLines) -> list[Chunk]:
+        """What is to be kept of these lines. `load` comes before."""
+        if said.anew:
+            self._spans[attempt] = [(b, min(e, said.first - 1)) for b, e in self._spans[attempt] if b < said.first]
+        lines = said.lines
+        found = []
+        for begin, end in self.take(attempt, said.first, len(lines)):
+            chosen = lines[begin - said.first : end - said.first + 1]
+            text = "\n".join(chosen)
+            if text.count("\n") != len(chosen) - 1:
+                # A line with a line break in it would shift the numbers of those after it.
+                text = "\n".join(" ".join(line.splitlines()) for line in chosen)
+            found.append(Chunk(begin, len(chosen), text))
+        after = said.first + len(lines)
+        dropped = min(said.dropped, LARGEST_NUMBER - after)
+        if dropped > 0 and found and found[-1].first + found[-1].count == after and self.take(attempt, after, dropped):
+            found[-1] = found[-1]._replace(count=found[-1].count + dropped)
+        return found
 
     def forget(self, attempt: int) -> None:
         """The attempt has ended: nothing more will come that counts."""

@@ -16,6 +16,7 @@ from webfront.jobs.states import AttemptState, JobState
 from webfront.scheduling.joblog import Coverage
 from webfront.scheduling.placement import Placement
 from webfront.scheduling.versions import Versions
+from wire.messages import LogLines
 
 JOB_COLUMNS: Final = (
     "j.id, j.app_version_id, j.user_id, j.state, j.attempts, j.cancel_requested, j.excluded_nodes, j.cause, j.message, "
@@ -45,6 +46,7 @@ _END_ATTEMPT: Final = (
     "UPDATE attempt SET state = ?, claimed_at = ?, preparing = ?, started_at = ?, ended_at = ?, cause = ?, "
     "message = ?, exit_code = ?, outputs = ?, log_lines = ?, `usage` = ? WHERE job_id = ? AND number = ?"
 )
+_DELETE_LINES: Final = "DELETE FROM log_chunk WHERE attempt_id = ? AND `first` >= ?"
 _INSERT_LINES: Final = "INSERT INTO log_chunk (attempt_id, `first`, `count`, at, text) VALUES (?, ?, ?, ?, ?)"
 _PUBLISHED: Final = "UPDATE attempt SET published_at = ?, orders = orders + 1 WHERE job_id = ? AND number = ?"
 
@@ -126,6 +128,7 @@ class Ledger:
         """Placed in this transaction, to be published once it is committed."""
         self._new: list[tuple[AttemptRecord, Placement]] = []
         self._lines: list[tuple[int, int, int, float, str]] = []
+        self._outdated: list[tuple[int, int]] = []
         self._published: list[tuple[float, str, int]] = []
 
     def load(self, job_ids: Iterable[str], *, with_earlier: Iterable[str] = ()) -> None:
@@ -159,15 +162,12 @@ class Ledger:
         self.attempts[job.id] = attempt
         self._new.append((attempt, placement))
 
-    def add_lines(self, attempt_pk: int, first: int, lines: tuple[str, ...], at: float, coverage: Coverage) -> None:
+    def add_lines(self, attempt_pk: int, said: LogLines, at: float, coverage: Coverage) -> None:
         """Lines of an attempt's log, those left out that are there already."""
-        for begin, end in coverage.take(attempt_pk, first, len(lines)):
-            chosen = lines[begin - first : end - first + 1]
-            text = "\n".join(chosen)
-            if text.count("\n") != len(chosen) - 1:
-                # A line with a line break in it would shift the numbers of those after it.
-                text = "\n".join(" ".join(line.splitlines()) for line in chosen)
-            self._lines.append((attempt_pk, begin, len(chosen), at, text))
+        if said.anew:
+            self._outdated.append((attempt_pk, said.first))
+            self._lines = [one for one in self._lines if one[0] != attempt_pk or one[1] < said.first]
+        self._lines += [(attempt_pk, *chunk[:2], at, chunk.text) for chunk in coverage.chunks(attempt_pk, said)]
 
     def note_published(self, job_id: str, number: int, at: float) -> None:
         """The broker has confirmed the attempt's order."""
@@ -193,6 +193,7 @@ class Ledger:
         )
         many(_END_ATTEMPT, [_end_values(a) for a in changed if a.state is AttemptState.ENDED])
         many(_UPDATE_JOB, [_job_values(j) for j in self.jobs.values() if j.changed])
+        many(_DELETE_LINES, self._outdated)
         many(_INSERT_LINES, self._lines)
         many(_PUBLISHED, self._published)
         record_ends(

@@ -11,7 +11,7 @@ import pytest
 
 from dispatch import kit
 from node_scripts.dispatched.places import Staged, State
-from node_scripts.running.interface import Ended
+from node_scripts.running.interface import Ended, LiveLog
 from node_scripts.running.rooms import Exit
 from wire.messages import AppRef, Cause, Order, OutputFile, Resources, Usage
 
@@ -31,12 +31,14 @@ RECORDS = [
     Exit(Cause.TIMEOUT, "ran too long", None, Usage(1.5, 0.25, 3.0)),
     Ended(Cause.OK, "", 0, (OutputFile("p.csv", 3, "f" * 64),), 12, Usage()),
     Ended(Cause.NODE_LOST),
+    Exit(Cause.OK, log_lines=400),
+    LiveLog(7, ("ö", "")),
 ]
 ECHO = """
 import sys, msgspec
 from wire.messages import *
 from node_scripts.dispatched.places import Staged, State
-from node_scripts.running.interface import Ended
+from node_scripts.running.interface import Ended, LiveLog
 from node_scripts.running.rooms import Exit
 assert msgspec.__file__.startswith(sys.argv[1]), msgspec.__file__
 for line in sys.stdin.buffer.read().splitlines():
