@@ -195,6 +195,10 @@ class _Running:
     def read_log(self, after: int, limit: int = 500) -> list[str]:
         return self.lines[after : after + limit]
 
+    @property
+    def never_ran(self) -> bool:
+        return False
+
     async def finish(self) -> Ended:
         if self.failures:
             self.failures -= 1

@@ -17,7 +17,7 @@ from webfront.database.models.jobs import Attempt, Job, LogChunk, SubmissionKey
 from webfront.database.models.logs import LogLoss, RefusedRecord
 from webfront.database.models.plays import Controller, Play, PlayEvent
 from webfront.database.models.schedules import Schedule, ScheduleTick
-from webfront.database.models.scheduling import Leadership
+from webfront.database.models.scheduling import Leadership, Look
 from webfront.database.models.schema import SchemaStep, SchemaVersion
 from webfront.database.models.webhooks import Delivery, Webhook
 
@@ -39,6 +39,7 @@ __all__ = [
     "Leadership",
     "LogChunk",
     "LogLoss",
+    "Look",
     "Model",
     "Node",
     "Play",
