@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -267,6 +269,12 @@ def test_each_situation_has_its_sentence_and_its_times(
 def test_every_situation_is_told_and_tried() -> None:
     assert sorted(rule.situation for rule in SITUATIONS) == sorted(Situation)
     assert {situation for situation, *_ in TABLE} == set(Situation)
+
+
+def test_the_page_for_operators_names_every_situation() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs/operating.md").read_text(encoding="utf-8")
+    table = page.partition("## Why a job waits")[2].partition("\n## ")[0]
+    assert sorted(re.findall(r"^\| `(\w+)`", table, re.MULTILINE)) == sorted(Situation)
 
 
 def test_a_node_names_every_constraint_that_excludes_it() -> None:
