@@ -17,7 +17,7 @@ from support.stores import Store
 from webfront.accounts.views import Account
 from webfront.database.models import Attempt, Job, Node
 from webfront.jobs.lifecycle import request_cancel
-from webfront.scheduling.explaining import Explanation, Situation
+from webfront.scheduling.explanation import Explanation, Situation
 from webfront.scheduling.service import PlacementService
 from webfront.settings import Settings
 
@@ -112,7 +112,7 @@ def test_a_node_tells_what_it_is_at_and_running_begins_with_the_process(platform
                 assert processes(job) > 0
                 running = explain(platform, job)
                 assert (running.situation, running.sentence) == (Situation.RUNNING, "It runs on alpha.")
-                assert running.until == pytest.approx(Attempt.get().started_at + 300)
+                assert running.until == pytest.approx((Attempt.get().started_at or 0.0) + 300)
                 assert request_cancel(job, time.time())
                 await until(lambda: Job.get_by_id(job).state == "cancelled", 60)
                 assert processes(job) == 0

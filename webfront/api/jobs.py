@@ -22,7 +22,7 @@ from webfront.api.bodies import (
 )
 from webfront.api.operations import File, Form, Operation
 from webfront.jobs.views import Download, JobView, LogView
-from webfront.scheduling.explaining import Explanation
+from webfront.scheduling.explanation import Explanation
 from webfront.scheduling.service import Plan
 from webfront.web import actions
 from webfront.web.guard import identity

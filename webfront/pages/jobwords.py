@@ -10,7 +10,7 @@ from webfront.jobs.states import JobState
 from webfront.jobs.views import AttemptView, JobView, Stage
 from webfront.pages.rendering import CAUSES, duration, figure
 from webfront.scheduling.constraints import CONSTRAINTS
-from webfront.scheduling.explaining import Explanation
+from webfront.scheduling.explanation import Explanation
 from wire.messages import Cause
 
 FILTERS: Final = tuple(JobState)

@@ -7,166 +7,20 @@ the same decision as a placement (`constraints`, `placement`): there is no secon
 
 from __future__ import annotations
 
-import enum
-import functools
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import msgspec
 
 from webfront.fleet.states import NodeState
 from webfront.jobs.states import AttemptState, JobState
-from webfront.jobs.views import AttemptView, JobView, Stage
-from webfront.scheduling.constraints import CONSTRAINTS, Candidate, Constraint, Demand, could_ever_take
-from webfront.scheduling.mirror import NodeEntry
-from webfront.scheduling.placement import Placement, decide
+from webfront.jobs.views import JobView
+from webfront.scheduling.constraints import Candidate, Demand, could_ever_take
+from webfront.scheduling.explanation import Explanation, Facts, Situation
 from webfront.scheduling.turn import CLAIM_OVERDUE_S
 
 DECISION_OVERDUE_S: Final = 5.0
 """A scheduler at work decides about what waits each second. One that has not for so long is away."""
-
-_NO_STAGE: Final = Stage("", 0.0)
-
-
-class Situation(enum.StrEnum):
-    """Where a job is, more closely than its state says."""
-
-    ENDED = "ended"
-    STOPPING = "stopping"
-    UNDECIDED = "undecided"
-    NO_NODE = "no_node"
-    NOWHERE = "nowhere"
-    NO_ROOM = "no_room"
-    NEXT = "next"
-    UNHEARD = "unheard"
-    SILENT = "silent"
-    UNSENT = "unsent"
-    UNCLAIMED = "unclaimed"
-    STORING = "storing"
-    RUNNING = "running"
-    PREPARING = "preparing"
-    BEHIND = "behind"
-    CLAIMED = "claimed"
-
-
-class NodeAnswer(msgspec.Struct, frozen=True):
-    """What stands between a node and a job."""
-
-    node: str
-    fits: bool
-    """It could take the job now."""
-    constraints: tuple[str, ...]
-    """The names of those that exclude it, all of them."""
-    words: str
-    """The same for a person, after the node's name ("has no free slot: it holds 3 jobs, as many as it may")."""
-    full_since: float | None = None
-    """Where it has no free slot: since when,"""
-    free_by: float | None = None
-    """and when one is free at the latest, since the job in it is ended then. None where none of them runs yet."""
-
-
-class Explanation(msgspec.Struct, frozen=True):
-    """Why a job is where it is."""
-
-    situation: Situation
-    sentence: str
-    waits_for: str
-    """Empty once it has ended."""
-    since: float | None
-    until: float | None
-    """When that ends at the latest; None where it is not time that ends it."""
-    then: str
-    """What happens then, or what ends it."""
-    stage: Stage | None = None
-    """What its node is at, where that takes long."""
-    decision: str = ""
-    """Of a queued job, the scheduler's last decision,"""
-    decided_at: float | None = None
-    """and when it was made."""
-    before: int = 0
-    """How many jobs are before it in line; 1,000 stands for that many and more."""
-    nodes: tuple[NodeAnswer, ...] = ()
-    """Of a queued job, every node, those first that come nearest to taking it."""
-
-
-class Work(NamedTuple):
-    """An attempt live on a node."""
-
-    placed_at: float
-    ends_by: float | None
-    """When it is ended for taking too long; None before its start."""
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What an explanation is made of."""
-
-    now: float
-    job: JobView
-    demand: Demand
-    timeout_s: float
-    nodes: Mapping[str, NodeEntry]
-    views: Mapping[str, Candidate]
-    work: Mapping[str, Sequence[Work]]
-    """By node."""
-    published_at: float | None
-    """When the broker confirmed the newest attempt's order."""
-    looked_at: float | None
-    """When the scheduler last decided about what waits."""
-    connected: bool
-    """Whether the web front itself reaches the broker."""
-    suspect_s: float
-    dead_s: float
-    before: int = 0
-
-    @functools.cached_property
-    def placement(self) -> Placement:
-        return decide(self.demand, list(self.views.values()))
-
-    @functools.cached_property
-    def answers(self) -> tuple[NodeAnswer, ...]:
-        return answers(self.demand, self.nodes, self.views, self.work)
-
-    @property
-    def queued_since(self) -> float:
-        last = self.job.attempts[-1] if self.job.attempts else None
-        return self.job.submitted_at if last is None or last.ended_at is None else last.ended_at
-
-    @property
-    def attempt(self) -> AttemptView:
-        """The newest attempt, of a job that has one."""
-        return self.job.attempts[-1]
-
-    @property
-    def node(self) -> NodeEntry | None:
-        """The newest attempt's node; None when it is removed."""
-        return self.nodes.get(self.attempt.node)
-
-    @property
-    def has_stage(self) -> bool:
-        """Whether the node has told what it is at. What it was at before the start is over since then."""
-        started = self.attempt.started_at
-        return self.attempt.stage is not None and (started is None or self.attempt.stage.since >= started)
-
-    @property
-    def stage(self) -> Stage:
-        """That stage."""
-        return self.attempt.stage or _NO_STAGE
-
-    @property
-    def slots(self) -> int:
-        return self.node.room(0) if self.node is not None else 1
-
-    def heard_at(self) -> float:
-        """When the newest attempt's node was heard last, as far as is known."""
-        heard = self.node.last_heartbeat_at if self.node is not None else None
-        return self.attempt.placed_at if heard is None else heard
-
-    def first_free(self) -> float | None:
-        """When a slot of a node that could take it is free at the latest."""
-        known = [one.free_by for one in self.answers if one.free_by is not None and one.constraints == ("slots",)]
-        return min(known, default=None)
 
 
 class Rule(NamedTuple):
@@ -206,8 +60,16 @@ def _last_word(facts: Facts) -> float:
 
 
 def _fits_nowhere(facts: Facts) -> bool:
-    idle = [msgspec.structs.replace(one, state=NodeState.ACTIVE) for one in facts.views.values()]
+    idle = [_at_best(one, facts.demand) for one in facts.views.values()]
     return _is_queued(facts) and not any(could_ever_take(facts.demand, one) for one in idle)
+
+
+def _at_best(view: Candidate, demand: Demand) -> Candidate:
+    """The node active; where it has not told its figures yet, they are what the job asks for."""
+    if view.score is not None:
+        return msgspec.structs.replace(view, state=NodeState.ACTIVE)
+    arch = view.arch or next(iter(demand.arch), "")
+    return msgspec.structs.replace(view, state=NodeState.ACTIVE, memory_gb=demand.memory_mb / 1000, arch=arch)
 
 
 def _is_silent(facts: Facts) -> bool:
@@ -425,51 +287,6 @@ def explain(facts: Facts) -> Explanation:
         before=facts.before if queued else 0,
         nodes=facts.answers if queued else (),
     )
-
-
-def answers(
-    demand: Demand,
-    nodes: Mapping[str, NodeEntry],
-    views: Mapping[str, Candidate],
-    work: Mapping[str, Sequence[Work]],
-) -> tuple[NodeAnswer, ...]:
-    """What each node says to this demand, those first that come nearest to taking it."""
-    found = []
-    for name, view in views.items():
-        failed = [one for one in CONSTRAINTS if not one.fits_now(demand, view)]
-        if view.score is None and len(failed) > 1:
-            # Before its first heartbeat its memory is not known: that it has not been heard says all.
-            failed = [one for one in failed if one.name != "memory"]
-        is_full = any(one.name == "slots" for one in failed)
-        here = work.get(name, ()) if is_full else ()
-        answer = NodeAnswer(
-            node=name,
-            fits=not failed,
-            constraints=tuple(one.name for one in failed),
-            words="; ".join(_words(one, demand, view, nodes[name]) for one in failed) or "can take it now",
-            full_since=max((one.placed_at for one in here), default=None),
-            free_by=min((one.ends_by for one in here if one.ends_by is not None), default=None),
-        )
-        lasting = sum(1 for one in CONSTRAINTS if not one.fits_ever(demand, view))
-        found.append((bool(failed), lasting, name, answer))
-    return tuple(answer for *_, answer in sorted(found, key=lambda one: one[:3]))
-
-
-def _words(constraint: Constraint, demand: Demand, view: Candidate, node: NodeEntry) -> str:
-    """What this node does that fails the constraint, more closely than a sentence about many nodes can say it."""
-    match constraint.name:
-        case "state" if view.state is NodeState.ACTIVE:
-            return "has not told its figures yet"
-        case "state":
-            return f"is {view.state}: {node.state_reason}" if node.state_reason else f"is {view.state}"
-        case "slots":
-            held = "1 job" if view.live == 1 else f"{view.live} jobs"
-            return f"{constraint.words(demand, True)}: it holds {held}, as many as it may"
-        case "memory" if not constraint.fits_ever(demand, view):
-            return f"has {view.memory_gb:.1f} GB of memory in all, and the job asks for {demand.memory_mb} MB"
-        case "memory" if view.score is not None:
-            return f"{constraint.words(demand, True)}: {view.score.free_memory_gb:.1f} GB"
-    return constraint.words(demand, True)
 
 
 def _sentence(words: str) -> str:

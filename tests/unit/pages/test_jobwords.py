@@ -9,7 +9,7 @@ import msgspec
 from webfront.jobs.states import AttemptState, JobState
 from webfront.jobs.views import AttemptView, JobView, Stage
 from webfront.pages import jobwords
-from webfront.scheduling.explaining import Explanation, Situation
+from webfront.scheduling.explanation import Explanation, Situation
 from wire.messages import Cause
 
 T = 1_700_000_000.0

@@ -12,16 +12,10 @@ import pytest
 from webfront.fleet.states import NodeState
 from webfront.jobs.states import AttemptState, JobState
 from webfront.jobs.views import AttemptView, JobView, Stage
+from webfront.scheduling.answers import Work, answers
 from webfront.scheduling.constraints import CONSTRAINTS, Candidate, Demand
-from webfront.scheduling.explaining import (
-    DECISION_OVERDUE_S,
-    SITUATIONS,
-    Facts,
-    Situation,
-    Work,
-    answers,
-    explain,
-)
+from webfront.scheduling.explaining import DECISION_OVERDUE_S, SITUATIONS, explain
+from webfront.scheduling.explanation import Facts, Situation
 from webfront.scheduling.mirror import NodeEntry
 from webfront.scheduling.score import score
 from webfront.scheduling.turn import CLAIM_OVERDUE_S
@@ -102,8 +96,8 @@ def silent(seconds: float, state: NodeState) -> dict[str, NodeEntry]:
 
 
 FULL = {"alpha": [Work(NOW - 90, NOW + 210), Work(NOW - 60, NOW + 240), Work(NOW - 50, None)]}
-CLAIMED = {"claimed_at": NOW - 25}
-STARTED = CLAIMED | {"started_at": NOW - 15}
+CLAIMED: dict[str, Any] = {"claimed_at": NOW - 25}
+STARTED: dict[str, Any] = CLAIMED | {"started_at": NOW - 15}
 
 TABLE: tuple[tuple[Situation, Facts, str, float | None, float | None], ...] = (
     (
@@ -153,6 +147,17 @@ TABLE: tuple[tuple[Situation, Facts, str, float | None, float | None], ...] = (
     (
         Situation.NO_ROOM,
         facts(candidate(state=NodeState.DRAINING)),
+        "No node can take it now: alpha is not active.",
+        NOW - 40,
+        None,
+    ),
+    (
+        # Nothing is known of it yet that would speak against it.
+        Situation.NO_ROOM,
+        facts(
+            candidate(state=NodeState.REGISTERING, score=None, memory_gb=0.0, arch=""),
+            demand=Demand(memory_mb=512, arch=("x86_64",)),
+        ),
         "No node can take it now: alpha is not active.",
         NOW - 40,
         None,
