@@ -145,7 +145,8 @@ def test_without_a_scheduler_a_waiting_job_says_so(platform: Platform) -> None:
         version = platform.app()
         async with platform.working():
             (job,) = platform.submit(version)
-            await until(lambda: explain(platform, job).situation is Situation.NO_ROOM)
+            await until(lambda: explain(platform, job).decided_at)
+            assert explain(platform, job).situation is Situation.NO_ROOM
             decided = explain(platform, job).decided_at or 0.0
             platform.schedulers[0].kill()
             platform.schedulers[0].wait()

@@ -13,7 +13,7 @@ from webfront.scheduling.mirror import NodeEntry
 
 
 class NodeAnswer(msgspec.Struct, frozen=True):
-    """What stands between a node and a job."""
+    """What is in the way of a node taking a job."""
 
     node: str
     fits: bool
