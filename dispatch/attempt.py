@@ -13,7 +13,7 @@ from dispatch.line import Line
 from dispatch.plays import Played, Plays
 from node_scripts.dispatched.places import Staged
 from node_scripts.running import files, results, trees
-from node_scripts.running.interface import Ended, LiveLog
+from node_scripts.running.interface import Ended, LiveLog, Telling
 from node_scripts.running.logfile import LogReader
 from node_scripts.running.rooms import read_record, write_record
 from node_scripts.running.share import Share
@@ -51,7 +51,7 @@ class DispatchedAttempt:
         line: Line,
         plays: Plays,
         share: Share,
-        preparing: Callable[[str], None],
+        preparing: Telling,
         discard: Callable[[Order], None],
         may_run: bool = False,
     ) -> None:
@@ -81,6 +81,11 @@ class DispatchedAttempt:
     def attempt(self) -> int:
         return self._order.attempt
 
+    @property
+    def never_ran(self) -> bool:
+        """See `RunningAttempt.never_ran`."""
+        return self._following.never_ran
+
     def begin(self) -> None:
         """Send and follow."""
         if self._ended is None:
@@ -90,7 +95,7 @@ class DispatchedAttempt:
         """Return when the app was started, or the attempt is over. Tells on the way what is being prepared."""
         if self._work is None:
             return
-        told = ""
+        told = ("", "")
         while not self._work.done() and self._following.started_at is None:
             changed = asyncio.ensure_future(self._following.changed.wait())
             try:
@@ -98,9 +103,10 @@ class DispatchedAttempt:
             finally:
                 changed.cancel()
             self._following.changed.clear()
-            if self._following.what and self._following.what != told:
-                told = self._following.what
-                self._preparing(told)
+            said = (self._following.what, self._following.detail)
+            if said[0] and said != told:
+                told = said
+                self._preparing(*said)
 
     def ended_unlaunched(self) -> Ended | None:
         """How it ended without its app having been started; None if it was, or if its log is to be fetched."""

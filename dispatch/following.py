@@ -49,7 +49,11 @@ class Following:
         self._cancel_wanted = False
         self.what = ""
         """What the machine is at, in words, before the app was started."""
+        self.detail = ""
+        """What of that is under way."""
         self.started_at: float | None = None
+        self.never_ran = False
+        """What is called its start was none of its app: only a log and an end are there."""
         self.ended: Ended | None = None
         self.changed = asyncio.Event()
         self.over = asyncio.Event()
@@ -126,6 +130,8 @@ class Following:
                 self.ended = UNKNOWN
             elif "state" in told:
                 self.what = str(told.get("what", ""))
+                self.detail = str(told.get("detail", ""))
+                self.never_ran = bool(told.get("never_ran", False))
                 self.started_at = told.get("at")
         except (ValueError, KeyError, TypeError, msgspec.MsgspecError, binascii.Error) as error:
             _log.error("what a machine said cannot be read: %s", error, extra=self._fields())

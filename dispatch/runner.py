@@ -19,7 +19,7 @@ import logging
 import tarfile
 import time
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -29,7 +29,7 @@ from dispatch.line import Line
 from dispatch.plays import Plays
 from node_scripts.dispatched.places import Staged
 from node_scripts.running import trees
-from node_scripts.running.interface import AttemptEnded, Ended, Prepared, Recovered, RunningAttempt
+from node_scripts.running.interface import AttemptEnded, Ended, Prepared, Recovered, RunningAttempt, Telling
 from node_scripts.running.rooms import make_folder, read_record, write_record
 from node_scripts.running.share import Share
 from wire.messages import Cause, Order
@@ -67,7 +67,7 @@ class DispatchRunner:
         """Which attempts may be on the machine, of those that were sent before the serial that is returned."""
         return self._next_serial(), tuple(sorted(self._known))
 
-    async def prepare(self, order: Order, slot: int, preparing: Callable[[str], None]) -> Prepared:
+    async def prepare(self, order: Order, slot: int, preparing: Telling) -> Prepared:
         """See `Runner.prepare`: send it, have it started, and wait until its app was."""
         self._loop = asyncio.get_running_loop()
         key = attempt_key(order)
@@ -109,7 +109,7 @@ class DispatchRunner:
             return Recovered.NOT_LAUNCHED
         self._known.add(folder.name)
         # It was perhaps started and perhaps not; sending it once more finds out.
-        attempt = self._attempt(folder, order, lambda what: None, may_run=True)
+        attempt = self._attempt(folder, order, lambda what, detail="": None, may_run=True)
         attempt.begin()
         return attempt
 
@@ -146,9 +146,7 @@ class DispatchRunner:
         with suppress(OSError):
             write_record(folder / "ended.json", ended)
 
-    def _attempt(
-        self, folder: Path, order: Order, preparing: Callable[[str], None], *, may_run: bool = False
-    ) -> DispatchedAttempt:
+    def _attempt(self, folder: Path, order: Order, preparing: Telling, *, may_run: bool = False) -> DispatchedAttempt:
         attempt = DispatchedAttempt(
             order,
             folder,

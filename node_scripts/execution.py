@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import logging
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
@@ -14,12 +12,16 @@ from node_scripts.held import Held
 from node_scripts.journal import Journal
 from node_scripts.logtail import LogFollower, LogTail
 from node_scripts.outbox import Outbox
-from node_scripts.running.interface import AttemptEnded, Ended, Runner, RunningAttempt
-from wire.messages import Cause, Preparing, Started
+from node_scripts.running.interface import AttemptEnded, Ended, Prepared, Runner, RunningAttempt
+from node_scripts.stages import Stages
+from wire.messages import Cause, Started
 
 _log = logging.getLogger(__name__)
 
 _FINISH_PAUSES_S: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+
+PREPARE_S: Final = 3600.0
+"""An attempt that is not ready by then is rejected, for another node to try: twice what an installation may take."""
 
 CANCELLED: Final = Ended(Cause.CANCELLED, "cancelled before it was started")
 
@@ -39,14 +41,15 @@ class Execution:
         """The agent lets go of everything: what is cancelled now goes on at the next start."""
 
     def adopt(self, held: Held, running: RunningAttempt, at: float, lines_confirmed: int | None = None) -> None:
-        """Tell that it was started, at `at`, and follow its log.
+        """Tell that its process runs, since `at`, and follow its log.
 
         `lines_confirmed`: of an attempt that an earlier start followed, and it goes on behind them.
         """
         held.running = running
         held.started_at = at
         held.tail = LogTail(running, self._outbox, self._journal, self._now, lines_confirmed)
-        self._outbox.put(Started(*held.key, at))
+        if not running.never_ran:
+            self._outbox.put(Started(*held.key, at))
         self._follower.add(held.tail)
 
     async def run(self, held: Held) -> Ended:
@@ -78,8 +81,7 @@ class Execution:
             raise AttemptEnded(CANCELLED)
         held.preparing = True
         try:
-            tell = functools.partial(self._preparing, held, asyncio.get_running_loop(), threading.get_ident())
-            prepared = await self._runner.prepare(held.order, held.slot or 0, tell)
+            prepared = await self._prepare(held)
             if held.slot_noted is not None:
                 await held.slot_noted
         finally:
@@ -101,15 +103,26 @@ class Execution:
             running.cancel()
         return running
 
-    def _preparing(self, held: Held, loop: asyncio.AbstractEventLoop, thread: int, what: str) -> None:
-        event = Preparing(*held.key, self._now(), what)
-        if threading.get_ident() == thread:
-            self._outbox.put(event)
-        else:
-            loop.call_soon_threadsafe(self._outbox.put, event)
+    async def _prepare(self, held: Held) -> Prepared:
+        """Ready to launch. It may take `PREPARE_S`."""
+        with Stages(held.key, self._outbox.put, self._now, within_s=PREPARE_S) as stages:
+            try:
+                async with asyncio.timeout(PREPARE_S) as limit:
+                    return await self._runner.prepare(held.order, held.slot or 0, stages)
+            except TimeoutError as error:
+                if not limit.expired():
+                    raise
+                words = f"it was not ready after {PREPARE_S / 60:.0f} minutes: the node was {stages.words}"
+                raise AttemptEnded(Ended(Cause.REJECTED, words)) from error
 
     async def _finish(self, held: Held, running: RunningAttempt) -> Ended:
-        """The results onto the share. A share that is away for a minute is no reason to throw them away."""
+        """The results onto the share, which is told where it takes long."""
+        with Stages(held.key, self._outbox.put, self._now) as stages:
+            stages("storing the results")
+            return await self._store(held, running)
+
+    async def _store(self, held: Held, running: RunningAttempt) -> Ended:
+        """A share that is away for a minute is no reason to throw results away."""
         for pause in (*_FINISH_PAUSES_S, None):
             try:
                 return await running.finish()

@@ -29,6 +29,7 @@ from webfront.logs.service import LogsService
 from webfront.pages import errors as error_page
 from webfront.plays.service import PlayService
 from webfront.schedules.service import ScheduleService
+from webfront.scheduling.service import PlacementService
 from webfront.secretbox import SecretBox
 from webfront.settings import Settings
 from webfront.usage.service import UsageService
@@ -110,6 +111,7 @@ def create_services(settings: Settings, publisher: Publisher, clock: Clock = sys
         accounts=AccountService(clock),
         apps=AppService(settings.share_dir, settings.max_upload_mb, clock),
         jobs=JobService(settings.share_dir, publisher.hint, clock, told=(CONSUMER,)),
+        placement=PlacementService(settings, lambda: publisher.connected, clock),
         schedules=ScheduleService(settings.share_dir, publisher.hint, clock),
         fleet=FleetService(publisher.benchmark),
         plays=plays,

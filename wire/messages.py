@@ -94,12 +94,22 @@ class Claimed(msgspec.Struct, frozen=True, tag="claimed", tag_field="type"):
 
 
 class Preparing(msgspec.Struct, frozen=True, tag="preparing", tag_field="type"):
-    """The agent makes the attempt ready; `what` says in words what takes the time ("installing requirements")."""
+    """The stage the agent is at with the attempt, in words, where it takes long: before its start or after its process.
+
+    An agent of 0.1.0 tells `what` alone, once.
+    """
 
     job: str
     attempt: int
     at: float
     what: str
+    """The stage ("building the environment")."""
+    detail: str = ""
+    """What of it is under way ("installing scipy")."""
+    since: float | None = None
+    """When the stage began."""
+    until: float | None = None
+    """When the agent gives up making it ready."""
 
 
 class Started(msgspec.Struct, frozen=True, tag="started", tag_field="type"):

@@ -79,7 +79,13 @@ class _Following:
         state = read_record(self._place.state, State)
         if state is not None and state != self._told:
             self._told = state
-            say(state="running" if state.started_at is not None else "preparing", what=state.what, at=state.started_at)
+            say(
+                state="running" if state.started_at is not None else "preparing",
+                what=state.what,
+                detail=state.detail,
+                at=state.started_at,
+                never_ran=state.never_ran,
+            )
 
     def _tell_log(self) -> bool:
         """Tell what is new, a bounded amount. False when that was all."""

@@ -97,14 +97,14 @@ class _Attending:
             return end.ended
         state = self._place.state
         if not state.exists() or isinstance(found, Recovered):
-            self._place.tell(State("", time.time()))
+            self._place.tell(State("", time.time(), never_ran=running.never_ran))
         await self._wait(running)
         return await running.finish()
 
     async def _launch(self) -> RunningAttempt:
-        def preparing(what: str) -> None:
+        def preparing(what: str, detail: str = "") -> None:
             with suppress(OSError):  # words are not worth an attempt
-                self._place.tell(State(what))
+                self._place.tell(State(what, detail=detail))
 
         preparing("")
         task = asyncio.ensure_future(self._runner.prepare(self._order, self._slot, preparing))

@@ -52,6 +52,10 @@ class State(msgspec.Struct, frozen=True):
     what: str
     """In words, while it is prepared; empty once the app was started."""
     started_at: float | None = None
+    detail: str = ""
+    """What of `what` is under way."""
+    never_ran: bool = False
+    """No process of its app was started, but its log and its end are there to be fetched."""
 
 
 @dataclass(frozen=True)

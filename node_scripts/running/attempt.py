@@ -37,6 +37,11 @@ class SandboxAttempt:
     def attempt(self) -> int:
         return self._order.attempt
 
+    @property
+    def never_ran(self) -> bool:
+        """See `RunningAttempt.never_ran`."""
+        return self._handle is None and self._room.keeper_pid() is None
+
     async def wait(self) -> None:
         """See `RunningAttempt.wait`."""
         if self._handle is not None:

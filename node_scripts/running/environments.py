@@ -15,12 +15,12 @@ Keepers inherit the shared lock, so what is in use is never removed, whichever a
 from __future__ import annotations
 
 import asyncio
+import functools
 import hashlib
 import logging
 import os
 import stat
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -28,6 +28,7 @@ from typing import Final
 import msgspec
 
 from node_scripts.running import files, installer, trees
+from node_scripts.running.interface import Telling
 from node_scripts.running.interpreter import Interpreter
 from node_scripts.running.limits import MB
 from node_scripts.running.removal import Remover
@@ -38,6 +39,9 @@ from node_scripts.running.users import User
 from wire.messages import AppRef
 
 _log = logging.getLogger(__name__)
+
+BUILDING: Final = "building the environment"
+"""The stage in which requirements are installed."""
 
 _LOOK_AGAIN_S: Final = 0.02
 _GROUPS: Final = 384
@@ -98,9 +102,7 @@ class Environments:
         self._bare = folder / f"bare-{hashlib.sha256(interpreter.identity.encode()).hexdigest()[:16]}"
         self._make_bare()
 
-    async def acquire(
-        self, app: AppRef, user: User | None, room: Room, slot: int, preparing: Callable[[str], None]
-    ) -> Lease:
+    async def acquire(self, app: AppRef, user: User | None, room: Room, slot: int, preparing: Telling) -> Lease:
         """The app's files and environment, built if need be, kept from removal by the lease.
 
         Raises `InstallFailed` for requirements that cannot be installed, OSError for the node's or share's troubles.
@@ -127,21 +129,22 @@ class Environments:
                 continue
             if not said:
                 said = True
-                preparing("waiting for the app's environment, which is being made for another job")
+                preparing("waiting for the environment, which is being built for another job")
             await asyncio.sleep(_LOOK_AGAIN_S)
 
     async def _build(
-        self, app: AppRef, user: User | None, room: Room, lock: FolderLock, slot: int, preparing: Callable[[str], None]
+        self, app: AppRef, user: User | None, room: Room, lock: FolderLock, slot: int, preparing: Telling
     ) -> None:
         entry = self._folder / app.version
         began = time.monotonic()
         try:
+            preparing("fetching the app")
             await to_its_end(self._make_room, entry)
             source = self._share.apps / app.version
             await to_its_end(files.copy_tree, source, entry / "app", reached=self._share.as_owner)
             gid = self._free_group(entry) if user is not None else None
             if app.requirements is not None:
-                preparing("installing requirements")
+                preparing(BUILDING)
                 requirements = entry / "app" / files.inside(app.requirements)
                 await to_its_end(_seal, entry / "app", gid)  # for pip to read them
                 self._interpreter.make_environment(entry / "env")
@@ -157,6 +160,7 @@ class Environments:
                     lock=lock,
                     disk_mb=self._most_bytes // MB,
                     slot=slot,
+                    tell=functools.partial(preparing, BUILDING),
                 )
                 await to_its_end(trees.remove, entry / "build")
                 await to_its_end(_seal, entry / "env", gid)

@@ -5,9 +5,11 @@ Building a source package runs a stranger's code, so this has the same walls aro
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +17,7 @@ from node_scripts.running import keeper, trees
 from node_scripts.running.app_process import Command
 from node_scripts.running.interpreter import Interpreter, clean_environment
 from node_scripts.running.logfile import LOG_BOUND, last_line
+from node_scripts.running.progress import follow
 from node_scripts.running.rooms import Exit, FolderLock, Room, read_record
 from node_scripts.running.users import User
 from node_scripts.running.view import View
@@ -99,9 +102,11 @@ async def install(
     lock: FolderLock,
     disk_mb: int,
     slot: int,
+    tell: Callable[[str], None],
 ) -> None:
     """Install into the virtual environment `environment` inside `entry`. Raises `InstallFailed`.
 
+    `tell` is called with what pip is at, as far as its output and the environment say.
     When cancelled, every process of it is gone before the cancellation goes on.
     """
     scratch = entry / "build"
@@ -139,12 +144,15 @@ async def install(
         command,
         keeper.Post(record=record, exit=end_record, log=room.log, lock=lock.fd, ends_with_agent=True),
     )
+    following = asyncio.create_task(follow(room.log, environment, tell))
     try:
         await handle.wait()
     except BaseException:
         handle.cancel()
         await handle.wait()
         raise
+    finally:
+        following.cancel()
     _judge(read_record(end_record, Exit), room)
 
 

@@ -7,7 +7,7 @@ Neither looks into the other.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Protocol
 
 import msgspec
@@ -56,6 +56,12 @@ class Recovered(enum.Enum):
     """It was launched, and neither its keeper nor its end is there: the node lost it."""
 
 
+class Telling(Protocol):
+    """Called, from any thread, with words for the stage that an attempt is at, and for what of it is under way."""
+
+    def __call__(self, what: str, detail: str = "") -> None: ...
+
+
 class Prepared:
     """An attempt ready to launch. The runner subclasses it; the core only hands it back."""
 
@@ -68,6 +74,10 @@ class RunningAttempt(Protocol):
 
     @property
     def attempt(self) -> int: ...
+
+    @property
+    def never_ran(self) -> bool:
+        """No process of its app was started: its log and its end are all there is."""
 
     async def wait(self) -> None:
         """Return when the app and its process group are gone. At once when they are already."""
@@ -109,8 +119,8 @@ class RunningAttempt(Protocol):
 class Runner(Protocol):
     """Prepares, launches and recovers attempts. `slot` counts from 0; an attempt has it alone until `finish`."""
 
-    async def prepare(self, order: Order, slot: int, preparing: Callable[[str], None]) -> Prepared:
-        """Make the attempt ready to launch; call `preparing` with words for what takes long.
+    async def prepare(self, order: Order, slot: int, preparing: Telling) -> Prepared:
+        """Make the attempt ready to launch; call `preparing` at each stage that may take long.
 
         Raises `AttemptEnded` when it cannot. May be cancelled (`asyncio.CancelledError`), and then leaves nothing
         running behind. What an earlier try left (the agent died meanwhile) is replaced.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
@@ -20,7 +20,7 @@ from node_scripts.running.app_process import Command
 from node_scripts.running.attempt import SandboxAttempt, job_variables
 from node_scripts.running.environments import Environments, Lease
 from node_scripts.running.installer import InstallFailed
-from node_scripts.running.interface import AttemptEnded, Ended, Prepared, Recovered, RunningAttempt
+from node_scripts.running.interface import AttemptEnded, Ended, Prepared, Recovered, RunningAttempt, Telling
 from node_scripts.running.interpreter import Interpreter, clean_environment
 from node_scripts.running.keeper import KeeperHandle
 from node_scripts.running.logfile import LOG_BOUND
@@ -106,7 +106,7 @@ class SandboxRunner:
             covered=self._covered,
         )
 
-    async def prepare(self, order: Order, slot: int, preparing: Callable[[str], None]) -> Prepared:
+    async def prepare(self, order: Order, slot: int, preparing: Telling) -> Prepared:
         """See `Runner.prepare`."""
         room = self._room(order)
         lease: Lease | None = None
@@ -114,13 +114,16 @@ class SandboxRunner:
             user = self._users.take(slot)
             self._sweep(slot, user)
             if room.folder.exists():
+                preparing("removing what an earlier start left")
                 await to_its_end(room.remove)
             room.make(user)
             lease = await self._environments.acquire(order.app, user, room, slot, preparing)
             if order.input is not None:
+                preparing("fetching the input")
                 await to_its_end(self._fetch_input, order.input, room, user)
             given_bytes = 0
             if self._overlay is None:
+                preparing("copying the app's files")
                 await to_its_end(files.copy_tree, lease.app, room.work, user)
                 given_bytes = await to_its_end(trees.disk_bytes, [room.work])
         except InstallFailed as failure:

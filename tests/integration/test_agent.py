@@ -11,6 +11,7 @@ import pytest
 from support.node import Controller, InProcessRunner, agent_running, order, until
 from support.rabbitmq import PrivateRabbit
 
+from node_scripts import execution
 from node_scripts.running.interface import Prepared, RunningAttempt
 from wire import topology
 from wire.messages import Cancel, Cause, Claimed, Finished, HeldAttempt, Order, Preparing, RunBenchmark, Started
@@ -96,6 +97,34 @@ def test_cancel_ends_an_attempt_wherever_it_stands(broker: PrivateRabbit, tmp_pa
             after = order()
             await controller.send(after)
             await until(lambda: [end.cause for end in controller.ends()[after.job]] == [Cause.OK])
+
+    asyncio.run(scenario())
+
+
+def test_an_attempt_that_is_not_ready_in_time_is_for_another_node(
+    broker: PrivateRabbit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(execution, "PREPARE_S", 1.5)
+
+    async def scenario() -> None:
+        async with (
+            Controller(broker, tmp_path).working() as controller,
+            agent_running(controller.settings(SKERRY_NODE_SLOTS="1"), InProcessRunner()),
+        ):
+            slow, after = order(prepare="600"), order()
+            await controller.send(slow, after)
+            await until(lambda: slow.job in controller.ends())
+            (end,) = controller.ends()[slow.job]
+            assert end.cause is Cause.REJECTED
+            assert end.message.endswith("the node was getting ready")
+            (told,) = [event for event in controller.of(slow.job) if isinstance(event, Preparing)]
+            assert (told.what, told.detail) == ("getting ready", "")
+            assert told.since is not None
+            assert told.until is not None
+            assert 0 <= told.until - told.since <= 1.5
+            assert not controller.started(slow.job)
+            # Its slot is free again.
+            await until(lambda: [one.cause for one in controller.ends()[after.job]] == [Cause.OK])
 
     asyncio.run(scenario())
 

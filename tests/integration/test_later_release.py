@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import secrets
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.agents import put_app, working_agent
 from support.platform import PROJECT, Platform, until
 from support.rabbitmq import PrivateRabbit
 from support.stores import Store
 
-from webfront.broker.admission import admit, dismiss
-from webfront.database.models import AppVersion, Attempt, Job, Node
+from webfront.database.models import Attempt, Job, Node
 from webfront.jobs.lifecycle import request_cancel
 
 LATER = [sys.executable, "-P", str(PROJECT / "tests/support/later.py")]
@@ -48,50 +43,10 @@ def platform(broker: PrivateRabbit, store: Store, database: object, tmp_path: Pa
     return Platform(broker, store, tmp_path)
 
 
-def app(platform: Platform, name: str, source: str) -> AppVersion:
-    version = platform.app(name)
-    folder = platform.directory / "share/apps" / version.hash
-    folder.mkdir()
-    (folder / "main.py").write_text(source)
-    return version
-
-
-@contextlib.contextmanager
-def agent(platform: Platform, command: list[str]) -> Iterator[None]:
-    """The node alpha's agent."""
-    password_file = platform.directory / "alpha.password"
-    password_file.touch(mode=0o600)
-    password_file.write_text(secrets.token_urlsafe(24))
-    admit(platform.api, "alpha", password_file.read_text())
-    environment = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(PROJECT),
-        "SKERRY_NODE_ID": "alpha",
-        "SKERRY_NODE_STATE_DIR": str(platform.directory / "alpha"),
-        "SKERRY_SHARE_DIR": str(platform.directory / "share"),
-        "SKERRY_BROKER_URL": f"amqp://node-alpha@127.0.0.1:{platform.rabbit.port}/",
-        "SKERRY_BROKER_PASSWORD_FILE": str(password_file),
-        "SKERRY_HEARTBEAT_S": "0.5",
-    }
-    with (platform.directory / "agent.log").open("ab") as log:
-        process = subprocess.Popen(
-            [*command, "node_scripts", "agent"], env=environment, cwd=platform.directory, stdout=log, stderr=log
-        )
-    try:
-        yield
-    finally:
-        process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(20)
-        process.kill()
-        process.wait()
-        dismiss(platform.api, "alpha")
-
-
 async def run_jobs(platform: Platform) -> None:
     """A job from its submission to its outcome, its log and its result; and one cancelled while it runs."""
     await until(lambda: Node.get(Node.name == "alpha").state == "active")
-    (job,) = platform.submit(app(platform, "answer", APP))
+    (job,) = platform.submit(put_app(platform, "answer", {"main.py": APP}))
     await until(lambda: Job.get_by_id(job).state not in ("queued", "placed", "running"), 60)
     row = Job.get_by_id(job)
     assert (row.state, row.cause, row.attempts) == ("succeeded", "ok", 1), row.message
@@ -105,7 +60,7 @@ async def run_jobs(platform: Platform) -> None:
     result = platform.directory / "share/results" / job / "1/predictions.csv"
     assert result.read_text() == "answer\n42\n"
 
-    (long,) = platform.submit(app(platform, "long", LONG))
+    (long,) = platform.submit(put_app(platform, "long", {"main.py": LONG}))
     await until(lambda: platform.log_of(long) == ["begun"], 60)
     assert request_cancel(long, time.time())
     await until(lambda: Job.get_by_id(long).state == "cancelled")
@@ -117,7 +72,7 @@ def test_todays_agent_works_under_a_later_scheduler_which_knows_one_kind_of_even
         platform.node("alpha", slots=1)
         platform.scheduler = LATER
         async with platform.working():
-            with agent(platform, NOW):
+            with working_agent(platform, NOW):
                 await run_jobs(platform)
             assert "left out" not in platform.log()
 
@@ -128,7 +83,7 @@ def test_a_later_agent_works_under_todays_scheduler_but_for_what_it_alone_knows(
     async def scenario() -> None:
         platform.node("alpha", slots=1)
         async with platform.working():
-            with agent(platform, LATER):
+            with working_agent(platform, LATER):
                 await run_jobs(platform)
             # Twice it told of it, each time between events that count.
             assert platform.log().count("of the kind 'warmed' from node-alpha cannot be used here") == 1

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import psutil
 from support.node import Controller
+from support.platform import Platform
 
+from webfront.broker.admission import admit, dismiss
+from webfront.database.models import AppVersion
 from wire.messages import AppRef
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -73,3 +78,48 @@ def place(controller: Controller, script: str, version: str) -> AppRef:
     folder.mkdir(parents=True)
     (folder / "main.py").write_text(script)
     return AppRef(name="test", version=version)
+
+
+def put_app(platform: Platform, name: str, files: Mapping[str, str], **manifest: object) -> AppVersion:
+    """A version of an app, with its files on the share."""
+    version = platform.app(name, **manifest)
+    for path, content in files.items():
+        file = platform.directory / "share/apps" / version.hash / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content)
+    return version
+
+
+@contextlib.contextmanager
+def working_agent(
+    platform: Platform, command: Sequence[str] = (sys.executable, "-m"), **more: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The agent of the node alpha, at work under the platform's scheduler; `more` is added to its environment."""
+    password_file = platform.directory / "alpha.password"
+    password_file.touch(mode=0o600)
+    password_file.write_text(secrets.token_urlsafe(24))
+    admit(platform.api, "alpha", password_file.read_text())
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(PROJECT),
+        "SKERRY_NODE_ID": "alpha",
+        "SKERRY_NODE_STATE_DIR": str(platform.directory / "alpha"),
+        "SKERRY_SHARE_DIR": str(platform.directory / "share"),
+        "SKERRY_BROKER_URL": f"amqp://node-alpha@127.0.0.1:{platform.rabbit.port}/",
+        "SKERRY_BROKER_PASSWORD_FILE": str(password_file),
+        "SKERRY_HEARTBEAT_S": "0.5",
+        **more,
+    }
+    with (platform.directory / "agent.log").open("ab") as log:
+        process = subprocess.Popen(
+            [*command, "node_scripts", "agent"], env=environment, cwd=platform.directory, stdout=log, stderr=log
+        )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(20)
+        process.kill()
+        process.wait()
+        dismiss(platform.api, "alpha")

@@ -39,7 +39,7 @@ class Bench:
         self.share.chmod(0o700)
         self.settings = Settings(folder / "state", self.share, **settings)  # type: ignore[arg-type]
         self.runner = SandboxRunner(self.settings)
-        self.said: list[str] = []
+        self.said: list[tuple[str, str]] = []
 
     def app(
         self, script: str, files: Mapping[str, str | bytes] | None = None, *, outputs: tuple[str, ...] = ()
@@ -65,8 +65,11 @@ class Bench:
         resources = msgspec.structs.replace(Resources(memory_mb=200, timeout_s=20.0, disk_mb=50), **(limits or {}))
         return Order(job=job, attempt=attempt, app=app, resources=resources, **more)  # type: ignore[arg-type]
 
+    def say(self, what: str, detail: str = "") -> None:
+        self.said.append((what, detail))
+
     async def launch(self, order: Order, slot: int = 0) -> RunningAttempt:
-        return await self.runner.launch(await self.runner.prepare(order, slot, self.said.append))
+        return await self.runner.launch(await self.runner.prepare(order, slot, self.say))
 
     async def run(self, order: Order, slot: int = 0) -> tuple[Ended, list[str]]:
         running = await self.launch(order, slot)

@@ -208,6 +208,10 @@ class _Running:
     def live_log(self) -> None:
         return None
 
+    @property
+    def never_ran(self) -> bool:
+        return False
+
     async def finish(self) -> Ended:
         if self.failures:
             self.failures -= 1

@@ -37,7 +37,7 @@ async def run(share: Path, version: str, given: str) -> None:
         input=given,
         resources=Resources(memory_mb=300, timeout_s=120.0, disk_mb=100),
     )
-    running = await runner.launch(await runner.prepare(order, 0, print))
+    running = await runner.launch(await runner.prepare(order, 0, lambda what, detail="": None))
     await running.wait()
     print(json.dumps(msgspec.to_builtins(await running.finish())))
     runner.close()

@@ -23,6 +23,8 @@ from webfront.api.bodies import (
 )
 from webfront.api.operations import File, Form, Operation
 from webfront.jobs.views import Download, JobView, LogView
+from webfront.scheduling.explanation import Explanation
+from webfront.scheduling.service import Plan
 from webfront.web import actions
 from webfront.web.guard import identity
 from webfront.web.services import Services
@@ -96,10 +98,34 @@ def register(app: bottle.Bottle, services: Services) -> None:
         return reply(code=202, job=job)
 
     @app.get(
+        "/api/v1/jobs/plan",
+        operation=Operation(
+            "Where a job would go if it were submitted now: the ranking, and why the other nodes are left out",
+            {200: {"plan": Plan}},
+            query={
+                "app": "the app's name",
+                "version": "its version; the newest one by default",
+            },
+        ),
+    )
+    def plan() -> bytes:
+        return reply(plan=services.placement.plan(query_text("app") or "", query_text("version")))
+
+    @app.get(
         "/api/v1/jobs/<job_id>", operation=Operation("A job with its attempts and outputs", {200: {"job": JobView}})
     )
     def show(job_id: str) -> bytes:
         return reply(job=jobs.get(identity().account, job_id))
+
+    @app.get(
+        "/api/v1/jobs/<job_id>/explain",
+        operation=Operation(
+            "Why a job is where it is: what it waits for, until when, and what each node says",
+            {200: {"explanation": Explanation}},
+        ),
+    )
+    def explain(job_id: str) -> bytes:
+        return reply(explanation=services.placement.explain(identity().account, job_id))
 
     @app.post(
         "/api/v1/jobs/<job_id>/cancel",

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from webfront.cli import commands, joining, nodes, schedules, webhooks
+from webfront.cli import commands, explaining, joining, nodes, schedules, webhooks
 from webfront.cli.errors import INTERRUPTED, UNREACHABLE, CliError
 from wire import VERSION
 
@@ -67,6 +67,13 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--input", type=Path, metavar="FILE")
     run.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE", help="may be repeated")
     run.add_argument("--idempotency-key", metavar="KEY", help="the same key twice is one job; a fresh one by default")
+    run.add_argument(
+        "--plan",
+        dest="run",
+        action="store_const",
+        const=explaining.plan,
+        help="only show where it would go: the ranking, and why the other nodes are left out",
+    )
     run.add_argument("--wait", action="store_true", help="wait until it ends; the exit code says how")
     run.add_argument("--follow", action="store_true", help="show its log as it is written, and wait")
     run.add_argument("--download", type=Path, metavar="DIR", help="wait, and fetch its results into DIR")
@@ -77,6 +84,8 @@ def parser() -> argparse.ArgumentParser:
     listing.add_argument("--app")
     listing.add_argument("--limit", type=int, default=20)
     _verb(jobs, "show", commands.jobs_show, "show a job").add_argument("job", metavar="JOB")
+    explain = _verb(jobs, "explain", explaining.jobs_explain, "say why a job is where it is, and until when")
+    explain.add_argument("job", metavar="JOB")
     log = _verb(jobs, "log", commands.jobs_log, "print a job's log")
     log.add_argument("job", metavar="JOB")
     log.add_argument("--follow", action="store_true", help="until the job is over")

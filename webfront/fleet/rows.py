@@ -44,7 +44,8 @@ def begin(new: NewNode, registered_by: str, now: float) -> Node | None:
     if not change_node(new.name, NodeState.REGISTERING, only_from=[NodeState.REMOVED]):
         return None
     forgotten = {"metrics": None, "score": None, "last_heartbeat_at": None} | dict.fromkeys(_SAID_OR_KEPT, "")
-    Node.update(**_given(new, registered_by), **forgotten).where(Node.name == new.name).execute()
+    told = {"agent_slots": None, "trial": False}
+    Node.update(**_given(new, registered_by), **forgotten, **told).where(Node.name == new.name).execute()
     return find(new.name)
 
 

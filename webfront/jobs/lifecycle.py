@@ -28,10 +28,15 @@ from webfront.jobs.states import (
     AttemptState,
     JobState,
 )
+from webfront.jobs.views import Stage
 from wire.messages import Cause
 
 REASON_LENGTH: Final = 500
 """How many characters `waiting_reason` holds."""
+
+
+STAGE_LENGTH: Final = 200
+"""How many characters of each of a stage's words are kept."""
 
 
 class IllegalTransitionError(RuntimeError):
@@ -87,6 +92,8 @@ class AttemptRecord:
     outputs: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     log_lines: int | None = None
     usage: dict[str, Any] | None = None
+    stage: Stage | None = None
+    """What the node has told now; the row keeps it when nothing new is told."""
     changed: bool = False
 
 
@@ -109,11 +116,19 @@ def claim(job: JobRecord, attempt: AttemptRecord, node: str, at: float, now: flo
     return True
 
 
-def prepare(job: JobRecord, attempt: AttemptRecord, node: str, what: str) -> bool:
-    """The node makes the attempt ready; `what` says what takes the time."""
-    if not _counts(job, attempt, node) or attempt.state is AttemptState.RUNNING:
+def prepare(job: JobRecord, attempt: AttemptRecord, node: str, stage: Stage, now: float) -> bool:
+    """The node is at this stage with the attempt, by its own clock: it makes it ready, or stores what it has left."""
+    if not _counts(job, attempt, node):
         return False
-    attempt.preparing = what[:200]
+    since = _within(attempt.placed_at, stage.since, now)
+    attempt.stage = Stage(
+        what=stage.what[:STAGE_LENGTH],
+        since=since,
+        detail=stage.detail[:STAGE_LENGTH],
+        until=None if stage.until is None else since + (stage.until - stage.since),
+    )
+    if attempt.state is not AttemptState.RUNNING:
+        attempt.preparing = attempt.stage.what
     attempt.changed = True
     return True
 

@@ -14,7 +14,7 @@ from webfront.database.models import App, AppVersion, Attempt, Job, RetentionRun
 from webfront.errors import Gone, NotFound
 from webfront.jobs.identifiers import PATTERN
 from webfront.jobs.states import ENDED_JOBS, AttemptState, JobState
-from webfront.jobs.views import AttemptView, Deletion, JobView, OutputView
+from webfront.jobs.views import AttemptView, Deletion, JobView, OutputView, Stage
 from wire.messages import Cause
 
 
@@ -105,6 +105,7 @@ def _attempt_view(row: Attempt) -> AttemptView:
         exit_code=row.exit_code,
         log_lines=row.log_lines,
         usage=row.usage,
+        stage=None if row.stage is None else msgspec.convert(row.stage, Stage),
     )
 
 

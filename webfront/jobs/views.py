@@ -19,6 +19,18 @@ class OutputView(msgspec.Struct, frozen=True):
     sha256: str
 
 
+class Stage(msgspec.Struct, frozen=True):
+    """What a node is at with an attempt, where that takes long: before its start, or after its process."""
+
+    what: str
+    """In words ("building the environment")."""
+    since: float
+    detail: str = ""
+    """What of it is under way ("installing scipy")."""
+    until: float | None = None
+    """When the node gives up making it ready; None where it does not."""
+
+
 class AttemptView(msgspec.Struct, frozen=True):
     number: int
     node: str
@@ -35,6 +47,8 @@ class AttemptView(msgspec.Struct, frozen=True):
     exit_code: int | None
     log_lines: int | None
     usage: dict[str, Any] | None
+    stage: Stage | None = None
+    """The stage that its node has told last."""
 
 
 class Deletion(msgspec.Struct, frozen=True):

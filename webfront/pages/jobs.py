@@ -23,6 +23,8 @@ from webfront.web.navigation import Nav
 from webfront.web.services import Services
 
 _PAGE = 50
+_NODES = 20
+"""How many nodes say why they do not take it."""
 _TABLES = 3
 """How many outputs are shown as tables; the others are downloads."""
 
@@ -91,11 +93,14 @@ def register(app: bottle.Bottle, services: Services) -> None:
     def job(job_id: str) -> str:
         account = guard.identity().account
         found = jobs.get(account, job_id)
+        why = services.placement.explain(account, job_id)
         newest = found.attempts[-1] if found.attempts else None
         return render(
             "job.html",
             job=found,
-            headline=jobwords.headline(found),
+            headline=jobwords.headline(found, why),
+            why=why,
+            shown_nodes=_NODES,
             failure=jobwords.failure(found),
             timeline=jobwords.timeline(found),
             attempt_words=jobwords.attempt_words,

@@ -7,9 +7,10 @@ from typing import Final
 
 from webfront.errors import KeyReused, SkerryError
 from webfront.jobs.states import JobState
-from webfront.jobs.views import AttemptView, JobView
+from webfront.jobs.views import AttemptView, JobView, Stage
 from webfront.pages.rendering import CAUSES, duration, figure
 from webfront.scheduling.constraints import CONSTRAINTS
+from webfront.scheduling.explanation import Explanation
 from wire.messages import Cause
 
 FILTERS: Final = tuple(JobState)
@@ -48,19 +49,13 @@ def refusal(error: SkerryError) -> SkerryError:
     )
 
 
-def headline(job: JobView) -> str:
+def headline(job: JobView, why: Explanation) -> str:
     """Where the job stands, in a sentence. It carries no running time, so that it is announced only when it changes."""
     last = job.attempts[-1] if job.attempts else None
     match job.state:
         case JobState.QUEUED:
             again = f"Attempt {last.number} on {last.node} ended ({_cause(last)}); it is tried again. " if last else ""
-            return again + (_sentence(job.waiting_reason) or "It waits for a place.")
-        case JobState.PLACED if last is not None:
-            if last.preparing:
-                return f"{last.node} makes it ready: {last.preparing}."
-            return f"{last.node} has it and is about to start it." if last.claimed_at else f"On its way to {last.node}."
-        case JobState.RUNNING if last is not None:
-            return f"It runs on {last.node}."
+            return again + why.sentence
         case JobState.SUCCEEDED if last is not None:
             return f"It succeeded on {last.node} after {duration(_run_time(last))} of running."
         case JobState.FAILED if last is not None:
@@ -68,7 +63,7 @@ def headline(job: JobView) -> str:
             return f"It failed on {last.node}{tries}: {_cause(last)}."
         case JobState.CANCELLED:
             return "It was cancelled."
-    return _sentence(job.message) or f"It is {job.state}."
+    return why.sentence
 
 
 def failure(job: JobView) -> FailureWords:
@@ -159,7 +154,7 @@ def _attempt_steps(last: AttemptView) -> list[TimelineStep]:
         "done" if last.started_at else "now",
         took=_between(last.claimed_at, last.started_at),
         since=None if last.started_at else last.claimed_at,
-        words=last.preparing,
+        words=last.preparing if last.started_at or last.stage is None else stage_words(last.stage),
     )
     return [claimed, preparing, started]
 
@@ -167,6 +162,9 @@ def _attempt_steps(last: AttemptView) -> list[TimelineStep]:
 def _mark_first_open(steps: list[TimelineStep], last: AttemptView, *, over: bool) -> list[TimelineStep]:
     if over:
         return steps
+    if last.started_at is not None and last.stage is not None and last.stage.since >= last.started_at:
+        ran = TimelineStep("Ran", "done", at=last.stage.since, took=_between(last.started_at, last.stage.since))
+        return [*steps, ran, TimelineStep(last.stage.what.capitalize(), "now", since=last.stage.since)]
     if last.started_at is not None:
         return [*steps, TimelineStep("Running", "now", since=last.started_at), TimelineStep("Finished", "todo")]
     if not any(step.status == "now" for step in steps):
@@ -174,6 +172,11 @@ def _mark_first_open(steps: list[TimelineStep], last: AttemptView, *, over: bool
         since = last.claimed_at or last.placed_at
         steps[opened] = TimelineStep(steps[opened].title, "now", since=since)
     return [*steps, TimelineStep("Finished", "todo")]
+
+
+def stage_words(stage: Stage) -> str:
+    """What a node is at, without its time."""
+    return f"{stage.what}, {stage.detail}" if stage.detail else stage.what
 
 
 def attempt_words(attempt: AttemptView) -> str:
@@ -217,7 +220,3 @@ def _run_time(attempt: AttemptView) -> float | None:
 def _between(start: float | None, end: float | None) -> float | None:
     # Two machines' clocks may differ by a little: less than nothing is shown as nothing.
     return None if start is None or end is None else max(0.0, end - start)
-
-
-def _sentence(words: str) -> str:
-    return f"{words[0].upper()}{words[1:].rstrip('.')}." if words else ""

@@ -14,6 +14,7 @@ from webfront.jobs import lifecycle
 from webfront.jobs.endings import Ending
 from webfront.jobs.lifecycle import AttemptRecord, JobRecord
 from webfront.jobs.states import AttemptState
+from webfront.jobs.views import Stage
 from webfront.scheduling.joblog import Coverage
 from webfront.scheduling.judge import NodeJudge
 from webfront.scheduling.leases import Leases
@@ -135,7 +136,8 @@ class EventBook:
             case Claimed():
                 lifecycle.claim(job, attempt, node, event.at, now)
             case Preparing():
-                lifecycle.prepare(job, attempt, node, event.what)
+                since = event.at if event.since is None else event.since
+                lifecycle.prepare(job, attempt, node, Stage(event.what, since, event.detail, event.until), now)
             case Started():
                 lifecycle.start(job, attempt, node, event.at, now)
             case Finished():

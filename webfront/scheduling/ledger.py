@@ -47,6 +47,7 @@ _END_ATTEMPT: Final = (
     "message = ?, exit_code = ?, outputs = ?, log_lines = ?, `usage` = ? WHERE job_id = ? AND number = ?"
 )
 _DELETE_LINES: Final = "DELETE FROM log_chunk WHERE attempt_id = ? AND `first` >= ?"
+_STAGE: Final = "UPDATE attempt SET stage = ? WHERE job_id = ? AND number = ?"
 _INSERT_LINES: Final = "INSERT INTO log_chunk (attempt_id, `first`, `count`, at, text) VALUES (?, ?, ?, ?, ?)"
 _PUBLISHED: Final = "UPDATE attempt SET published_at = ?, orders = orders + 1 WHERE job_id = ? AND number = ?"
 
@@ -192,6 +193,7 @@ class Ledger:
             ],
         )
         many(_END_ATTEMPT, [_end_values(a) for a in changed if a.state is AttemptState.ENDED])
+        many(_STAGE, [(_json.encode(a.stage).decode(), a.job_id, a.number) for a in changed if a.stage is not None])
         many(_UPDATE_JOB, [_job_values(j) for j in self.jobs.values() if j.changed])
         many(_DELETE_LINES, self._outdated)
         many(_INSERT_LINES, self._lines)

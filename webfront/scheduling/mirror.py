@@ -22,14 +22,16 @@ from webfront.settings import ScoreSettings
 from wire.messages import Heartbeat, Metrics
 
 _NODES: Final = (
-    "SELECT name, state, state_reason, labels, slots, arch, metrics, consecutive_failures FROM node WHERE state <> ?"
+    "SELECT name, state, state_reason, labels, slots, arch, metrics, consecutive_failures, last_heartbeat_at, "
+    "agent_slots, trial FROM node WHERE state <> ?"
 )
 _LIVE: Final = (
     "SELECT a.job_id, a.number, a.node, a.state, a.placed_at, a.published_at, a.claimed_at, a.started_at, "
     "j.app_version_id, a.orders FROM attempt a JOIN job j ON j.id = a.job_id WHERE a.state IN (?*)"
 )
 _BEAT: Final = (
-    "UPDATE node SET metrics = ?, score = ?, last_heartbeat_at = ?, arch = ?, agent_version = ? WHERE name = ?"
+    "UPDATE node SET metrics = ?, score = ?, last_heartbeat_at = ?, arch = ?, agent_version = ?, agent_slots = ?, "
+    "trial = ? WHERE name = ?"
 )
 _FAILURES: Final = "UPDATE node SET consecutive_failures = ? WHERE name = ?"
 
@@ -45,6 +47,9 @@ class _NodeRow(NamedTuple):
     arch: str
     metrics: str | None
     consecutive_failures: int
+    last_heartbeat_at: float | None
+    agent_slots: int | None
+    trial: int
 
 
 class _LiveRow(NamedTuple):
@@ -98,10 +103,12 @@ class NodeEntry:
     arch: str
     metrics: Metrics | None
     consecutive_failures: int
+    last_heartbeat_at: float | None = None
+    """As its row says."""
     agent_slots: int | None = None
-    """What the agent itself says, since its start."""
+    """What the agent itself says."""
     metrics_at: float = 0.0
-    """When its newest metrics were taken, by its own clock."""
+    """When its newest metrics were taken: by its own clock, or as its row says until it is heard here."""
     trial: bool = False
     """Set aside before, and now tried out: one attempt at a time until one succeeds."""
 
@@ -150,6 +157,7 @@ class Mirror:
         known = self.nodes
         self.nodes = {}
         for row in rows(_NodeRow, _NODES, NodeState.REMOVED):
+            metrics = _metrics(row.metrics)
             entry = NodeEntry(
                 name=row.name,
                 state=NodeState(row.state),
@@ -157,16 +165,21 @@ class Mirror:
                 labels=tuple(msgspec.json.decode(row.labels)),
                 slots=row.slots,
                 arch=row.arch,
-                metrics=_metrics(row.metrics),
+                metrics=metrics,
                 consecutive_failures=row.consecutive_failures,
+                last_heartbeat_at=row.last_heartbeat_at,
+                agent_slots=row.agent_slots,
+                metrics_at=(metrics.measured_at if metrics is not None else None) or row.last_heartbeat_at or 0.0,
+                trial=bool(row.trial),
             )
             before = known.get(row.name)
             if before is not None:
                 entry.agent_slots = before.agent_slots
                 entry.metrics_at = before.metrics_at
                 entry.metrics = before.metrics or entry.metrics
-                # Activated by a person meanwhile, or set aside again: then the trial is over.
-                entry.trial = before.trial and entry.state is NodeState.ACTIVE and entry.consecutive_failures > 0
+                entry.trial = before.trial
+            # Activated by a person meanwhile, or set aside again: then the trial is over.
+            entry.trial = entry.trial and entry.state is NodeState.ACTIVE and entry.consecutive_failures > 0
             self.nodes[row.name] = entry
 
     def refresh_states(self) -> None:
@@ -261,6 +274,8 @@ class Mirror:
                     now,
                     node.arch[:32],
                     heartbeat.agent_version[:32],
+                    node.agent_slots,
+                    node.trial,
                     name,
                 )
             )

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from webfront.database.models import Attempt, Job
-from webfront.database.rows import locked, many, rows, value
+from webfront.database.rows import change, locked, many, rows, value
 from webfront.fleet.states import NodeState
 from webfront.jobs import lifecycle
 from webfront.jobs.lifecycle import JobRecord
@@ -33,6 +33,9 @@ _WAITING: Final = (
     "SELECT id, app_version_id, excluded_nodes, waiting_reason FROM job WHERE state = ? ORDER BY id LIMIT ?"
 )
 _NEXT_IN_LINE: Final = "it is placed as soon as the jobs before it are"
+_LOOKS: Final = "SELECT COUNT(*) FROM look"
+_FIRST_LOOK: Final = "INSERT INTO look (at) VALUES (0)"
+_LOOKED: Final = "UPDATE look SET at = ?"
 _REASON: Final = "UPDATE job SET waiting_reason = ? WHERE id = ? AND state = ?"
 
 
@@ -161,7 +164,10 @@ def _pick(limit: int, highest: int, blocked: _Blocked) -> Iterator[QueuedRow]:
 
 
 def explain_waiting(mirror: Mirror, versions: Versions, now: float) -> None:
-    """Tell the oldest waiting jobs why they wait, and lift exclusions that would let a job wait for ever."""
+    """Tell the oldest waiting jobs why they wait, and lift exclusions that would let a job wait for ever.
+
+    That it has looked, and when, stands in the database too: so whoever asks knows how old its word is.
+    """
     waiting = rows(_WaitingRow, _WAITING, JobState.QUEUED, _EXPLAINED)
     if not waiting:
         return
@@ -181,6 +187,9 @@ def explain_waiting(mirror: Mirror, versions: Versions, now: float) -> None:
         if known[key] != reason:
             changed.append((known[key], job_id, JobState.QUEUED.value))
     many(_REASON, changed)
+    if not value(_LOOKS):
+        change(_FIRST_LOOK)
+    change(_LOOKED, now)
 
 
 def _lift_exclusions(job_id: str, demand: Demand, excluded: list[str], views: list[Candidate], now: float) -> None:

@@ -16,6 +16,7 @@ from webfront.jobs.service import JobService
 from webfront.logs.service import LogsService
 from webfront.plays.service import PlayService
 from webfront.schedules.service import ScheduleService
+from webfront.scheduling.service import PlacementService
 from webfront.settings import Settings
 from webfront.usage.service import UsageService
 from webfront.web.health import HealthService
@@ -28,6 +29,7 @@ class Services:
     accounts: AccountService
     apps: AppService
     jobs: JobService
+    placement: PlacementService
     schedules: ScheduleService
     fleet: FleetService
     plays: PlayService

@@ -149,3 +149,98 @@ def test_a_folder_is_packed_without_what_is_not_the_apps(tmp_path: Path) -> None
     (tmp_path / "link").symlink_to("/etc/passwd")
     with pytest.raises(CliError, match="link"), packed(tmp_path):
         pass
+
+
+WHY = {
+    "situation": "no_room",
+    "sentence": "No node can take it now: alpha has no free slot.",
+    "waits_for": "a node that can take it",
+    "since": 1.0,
+    "until": 61.0,
+    "then": "a slot is free then at the latest",
+    "stage": None,
+    "decision": "no node can take it now: alpha has no free slot",
+    "decided_at": 60.0,
+    "before": 2,
+    "nodes": [{"node": "alpha", "words": "has no free slot: it holds 3 jobs, as many as it may", "free_by": 61.0}],
+}
+PLAN = {
+    "app": "digits",
+    "version": "a" * 64,
+    "before": 1,
+    "placement": {
+        "sentence": "beta won: it is the only one that can take the job (alpha has no free slot)",
+        "ranking": [
+            {
+                "node": "beta",
+                "live": 1,
+                "slots": 4,
+                "score": {
+                    "value": 12.5,
+                    "load": 20.0,
+                    "performance": 0.625,
+                    "temperature_factor": 1.0,
+                    "free_cpu_percent": 91.0,
+                    "free_memory_gb": 15.9,
+                },
+            }
+        ],
+    },
+    "excluded": WHY["nodes"],
+}
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[httpx.Request]:
+    """What is asked of a server that explains and plans, and does nothing else."""
+    requests: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        if request.url.path == "/api/v1/jobs/J/explain":
+            return httpx.Response(200, json={"explanation": WHY})
+        if request.url.path == "/api/v1/jobs/plan":
+            return httpx.Response(200, json={"plan": PLAN})
+        return httpx.Response(404, json={"error": {"code": "not_found", "message": "There is nothing."}})
+
+    client = Client("http://skerry.test", "token", transport=httpx.MockTransport(answer))
+    monkeypatch.setattr(commands, "signed_in", lambda: client)
+    return requests
+
+
+def test_a_job_is_explained_with_what_each_node_says(
+    asked: list[httpx.Request], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["jobs", "explain", "J"]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith(f"{WHY['sentence']}\nwaits for      a node that can take it, ")
+    for words in (": a slot is free then at the latest\n", "in line        2 jobs are before it\n", WHY["decision"]):
+        assert str(words) in told
+    assert "alpha  has no free slot: it holds 3 jobs, as many as it may; a slot is free by " in told
+
+
+def test_a_stage_is_told_with_its_time_and_what_is_under_way(
+    asked: list[httpx.Request], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webfront.cli.explaining.time.time", lambda: 141.4)
+    stage = {"what": "building the environment", "since": 100.0, "detail": "installing scipy", "until": 3700.0}
+    changed = {"situation": "preparing", "stage": stage, "nodes": [], "decision": "", "before": 0}
+    monkeypatch.setitem(globals(), "WHY", WHY | changed)
+    assert main(["jobs", "explain", "J"]) == 0
+    assert "its node is    building the environment, 41 s, installing scipy\n" in capsys.readouterr().out
+
+
+def test_a_plan_is_shown_and_nothing_is_submitted(
+    asked: list[httpx.Request], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = tmp_path / "digits.csv"
+    given.write_bytes(FILE)
+    assert main(["run", "digits@aaaaaa", "--plan", "--input", str(given), "-p", "a=b", "--wait"]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("digits@aaaaaaaaaaaa: beta won: it is the only one that can take the job")
+    assert "1 job is before it" in told
+    assert [line.split()[:5] for line in told.splitlines() if line.startswith("beta")] == [
+        ["beta", "12.500", "20.000", "0.625", "1.000"]
+    ]
+    assert "alpha  has no free slot" in told
+    assert [(one.method, str(one.url.params)) for one in asked] == [("GET", "app=digits&version=aaaaaa")]

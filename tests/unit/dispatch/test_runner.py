@@ -61,7 +61,7 @@ def test_what_cannot_be_sent_is_rejected_in_the_plays_own_words_and_not_sent_aga
 
     async def scenario() -> Ended:
         try:
-            await made.prepare(ORDER, 0, lambda what: None)
+            await made.prepare(ORDER, 0, lambda what, detail="": None)
         except AttemptEnded as end:
             return end.ended
         raise AssertionError

@@ -13,6 +13,7 @@ from webfront.jobs import lifecycle
 from webfront.jobs.endings import Ending
 from webfront.jobs.lifecycle import AttemptRecord, IllegalTransitionError, JobRecord, request_cancel
 from webfront.jobs.states import ATTEMPT_TRANSITIONS, JOB_TRANSITIONS, AttemptState, JobState
+from webfront.jobs.views import Stage
 from wire.messages import Cause
 
 Pair = tuple[JobRecord, AttemptRecord]
@@ -41,9 +42,19 @@ def test_a_job_goes_from_queued_to_its_outcome() -> None:
     assert (job.state, job.attempts, attempt.number, attempt.node) == (JobState.PLACED, 1, 1, "alpha")
     assert lifecycle.place(job, "beta", now=101.0) is None
     assert lifecycle.claim(job, attempt, "alpha", at=110.0, now=111.0)
-    assert lifecycle.prepare(job, attempt, "alpha", "installing requirements")
+    assert lifecycle.prepare(job, attempt, "alpha", Stage("building the environment", 112.0, "scipy", 142.0), now=113.0)
+    assert (attempt.preparing, attempt.stage) == (
+        "building the environment",
+        Stage("building the environment", 112.0, "scipy", 142.0),
+    )
     assert lifecycle.start(job, attempt, "alpha", at=120.0, now=121.0)
     assert job.state is JobState.RUNNING
+    # After its process the results are stored; and a node's clock may be an hour ahead.
+    assert lifecycle.prepare(job, attempt, "alpha", Stage("storing the results", 3730.0, until=3760.0), now=130.0)
+    assert (attempt.preparing, attempt.stage) == (
+        "building the environment",
+        Stage("storing the results", 130.0, until=160.0),
+    )
     assert end(pair, Cause.OK)
     assert (job.state, job.cause, job.finished_at, attempt.ended_at) == (JobState.SUCCEEDED, "ok", 200.0, 150.0)
 

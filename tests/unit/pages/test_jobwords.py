@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 
 from webfront.jobs.states import AttemptState, JobState
-from webfront.jobs.views import AttemptView, JobView
+from webfront.jobs.views import AttemptView, JobView, Stage
 from webfront.pages import jobwords
+from webfront.scheduling.explanation import Explanation, Situation
 from wire.messages import Cause
 
 T = 1_700_000_000.0
@@ -44,6 +45,8 @@ JOB = JobView(
     input=None,
 )
 
+WHY = Explanation(Situation.NOWHERE, "No node has the label gpu.", "a node", T, None, "register one")
+
 
 def job(state: str, *attempts: AttemptView, **fields: Any) -> JobView:
     if (cause := fields.get("cause")) is not None:
@@ -64,7 +67,7 @@ def steps(one: JobView) -> list[tuple[str, str]]:
 
 def test_a_queued_job_says_why_it_waits() -> None:
     waiting = job("queued", waiting_reason="no node has the label gpu")
-    assert jobwords.headline(waiting) == "No node has the label gpu."
+    assert jobwords.headline(waiting, WHY) == "No node has the label gpu."
     assert steps(waiting) == [
         ("Submitted", "done"),
         ("Waiting for a place", "now"),
@@ -109,7 +112,7 @@ def test_a_job_that_never_started_ends_without_a_start() -> None:
 def test_a_retried_job_tells_of_the_attempt_before() -> None:
     lost = attempt(state="ended", ended_at=T + 9, cause="node_lost")
     again = job("queued", lost)
-    assert jobwords.headline(again).startswith("Attempt 1 on beta ended (the node was lost); it is tried again.")
+    assert jobwords.headline(again, WHY).startswith("Attempt 1 on beta ended (the node was lost); it is tried again.")
     second = attempt(number=2, node="alpha", placed_at=T + 10)
     shown = jobwords.timeline(job("placed", lost, second))
     assert [step.title for step in shown][:3] == ["Submitted", "Tried again", "Placed on alpha"]
@@ -126,3 +129,19 @@ def test_every_failure_says_what_to_do() -> None:
         words = jobwords.failure(job("failed", attempt(cause=cause), cause=cause))
         assert words.title
         assert words.advice
+
+
+def test_a_stage_is_a_step_under_way_before_the_start_and_after_the_process() -> None:
+    building = Stage("building the environment", T + 2, "installing scipy")
+    before = attempt(state="claimed", claimed_at=T + 1, preparing=building.what, stage=building)
+    step = next(one for one in jobwords.timeline(job("placed", before)) if one.status == "now")
+    assert (step.title, step.words) == ("Preparing", "building the environment, installing scipy")
+    # What it was at before its start says nothing once it runs.
+    started = attempt(state="running", claimed_at=T + 1, started_at=T + 5, preparing=building.what, stage=building)
+    assert [name for name, status in steps(job("running", started)) if status == "now"] == ["Running"]
+    storing = msgspec.structs.replace(started, stage=Stage("storing the results", T + 9))
+    shown = jobwords.timeline(job("running", storing))
+    assert [(one.title, one.status, one.took) for one in shown[-2:]] == [
+        ("Ran", "done", 4.0),
+        ("Storing the results", "now", None),
+    ]

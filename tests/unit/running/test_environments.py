@@ -59,7 +59,7 @@ def test_two_jobs_at_once_have_it_made_once(bench: Bench) -> None:
     assert [cause for cause, _ in outcomes] == [Cause.OK, Cause.OK]
     assert [log[-1] for _, log in outcomes] == ["from the wheel"] * 2
     assert sum("installed the requirements" in log[0] for _, log in outcomes) == 1
-    assert bench.said.count("installing requirements") == 1
+    assert bench.said.count(("building the environment", "")) == 1
     entry = bench.settings.state_dir / "cache" / app.version
     assert sorted(path.name for path in entry.iterdir()) == ["app", "entry.json", "env"]
     if os.geteuid() == 0:
@@ -119,7 +119,7 @@ def test_a_cancelled_preparation_leaves_nothing(bench: Bench) -> None:
 
     async def cancel() -> None:
         order = bench.order(app)
-        task = asyncio.create_task(bench.runner.prepare(order, 0, bench.said.append))
+        task = asyncio.create_task(bench.runner.prepare(order, 0, bench.say))
         while len(builders(app)) < 2:  # pip, and what it runs
             await asyncio.sleep(0.05)
         task.cancel()
@@ -139,7 +139,7 @@ def test_an_agent_that_dies_while_it_builds_leaves_no_half_environment(bench: Be
     child = os.fork()
     if child == 0:
         try:
-            asyncio.run(SandboxRunner(bench.settings).prepare(bench.order(slow), 0, print))
+            asyncio.run(SandboxRunner(bench.settings).prepare(bench.order(slow), 0, bench.say))
         finally:
             os._exit(1)
     wait_until(lambda: builders(slow))

@@ -25,7 +25,7 @@ def agent_that_dies(bench: Bench, order: Order, *, prepare_only: bool = False) -
             runner = SandboxRunner(bench.settings)
 
             async def live() -> None:
-                prepared = await runner.prepare(order, 0, print)
+                prepared = await runner.prepare(order, 0, lambda what, detail="": None)
                 if not prepare_only:
                     await runner.launch(prepared)
                 os.kill(os.getpid(), signal.SIGKILL)

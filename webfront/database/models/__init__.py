@@ -19,7 +19,7 @@ from webfront.database.models.plays import Controller, Play, PlayEvent
 from webfront.database.models.probe import Probe
 from webfront.database.models.retention import Removal, RetentionCursor, RetentionRun, Setting
 from webfront.database.models.schedules import Schedule, ScheduleTick
-from webfront.database.models.scheduling import Leadership
+from webfront.database.models.scheduling import Leadership, Look
 from webfront.database.models.schema import SchemaStep, SchemaVersion
 from webfront.database.models.webhooks import Delivery, Webhook
 
@@ -41,6 +41,7 @@ __all__ = [
     "Leadership",
     "LogChunk",
     "LogLoss",
+    "Look",
     "Model",
     "Node",
     "Play",

@@ -102,6 +102,8 @@ class Attempt(Model):
     log_lines = peewee.IntegerField(null=True)
     """How many lines the log has, known once the attempt has ended."""
     usage = JsonField(null=True)
+    stage = JsonField(null=True)
+    """What its node has told last of what it is at: `webfront.jobs.views.Stage` as a dict."""
 
     class Meta:
         indexes = ((("job", "number"), True), (("state", "node"), False))

@@ -1,4 +1,4 @@
-"""Which scheduler works."""
+"""Which scheduler works, and when it last looked at what waits."""
 
 from __future__ import annotations
 
@@ -13,3 +13,9 @@ class Leadership(Model):
     epoch = peewee.IntegerField(default=0)
     holder = peewee.CharField(100, default="")
     since = peewee.DoubleField(default=0.0)
+
+
+class Look(Model):
+    """One row: when the scheduler last decided about the jobs that wait. Written while there are some."""
+
+    at = peewee.DoubleField()
