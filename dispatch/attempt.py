@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from dispatch.fetched import commit_fetched
 from dispatch.following import UNKNOWN, Following
 from dispatch.line import Line
 from dispatch.plays import Played, Plays
@@ -18,7 +19,7 @@ from node_scripts.running.logfile import LogReader
 from node_scripts.running.rooms import read_record, write_record
 from node_scripts.running.share import Share
 from webfront.plays.inventory import Typed
-from wire.messages import Cause, Order, OutputFile
+from wire.messages import Cause, Order
 
 _log = logging.getLogger(__name__)
 
@@ -275,29 +276,13 @@ class DispatchedAttempt:
                 raise OSError("the machine is out of reach")
             await asyncio.sleep(_PAUSES_S[min(tries, len(_PAUSES_S) - 1)])
         try:
-            committed = await asyncio.to_thread(self._commit, ended.outputs, folder)
+            committed = await asyncio.to_thread(
+                commit_fetched, self._order, ended.outputs, self._folder / "out", self._share
+            )
         except (results.ResultsRefused, files.UnsafePath, FileNotFoundError) as refused:
             words = f"its results did not come over whole: {refused}"
             return Ended(Cause.REJECTED, words, log_lines=ended.log_lines, usage=ended.usage)
         return Ended(ended.cause, ended.message, ended.exit_code, committed, ended.log_lines, ended.usage)
-
-    def _commit(self, outputs: tuple[OutputFile, ...], folder: Path) -> tuple[OutputFile, ...]:
-        """To the share, as an agent does it; nothing that is not what the machine said it is."""
-        fetched = self._folder / "out"
-        with self._share.as_owner():
-            is_there = (folder / str(self._order.attempt)).is_dir()
-        for one in () if is_there else outputs:
-            if files.describe(fetched / files.inside(one.name)) != (one.size, one.sha256):
-                raise results.ResultsRefused(f"{one.name} is not the file that the machine told of")
-        return results.commit(
-            fetched,
-            [one.name for one in outputs],
-            folder,
-            self._order.attempt,
-            owner=None,
-            limit_mb=self._order.resources.disk_mb,
-            reached=self._share.as_owner,
-        )
 
 
 def attempt_key(order: Order) -> str:
