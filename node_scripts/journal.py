@@ -11,8 +11,8 @@ What must survive the agent's death stands here or in an attempt's own folder, n
 `Claimed` and `Started` events need no rows of their own: a held attempt says the one, a launched one the other, and
 the receiver takes a second copy for nothing.
 
-SQLite with a write-ahead log and `synchronous=FULL`: a commit is one fsync. A thread writes, so that the event loop
-goes on meanwhile; what was asked for during one commit goes together into the next.
+SQLite with a write-ahead log and `synchronous=FULL`: a commit is one fsync. A thread writes
+(`node_scripts.writing`), so that the event loop goes on meanwhile.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ import asyncio
 import dataclasses
 import logging
 import sqlite3
-import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
+from node_scripts.writing import Request, Write, Writing, WritingThread
 from wire.messages import Finished, MessageError, Order, decode, encode
 
 _log = logging.getLogger(__name__)
@@ -63,8 +63,6 @@ ON CONFLICT DO NOTHING
 """
 _KEPT_ENDED: Final = 10_000
 _TRIM_EVERY: Final = 500
-_UNHURRIED_S: Final = 1.0
-"""How long a note whose loss does little harm waits for a commit that is made anyway."""
 
 
 class JournalError(Exception):
@@ -83,31 +81,18 @@ class JournalledAttempt:
     finished: Finished | None
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Request:
-    """Statements that stand or fall together, and who waits for them."""
-
-    statements: list[tuple[str, tuple[Any, ...]]]
-    done: asyncio.Future[list[int]] | None
-
-
 class Journal:
     """Opened by one agent process at a time, and used from one event loop."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or make the journal. Raises `JournalError`."""
+    def __init__(self, path: Path, writing: Callable[[Write], Writing] = WritingThread) -> None:
+        """Open or make the journal. Raises `JournalError`. `writing` decides when it is written."""
         try:
             self._connection = _open(path)
         except sqlite3.Error as error:
             raise JournalError(f"the journal {path} cannot be opened: {error}") from error
-        self._requests: list[_Request] = []
-        self._wake = threading.Condition()
-        self._urgent = False
-        self._closing = False
-        self._unhurried_since: float | None = None
         self._ended = 0
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread = threading.Thread(target=self._write, name="journal", daemon=True)
+        self._writing = writing(self._write)
 
     def held(self) -> list[JournalledAttempt]:
         """The attempts an earlier process held, oldest first. Only before `start`."""
@@ -130,7 +115,7 @@ class Journal:
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to write; answers go to `loop`."""
         self._loop = loop
-        self._thread.start()
+        self._writing.start()
 
     async def hold(self, claims: Sequence[tuple[Order, int | None]], at: float) -> list[bool]:
         """Put orders with their slots into the journal, in one commit.
@@ -166,7 +151,7 @@ class Journal:
             if self._ended % _TRIM_EVERY == 0:
                 trim = "DELETE FROM ended WHERE number <= (SELECT max(number) FROM ended) - ?"
                 statements.append((trim, (_KEPT_ENDED,)))
-        self._submit(_Request(statements, None), urgent=True)
+        self._writing.add(Request(statements, None), urgent=True)
 
     def note_started(self, key: Key, at: float) -> None:
         """Note when the app was started; lost with the last second, it is told as the restart's time."""
@@ -178,64 +163,33 @@ class Journal:
 
     def close(self) -> None:
         """Write what waits, and close."""
-        with self._wake:
-            self._closing = True
-            self._wake.notify()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._writing.close()
         self._connection.close()
 
     def _note(self, statement: str, values: tuple[Any, ...]) -> None:
-        self._submit(_Request([(statement, values)], None), urgent=False)
+        self._writing.add(Request([(statement, values)], None), urgent=False)
 
     def _ask(self, statements: list[tuple[str, tuple[Any, ...]]]) -> asyncio.Future[list[int]]:
         done: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
         # Whoever asks may be cancelled and never look; the request itself goes on.
         done.add_done_callback(lambda future: future.cancelled() or future.exception())
-        self._submit(_Request(statements, done), urgent=True)
+        self._writing.add(Request(statements, done), urgent=True)
         return done
 
-    def _submit(self, request: _Request, *, urgent: bool) -> None:
-        with self._wake:
-            self._requests.append(request)
-            if urgent and not self._urgent:
-                self._urgent = True
-                self._wake.notify()
-            elif not urgent and self._unhurried_since is None:
-                self._unhurried_since = time.monotonic()
-                self._wake.notify()
+    def _write(self, requests: list[Request]) -> None:
+        answers, error = self._commit(requests)
+        asked = [(request.done, answer) for request, answer in zip(requests, answers, strict=True) if request.done]
+        if asked and self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(_answer, asked, error)
 
-    def _take(self) -> list[_Request]:
-        """Wait for something to write; nothing only when closing."""
-        with self._wake:
-            while not self._urgent and not self._closing:
-                if self._unhurried_since is None:
-                    self._wake.wait()
-                    continue
-                left = self._unhurried_since + _UNHURRIED_S - time.monotonic()
-                if left <= 0:
-                    break
-                self._wake.wait(left)
-            requests, self._requests = self._requests, []
-            self._urgent = False
-            self._unhurried_since = None
-            return requests
-
-    def _write(self) -> None:
-        while requests := self._take():
-            answers, error = self._commit(requests)
-            asked = [(request.done, answer) for request, answer in zip(requests, answers, strict=True) if request.done]
-            if asked and self._loop is not None and not self._loop.is_closed():
-                self._loop.call_soon_threadsafe(_answer, asked, error)
-
-    def _commit(self, requests: list[_Request]) -> tuple[list[list[int]], JournalError | None]:
+    def _commit(self, requests: list[Request]) -> tuple[list[list[int]], JournalError | None]:
         """Write all of these and fsync once. For each statement how many rows it changed."""
         execute = self._connection.execute
         try:
             execute("BEGIN IMMEDIATE")
             answers = [[execute(*statement).rowcount for statement in request.statements] for request in requests]
             execute("COMMIT")
-        except Exception as error:  # this thread has nobody above it, and everybody waits for its answers
+        except Exception as error:  # the writing thread has nobody above it, and everybody waits for its answers
             if self._connection.in_transaction:
                 self._connection.rollback()
             _log.error("the journal cannot be written: %s", error)
