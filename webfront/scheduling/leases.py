@@ -7,6 +7,10 @@ A claim is lost when its node lives and no longer lists it. Since an attempt lea
 confirmed its `Finished` event, and that event may still wait in the queue, a claim that is missing from two heartbeats
 is only *doubted*: the scheduler sends itself a **fence** through the same queue. When the fence comes back, everything
 the node had said before has been applied, and what still stands as claimed is lost.
+
+A heartbeat that was taken before the claim says nothing of it. Which of the two was first, the node's clock tells, and
+this one's bounds the claim's time; so where the two clocks differ, it is believed for a minute, and not for the hour
+that they may differ by.
 """
 
 from __future__ import annotations
@@ -22,6 +26,9 @@ _LONGEST_STEP_S: Final = 2.0
 
 _MISSED_BEATS: Final = 2
 
+_UNDER_WAY_S: Final = 60.0
+"""No heartbeat that comes later than this was taken before what was known by then, whatever its node's clock says."""
+
 
 class Leases:
     """The nodes' silence and their doubted claims."""
@@ -31,6 +38,8 @@ class Leases:
         self._ticked: float | None = None
         self._heard: dict[str, float] = {}
         self._missing: dict[Key, int] = {}
+        self._unlisted: dict[Key, float] = {}
+        """Since when claims are missing from heartbeats that seem to be older than they are."""
         self._fences: dict[str, frozenset[Key]] = {}
 
     def reset(self) -> None:
@@ -38,6 +47,7 @@ class Leases:
         self._ticked = None
         self._heard.clear()
         self._missing.clear()
+        self._unlisted.clear()
         self._fences.clear()
 
     def tick(self, monotonic: float) -> None:
@@ -63,7 +73,11 @@ class Leases:
         for one in live:
             key = (one.job, one.number)
             claimed = one.state is not AttemptState.PLACED and one.claimed_at is not None
-            if not claimed or key in held or (one.claimed_at or 0.0) >= beat_at:
+            if not claimed or key in held:
+                self.forget(key)
+                continue
+            seems_older = (one.claimed_at or 0.0) >= beat_at
+            if seems_older and self._clock - self._unlisted.setdefault(key, self._clock) < _UNDER_WAY_S:
                 self._missing.pop(key, None)
                 continue
             self._missing[key] = self._missing.get(key, 0) + 1
@@ -80,5 +94,6 @@ class Leases:
         return frozenset(key for key in self._fences.pop(token, frozenset()) if key in self._missing)
 
     def forget(self, key: Key) -> None:
-        """The attempt has ended."""
+        """The attempt has ended, or is listed."""
         self._missing.pop(key, None)
+        self._unlisted.pop(key, None)

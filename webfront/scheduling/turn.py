@@ -185,7 +185,8 @@ class Turns:
         for key, one in self.mirror.live.items():
             if one.state is not AttemptState.PLACED or key in in_flight:
                 continue
-            overdue = one.published_at is not None and now - one.published_at > CLAIM_OVERDUE_S
+            # What seems to be published only later was so before the clock was set back.
+            overdue = one.published_at is not None and not 0 <= now - one.published_at <= CLAIM_OVERDUE_S
             if one.published_at is None or (overdue and self.leases.silence(one.node) < self._suspect_s):
                 found.append(one)
         return found

@@ -79,3 +79,14 @@ def test_a_fence_of_an_earlier_connection_proves_nothing() -> None:
     leases.fence("token", leases.doubt(set(), 12.0, live()))
     leases.reset()
     assert leases.fence_returned("token") == frozenset()
+
+
+def test_a_node_whose_clock_is_an_hour_behind_loses_a_claim_a_minute_later_not_an_hour() -> None:
+    leases = Leases()
+    behind = [Live(*KEY, "alpha", AttemptState.CLAIMED, 3600.0, 3600.0, 3600.0, None, 1)]
+    for second in range(60):
+        leases.tick(float(second))
+        assert leases.doubt(set(), float(second), behind) == frozenset(), "it may have been taken before the claim"
+    pass_time(leases, 60, 2)
+    leases.doubt(set(), 62.0, behind)
+    assert leases.doubt(set(), 63.0, behind) == {KEY}
