@@ -62,8 +62,8 @@ class Agent:
         """Opens the journal, and so refuses a second agent on the same state directory. Raises `AgentError`.
 
         `elsewhere` is the machine, where that is not this one; several such agents may share a process, whose log
-        records none of them ships. `address` is the broker's, in place of the settings'. `connect` makes the connections
-        to it.
+        records none of them ships. `address` is the broker's, in place of the settings'; `connect` makes the
+        connections to it.
         """
         self._settings = settings
         self._elsewhere = elsewhere

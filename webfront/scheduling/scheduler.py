@@ -225,7 +225,7 @@ class Scheduler:
             self._in_flight.add(key)
             future = self._broker.publish(topology.JOBS, node, encode(order), mandatory=True)
             future.add_done_callback(functools.partial(self._order_done, key, node))
-        for one in output.cancels:
+        for one in sorted(output.cancels):
             message = encode(Cancel(job=one.job, attempt=one.attempt))
             self._broker.publish_unconfirmed(topology.CONTROL, one.node, message)
         for token in output.fences:
