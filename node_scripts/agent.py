@@ -26,7 +26,7 @@ from node_scripts.outbox import Outbox
 from node_scripts.running.interface import Runner
 from node_scripts.settings import NodeSettings
 from wire import topology
-from wire.broker import Broker, BrokerAddress, Delivery
+from wire.broker import Broker, BrokerAddress, Connect, Connection, Delivery
 from wire.logs import LogShipper
 from wire.messages import Cancel, MessageError, Order, RunBenchmark, decode
 
@@ -56,17 +56,20 @@ class Agent:
         now: Callable[[], float] = time.time,
         elsewhere: Elsewhere | None = None,
         address: BrokerAddress | None = None,
+        connect: Connect = Connection,
+        open_journal: Callable[[Path], Journal] = Journal,
     ) -> None:
         """Opens the journal, and so refuses a second agent on the same state directory. Raises `AgentError`.
 
         `elsewhere` is the machine, where that is not this one; several such agents may share a process, whose log
-        records none of them ships. `address` is the broker's, in place of the settings'.
+        records none of them ships. `address` is the broker's, in place of the settings'; `connect` makes the
+        connections to it.
         """
         self._settings = settings
         self._elsewhere = elsewhere
         self._lock = _lock(settings.state_dir)
         try:
-            self._journal = Journal(settings.state_dir / "journal.sqlite")
+            self._journal = open_journal(settings.state_dir / "journal.sqlite")
         except JournalError as error:
             raise AgentError(str(error)) from error
         self._broker = Broker(
@@ -74,6 +77,7 @@ class Agent:
             name=f"skerry agent {settings.node_id}",
             on_connected=self._on_connected,
             on_lost=self._on_lost,
+            connect=connect,
         )
         self._outbox = Outbox(self._broker)
         self._attempts = Attempts(

@@ -12,8 +12,8 @@ What must survive the agent's death stands here or in an attempt's own folder, n
 `Claimed` and `Started` events need no rows of their own: a held attempt says the one, a launched one the other, and
 the receiver takes a second copy for nothing.
 
-SQLite with a write-ahead log and `synchronous=FULL`: a commit is one fsync. A thread writes, so that the event loop
-goes on meanwhile; what was asked for during one commit goes together into the next.
+SQLite with a write-ahead log and `synchronous=FULL`: a commit is one fsync. A thread writes
+(`node_scripts.writing`), so that the event loop goes on meanwhile.
 
 A journal that turns out to be damaged is of no more use to the process that has it open, whose every end would wait for
 it: the process ends, and the next start sets the file aside, says so in its log and begins a new one. What the old one
@@ -27,7 +27,6 @@ import contextlib
 import dataclasses
 import logging
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -35,6 +34,7 @@ from typing import Any, Final
 
 import msgspec
 
+from node_scripts.writing import Request, Write, Writing, WritingThread
 from wire.messages import Finished, MessageError, Order, decode, encode
 
 _log = logging.getLogger(__name__)
@@ -81,8 +81,6 @@ UNION ALL SELECT finished FROM attempts WHERE job = ?1 AND attempt = ?2
 _DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _KEPT_ENDED: Final = 10_000
 _TRIM_EVERY: Final = 500
-_UNHURRIED_S: Final = 1.0
-"""How long a note whose loss does little harm waits for a commit that is made anyway."""
 
 
 class JournalError(Exception):
@@ -105,32 +103,19 @@ class JournalledAttempt:
     finished: Finished | None
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Request:
-    """Statements that stand or fall together, and who waits for them."""
-
-    statements: list[tuple[str, tuple[Any, ...]]]
-    done: asyncio.Future[list[Any]] | None
-
-
 class Journal:
     """Opened by one agent process at a time, and used from one event loop."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or make the journal. Raises `JournalError`."""
+    def __init__(self, path: Path, writing: Callable[[Write], Writing] = WritingThread) -> None:
+        """Open or make the journal. Raises `JournalError`. `writing` decides when it is written."""
         try:
             self._connection = _open(path)
         except sqlite3.Error as error:
             raise JournalError(f"the journal {path} cannot be opened: {error}") from error
-        self._requests: list[_Request] = []
-        self._wake = threading.Condition()
-        self._urgent = False
-        self._closing = False
-        self._unhurried_since: float | None = None
         self._ended = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._on_damage: Callable[[JournalDamaged], None] | None = None
-        self._thread = threading.Thread(target=self._write, name="journal", daemon=True)
+        self._writing = writing(self._write)
 
     def held(self) -> list[JournalledAttempt]:
         """The attempts an earlier process held, oldest first. Only before `start`."""
@@ -154,7 +139,7 @@ class Journal:
         """Begin to write; answers go to `loop`. `on_damage` is called there when the file turns out to be damaged."""
         self._loop = loop
         self._on_damage = on_damage
-        self._thread.start()
+        self._writing.start()
 
     async def hold(self, claims: Sequence[tuple[Order, int | None]], at: float) -> list[bool]:
         """Put orders with their slots into the journal, in one commit.
@@ -195,7 +180,7 @@ class Journal:
             if self._ended % _TRIM_EVERY == 0:
                 trim = "DELETE FROM ended WHERE number <= (SELECT max(number) FROM ended) - ?"
                 statements.append((trim, (_KEPT_ENDED,)))
-        self._submit(_Request(statements, None), urgent=True)
+        self._writing.add(Request(statements, None), urgent=True)
 
     def note_started(self, key: Key, at: float) -> None:
         """Note when the app was started; lost with the last second, it is told as the restart's time."""
@@ -207,68 +192,37 @@ class Journal:
 
     def close(self) -> None:
         """Write what waits, and close."""
-        with self._wake:
-            self._closing = True
-            self._wake.notify()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._writing.close()
         self._connection.close()
 
     def _note(self, statement: str, values: tuple[Any, ...]) -> None:
-        self._submit(_Request([(statement, values)], None), urgent=False)
+        self._writing.add(Request([(statement, values)], None), urgent=False)
 
     def _ask(self, statements: list[tuple[str, tuple[Any, ...]]]) -> asyncio.Future[list[Any]]:
         done: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
         # Whoever asks may be cancelled and never look; the request itself goes on.
         done.add_done_callback(lambda future: future.cancelled() or future.exception())
-        self._submit(_Request(statements, done), urgent=True)
+        self._writing.add(Request(statements, done), urgent=True)
         return done
 
-    def _submit(self, request: _Request, *, urgent: bool) -> None:
-        with self._wake:
-            self._requests.append(request)
-            if urgent and not self._urgent:
-                self._urgent = True
-                self._wake.notify()
-            elif not urgent and self._unhurried_since is None:
-                self._unhurried_since = time.monotonic()
-                self._wake.notify()
+    def _write(self, requests: list[Request]) -> None:
+        answers, error = self._commit(requests)
+        asked = [(request.done, answer) for request, answer in zip(requests, answers, strict=True) if request.done]
+        if self._loop is None or self._loop.is_closed():
+            return
+        if asked:
+            self._loop.call_soon_threadsafe(_answer, asked, error)
+        if isinstance(error, JournalDamaged) and self._on_damage is not None:
+            self._loop.call_soon_threadsafe(self._on_damage, error)
 
-    def _take(self) -> list[_Request]:
-        """Wait for something to write; nothing only when closing."""
-        with self._wake:
-            while not self._urgent and not self._closing:
-                if self._unhurried_since is None:
-                    self._wake.wait()
-                    continue
-                left = self._unhurried_since + _UNHURRIED_S - time.monotonic()
-                if left <= 0:
-                    break
-                self._wake.wait(left)
-            requests, self._requests = self._requests, []
-            self._urgent = False
-            self._unhurried_since = None
-            return requests
-
-    def _write(self) -> None:
-        while requests := self._take():
-            answers, error = self._commit(requests)
-            asked = [(request.done, answer) for request, answer in zip(requests, answers, strict=True) if request.done]
-            if self._loop is None or self._loop.is_closed():
-                continue
-            if asked:
-                self._loop.call_soon_threadsafe(_answer, asked, error)
-            if isinstance(error, JournalDamaged) and self._on_damage is not None:
-                self._loop.call_soon_threadsafe(self._on_damage, error)
-
-    def _commit(self, requests: list[_Request]) -> tuple[list[list[Any]], JournalError | None]:
+    def _commit(self, requests: list[Request]) -> tuple[list[list[Any]], JournalError | None]:
         """Write all of these and fsync once. For each statement its rows, or how many it changed."""
         execute = self._connection.execute
         try:
             execute("BEGIN IMMEDIATE")
             answers = [[_told(execute(*statement)) for statement in request.statements] for request in requests]
             execute("COMMIT")
-        except Exception as error:  # this thread has nobody above it, and everybody waits for its answers
+        except Exception as error:  # the writing thread has nobody above it, and everybody waits for its answers
             with contextlib.suppress(sqlite3.Error):  # which a damaged file may refuse too
                 self._connection.rollback()
             _log.error("the journal cannot be written: %s", error)

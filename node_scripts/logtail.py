@@ -142,17 +142,17 @@ class LogFollower:
     """Looks at the logs of all running attempts a few times a second, and sleeps when there are none."""
 
     def __init__(self) -> None:
-        self._tails: set[LogTail] = set()
+        self._tails: dict[LogTail, None] = {}
         self._any = asyncio.Event()
 
     def add(self, tail: LogTail) -> None:
         """Follow this log."""
-        self._tails.add(tail)
+        self._tails[tail] = None
         self._any.set()
 
     def remove(self, tail: LogTail) -> None:
         """Follow it no longer; its rest is sent by `LogTail.send_rest`."""
-        self._tails.discard(tail)
+        self._tails.pop(tail, None)
         if not self._tails:
             self._any.clear()
 

@@ -9,7 +9,7 @@ import msgspec
 
 from webfront.fleet.states import NodeState
 from webfront.scheduling.constraints import CONSTRAINTS, Candidate, Constraint, Demand
-from webfront.scheduling.mirror import NodeEntry
+from webfront.scheduling.entries import NodeEntry
 
 
 class NodeAnswer(msgspec.Struct, frozen=True):

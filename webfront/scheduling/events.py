@@ -15,11 +15,12 @@ from webfront.jobs.endings import Ending
 from webfront.jobs.lifecycle import AttemptRecord, JobRecord
 from webfront.jobs.states import AttemptState
 from webfront.jobs.views import Stage
+from webfront.scheduling.entries import Key
 from webfront.scheduling.joblog import Coverage
 from webfront.scheduling.judge import NodeJudge
 from webfront.scheduling.leases import Leases
 from webfront.scheduling.ledger import Ledger
-from webfront.scheduling.mirror import Key, Mirror
+from webfront.scheduling.mirror import Mirror
 from webfront.scheduling.versions import Versions
 from wire.batches import UnreadEvent
 from wire.messages import Cause, Claimed, Event, Events, Finished, LogLines, OutputFile, Preparing, Started

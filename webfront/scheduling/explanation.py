@@ -13,7 +13,7 @@ import msgspec
 from webfront.jobs.views import AttemptView, JobView, Stage
 from webfront.scheduling.answers import NodeAnswer, Work, answers
 from webfront.scheduling.constraints import Candidate, Demand
-from webfront.scheduling.mirror import NodeEntry
+from webfront.scheduling.entries import NodeEntry
 from webfront.scheduling.placement import Placement, decide
 
 _NO_STAGE: Final = Stage("", 0.0)

@@ -11,8 +11,9 @@ import logging
 from typing import Final
 
 from webfront.fleet.states import NodeState, change_node
+from webfront.scheduling.entries import NodeEntry
 from webfront.scheduling.leases import Leases
-from webfront.scheduling.mirror import Mirror, NodeEntry
+from webfront.scheduling.mirror import Mirror
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ class NodeJudge:
         self._leases = leases
         self._suspect_s = suspect_s
         self._dead_s = dead_s
-        self._rests_until: dict[str, float] = {}
+        self._rests_since: dict[str, float] = {}
         """By node, of those set aside. Not in the database: a new scheduler lets them rest anew."""
 
     def heard(self, node: NodeEntry) -> None:
@@ -68,7 +69,7 @@ class NodeJudge:
             elif node.state is NodeState.SUSPECT and _set_aside(node) and self._rested(node, now):
                 self._try_again(node)
             if node.state is not NodeState.SUSPECT:
-                self._rests_until.pop(node.name, None)
+                self._rests_since.pop(node.name, None)
         return lost
 
     def succeeded(self, name: str) -> None:
@@ -91,14 +92,15 @@ class NodeJudge:
             self._set_aside(node, node.consecutive_failures)
 
     def _rested(self, node: NodeEntry, now: float) -> bool:
-        return now >= self._rests_until.setdefault(node.name, now + REST_S)
+        # A clock that was set back must not make the rest longer.
+        return not 0 <= now - self._rests_since.setdefault(node.name, now) < REST_S
 
     def _set_aside(self, node: NodeEntry, failures: int) -> None:
         reason = f"{_SET_ASIDE}: {failures} jobs in a row failed here and then succeeded on other nodes"
         if self._change(node, NodeState.SUSPECT, reason):
             self._mirror.count_failures(node, failures)
             node.trial = False
-            self._rests_until.pop(node.name, None)
+            self._rests_since.pop(node.name, None)
 
     def _try_again(self, node: NodeEntry) -> None:
         if self._change(node, NodeState.ACTIVE, "being tried again, one job at a time, after it was set aside"):

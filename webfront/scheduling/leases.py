@@ -22,7 +22,7 @@ from collections.abc import Collection, Iterable
 from typing import Final
 
 from webfront.jobs.states import AttemptState
-from webfront.scheduling.mirror import Key, Live
+from webfront.scheduling.entries import Key, Live
 
 _LONGEST_STEP_S: Final = 2.0
 """More time than this between two ticks passed while this process did not run."""

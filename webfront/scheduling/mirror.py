@@ -6,7 +6,6 @@ playbooks and the web front change nodes too. What changes here is written by `f
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -16,6 +15,7 @@ from webfront.fleet.states import NodeState
 from webfront.jobs.lifecycle import AttemptRecord
 from webfront.jobs.states import LIVE_ATTEMPTS, AttemptState
 from webfront.scheduling.constraints import Candidate
+from webfront.scheduling.entries import Key, Live, NodeEntry
 from webfront.scheduling.score import Pending, Score, score
 from webfront.scheduling.versions import Versions
 from webfront.settings import ScoreSettings
@@ -68,54 +68,6 @@ class _LiveRow(NamedTuple):
 class _StateRow(NamedTuple):
     name: str
     state: str
-
-
-Key = tuple[str, int]
-"""A job's id and an attempt's number."""
-
-
-@dataclasses.dataclass(slots=True)
-class Live:
-    """An attempt under way."""
-
-    job: str
-    number: int
-    node: str
-    state: AttemptState
-    placed_at: float
-    published_at: float | None
-    claimed_at: float | None
-    started_at: float | None
-    app_version_id: int
-    orders: int = 0
-    """How often the broker has confirmed its order."""
-
-
-@dataclasses.dataclass(slots=True)
-class NodeEntry:
-    """A node that is not removed."""
-
-    name: str
-    state: NodeState
-    state_reason: str
-    labels: tuple[str, ...]
-    slots: int
-    arch: str
-    metrics: Metrics | None
-    consecutive_failures: int
-    last_heartbeat_at: float | None = None
-    """As its row says."""
-    agent_slots: int | None = None
-    """What the agent itself says."""
-    metrics_at: float = 0.0
-    """When its newest metrics were taken: by its own clock, or as its row says until it is heard here."""
-    trial: bool = False
-    """Set aside before, and now tried out: one attempt at a time until one succeeds."""
-
-    def room(self, backlog: int) -> int:
-        """How many attempts it may hold."""
-        slots = self.slots if self.agent_slots is None else min(self.slots, self.agent_slots)
-        return 1 if self.trial else slots + backlog
 
 
 class Mirror:

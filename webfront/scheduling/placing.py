@@ -200,7 +200,10 @@ def _lift_exclusions(job_id: str, demand: Demand, excluded: list[str], views: li
     recent = {
         row.node
         for row in Attempt.select(Attempt.node).where(
-            Attempt.job == job_id, Attempt.state == AttemptState.ENDED.value, Attempt.ended_at > now - EXCLUSION_S
+            Attempt.job == job_id,
+            Attempt.state == AttemptState.ENDED.value,
+            # What seems to end only later did so before the clock was set back.
+            Attempt.ended_at.between(now - EXCLUSION_S, now),
         )
     }
     healthy = {view.name for view in views if could_ever_take(demand, view)}

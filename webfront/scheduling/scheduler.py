@@ -32,14 +32,15 @@ from webfront.database.schema import open_database
 from webfront.errors import Unavailable
 from webfront.logs.losses import Losses
 from webfront.scheduling.beside import Beside
+from webfront.scheduling.entries import Key
 from webfront.scheduling.events import Conclusion
 from webfront.scheduling.inbox import SOURCES, Content, Inbox
 from webfront.scheduling.leadership import Leadership
-from webfront.scheduling.mirror import Key, node_names
+from webfront.scheduling.mirror import node_names
 from webfront.scheduling.turn import Input, Output, Turns
 from webfront.settings import Settings
 from wire import topology
-from wire.broker import Broker, BrokerError, BrokerLost, QueueLocked, Unroutable
+from wire.broker import Broker, BrokerError, BrokerLost, Connect, Connection, QueueLocked, Unroutable
 from wire.logs import LogShipper
 from wire.messages import Cancel, Cause, Submitted, encode
 
@@ -74,14 +75,25 @@ async def _run(settings: Settings) -> None:
 class Scheduler:
     """One scheduler: on standby until it holds the exclusive queue, then at work until the connection breaks."""
 
-    def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Callable[[], float] = time.time,
+        *,
+        connect: Connect = Connection,
+        beside: Beside | None = None,
+        ships_logs: bool = True,
+    ) -> None:
+        """`connect` makes the connections to the broker; `beside` runs beside the turns, in place of the usual."""
         self._clock = clock
         address = settings.broker_address()
         self._leadership = Leadership(f"{platform.node()}:{os.getpid()}")
         self._turns = Turns(settings, self._leadership)
         self._unread = Unread()
         self._inbox = Inbox(address.user, self._unread, clock)
-        self._broker = Broker(address, name="skerry scheduler", on_connected=self._begin, on_lost=self._lost)
+        self._broker = Broker(
+            address, name="skerry scheduler", on_connected=self._begin, on_lost=self._lost, connect=connect
+        )
         self._consumer = Consumer(
             self._broker,
             SOURCES,
@@ -100,13 +112,15 @@ class Scheduler:
         self._note_timer: asyncio.TimerHandle | None = None
         self._stopping = asyncio.Event()
         self._failure: Unavailable | None = None
+        self._ships_logs = ships_logs
         self._shipper: LogShipper | None = None
-        self._beside = Beside(settings)
+        self._beside = Beside(settings) if beside is None else beside
 
     async def run(self) -> None:
         """Work until `stop`. Raises `Unavailable` when another scheduler has taken over."""
-        self._shipper = LogShipper(self._broker, asyncio.get_running_loop())
-        self._shipper.attach()
+        if self._ships_logs:
+            self._shipper = LogShipper(self._broker, asyncio.get_running_loop())
+            self._shipper.attach()
         connection = asyncio.create_task(self._broker.run())
         sweeps = asyncio.create_task(self._sweep())
         stopped = asyncio.create_task(self._stopping.wait())
@@ -115,7 +129,8 @@ class Scheduler:
         await asyncio.to_thread(self._beside.end, wait=True)
         for task in (sweeps, stopped):
             task.cancel()
-        self._shipper.finish()
+        if self._shipper is not None:
+            self._shipper.finish()
         await self._broker.stop()
         await connection
         if self._failure is not None:
@@ -213,7 +228,7 @@ class Scheduler:
             self._in_flight.add(key)
             future = self._broker.publish(topology.JOBS, node, encode(order), mandatory=True)
             future.add_done_callback(functools.partial(self._order_done, key, node))
-        for one in output.cancels:
+        for one in sorted(output.cancels):
             message = encode(Cancel(job=one.job, attempt=one.attempt))
             self._broker.publish_unconfirmed(topology.CONTROL, one.node, message)
         for token in output.fences:

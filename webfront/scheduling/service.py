@@ -18,9 +18,10 @@ from webfront.errors import InvalidInput
 from webfront.jobs.queries import find_job, get_job
 from webfront.jobs.states import JobState
 from webfront.scheduling.answers import NodeAnswer, Work, answers
+from webfront.scheduling.entries import Live
 from webfront.scheduling.explaining import explain
 from webfront.scheduling.explanation import Explanation, Facts
-from webfront.scheduling.mirror import Live, Mirror
+from webfront.scheduling.mirror import Mirror
 from webfront.scheduling.placement import Placement, decide
 from webfront.scheduling.versions import Versions
 from webfront.settings import Settings

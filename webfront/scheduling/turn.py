@@ -23,13 +23,14 @@ import msgspec
 from webfront.database.connection import transaction
 from webfront.database.rows import rows
 from webfront.jobs.states import LIVE_JOBS, AttemptState
+from webfront.scheduling.entries import Key, Live
 from webfront.scheduling.events import Conclusion, EventBook, Unwanted
 from webfront.scheduling.joblog import Coverage
 from webfront.scheduling.judge import NodeJudge
 from webfront.scheduling.leadership import Leadership
 from webfront.scheduling.leases import Leases
 from webfront.scheduling.ledger import Ledger, OrderRow
-from webfront.scheduling.mirror import Key, Live, Mirror
+from webfront.scheduling.mirror import Mirror
 from webfront.scheduling.placing import explain_waiting, place_queued
 from webfront.scheduling.versions import Versions
 from webfront.settings import Settings

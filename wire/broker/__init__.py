@@ -13,7 +13,7 @@ publish it again, and whoever receives must take a second copy for nothing.
 
 from wire.broker.address import BrokerAddress, describe_ca, read_hosts, trust_in
 from wire.broker.broker import Broker
-from wire.broker.connection import Delivery
+from wire.broker.connection import Connect, Connection, Delivery
 from wire.broker.errors import BrokerError, BrokerLost, QueueDiffers, QueueLocked, Unroutable, describe_certificate
 
 __all__ = [
@@ -21,6 +21,8 @@ __all__ = [
     "BrokerAddress",
     "BrokerError",
     "BrokerLost",
+    "Connect",
+    "Connection",
     "Delivery",
     "QueueDiffers",
     "QueueLocked",

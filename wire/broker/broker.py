@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from wire.broker.address import BrokerAddress
 from wire.broker.confirms import retrieve
-from wire.broker.connection import Connection, Delivery
+from wire.broker.connection import Connect, Connection, Delivery
 from wire.broker.errors import BrokerError, BrokerLost
 
 _log = logging.getLogger(__name__)
@@ -31,8 +31,9 @@ class Broker:
         name: str,
         on_connected: Callable[[], Awaitable[None]] | None = None,
         on_lost: Callable[[], None] | None = None,
+        connect: Connect = Connection,
     ) -> None:
-        """`name` is shown in RabbitMQ's list of connections.
+        """`name` is shown in RabbitMQ's list of connections; `connect` makes each of them.
 
         `on_connected` runs after each connect and reconnect: declare and consume there. If it raises, the connection is
         closed and tried again. `on_lost` runs each time an established connection has broken.
@@ -41,6 +42,7 @@ class Broker:
         self._name = name
         self._on_connected = on_connected
         self._on_lost = on_lost
+        self._connect = connect
         self._connection: Connection | None = None
         self._stopping = asyncio.Event()
         # Connections are spread over the hosts of a cluster: each process begins at one of its own.
@@ -180,7 +182,7 @@ class Broker:
         """One connection, until it breaks. False when there was none, or `on_connected` failed."""
         host = self._address.hosts[self._turn % len(self._address.hosts)]
         where = "{}:{}".format(*host)
-        self._connection = connection = Connection(self._address, host, self._name)
+        self._connection = connection = self._connect(self._address, host, self._name)
         try:
             await connection.open()
         except (BrokerError, TimeoutError) as error:

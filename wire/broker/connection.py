@@ -231,6 +231,10 @@ class Connection:
                 channel.close()
 
 
+Connect = Callable[[BrokerAddress, Host, str], Connection]
+"""Makes a connection that is not open yet: the broker's address, the host of it, and the connection's name."""
+
+
 async def _call(method: Callable[[Callable[..., None]], object], channel: Channel) -> None:
     """Call a pika method that takes a callback, and wait for its answer or for its channel to be closed instead."""
     answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()

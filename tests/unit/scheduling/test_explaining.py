@@ -14,9 +14,9 @@ from webfront.jobs.states import AttemptState, JobState
 from webfront.jobs.views import AttemptView, JobView, Stage
 from webfront.scheduling.answers import Work, answers
 from webfront.scheduling.constraints import CONSTRAINTS, Candidate, Demand
+from webfront.scheduling.entries import NodeEntry
 from webfront.scheduling.explaining import DECISION_OVERDUE_S, SITUATIONS, explain
 from webfront.scheduling.explanation import Facts, Situation
-from webfront.scheduling.mirror import NodeEntry
 from webfront.scheduling.score import score
 from webfront.scheduling.turn import CLAIM_OVERDUE_S
 from webfront.settings import ScoreSettings

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from webfront.jobs.states import AttemptState
+from webfront.scheduling.entries import Live
 from webfront.scheduling.leases import Leases
-from webfront.scheduling.mirror import Live
 
 KEY = ("J", 1)
 

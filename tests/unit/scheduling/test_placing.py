@@ -118,6 +118,16 @@ def test_an_excluded_node_is_tried_again_when_no_other_could_ever_take_the_job()
     assert Job.get_by_id("J0").attempts == 2
 
 
+def test_a_clock_that_was_set_back_lengthens_no_exclusion() -> None:
+    node("alpha")
+    job("J0", excluded_nodes=["alpha"], attempts=1)
+    Attempt.create(
+        job="J0", number=1, node="alpha", state="ended", placement={}, placed_at=0, ended_at=NOW, cause="node_lost"
+    )
+    place(NOW - 900)
+    assert place(NOW - 899) == [("J0", "alpha")]
+
+
 def test_an_exclusion_stands_while_another_node_only_has_to_become_free() -> None:
     node("alpha")
     node("beta")
@@ -140,6 +150,8 @@ def test_a_node_that_was_set_aside_rests_and_is_tried_with_one_job() -> None:
     assert (Node.get().state, Node.get().consecutive_failures) == ("suspect", 3)
     health.heard(mirror.nodes["alpha"])
     assert health.sweep(NOW) == []
+    assert Node.get().state == "suspect"
+    assert health.sweep(NOW + REST_S - 1) == []
     assert Node.get().state == "suspect"
     health.sweep(NOW + REST_S + 1)
     mirror.flush()

@@ -1,0 +1,62 @@
+"""Histories of the whole platform in virtual time, by the seed; see `tests/support/simulation`.
+
+Some three hundred here, and as many as one likes by `./faults simulator`: SKERRY_HISTORIES says how many,
+SKERRY_FIRST_SEED from which seed on.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Final
+
+import pytest
+from support.simulation.history import play, prepare_database
+
+HISTORIES: Final = 300
+LONGEST_S: Final = 30.0
+"""Of processor time, where nobody has asked for more: a slow machine plays fewer."""
+
+ONCE_FAILED: Final = {
+    557: "the agent's journal knew the attempt as ended, and the order for it came again and again",
+    3370: "the controller's clock went back an hour: for that long a job waited for the only node, which had lost it",
+    4239: "a node's clock was behind when it lost its journal: for that long its claims were not missed",
+}
+"""What these seeds showed before it was mended."""
+
+
+pytestmark = pytest.mark.stores("sqlite")  # the checker reads what SQLite alone can tell at once
+
+
+@pytest.fixture(autouse=True)
+def platform(hasty: None) -> None:
+    prepare_database()
+
+
+def test_every_history_keeps_what_the_platform_promises(tmp_path: Path) -> None:
+    asked = os.environ.get("SKERRY_HISTORIES")
+    first = int(os.environ.get("SKERRY_FIRST_SEED", "0"))
+    bad, played, began, turns, longest = [], 0, time.process_time(), 0, 0.0
+    for seed in range(first, first + int(asked or HISTORIES)):
+        outcome = play(seed, tmp_path / "history")
+        played, turns, longest = played + 1, turns + outcome.turns, max(longest, outcome.ended_s)
+        if outcome.found:
+            bad.append(f"SKERRY_FIRST_SEED={seed} SKERRY_HISTORIES=1: {outcome.found[0]}")
+        if asked is None and time.process_time() - began > LONGEST_S:
+            break
+    took = time.process_time() - began
+    print(f"{played} histories in {took:.1f} s of one core, {played * 60 / took:.0f} a minute, {turns} changes of the")
+    print(f"database; the last job ended {longest:.0f} s after the faults")
+    assert not bad, "\n".join(bad)
+
+
+@pytest.mark.parametrize("seed", ONCE_FAILED, ids=str)
+def test_a_seed_that_failed_once_keeps_them(seed: int, tmp_path: Path) -> None:
+    assert play(seed, tmp_path / "history").found == [], ONCE_FAILED[seed]
+
+
+def test_a_seed_is_one_history(tmp_path: Path) -> None:
+    once, again, other = (play(seed, tmp_path / "history") for seed in (3, 3, 4))
+    assert once == again
+    assert once.digest != other.digest

@@ -1,0 +1,150 @@
+"""The simulator finds what it is there to find: faults that are planted in the real code, each within some seeds."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from support.simulation.history import play, prepare_database
+
+from node_scripts.agent import Agent
+from node_scripts.attempts import Attempts
+from node_scripts.journal import Journal
+from webfront.jobs import lifecycle
+from webfront.jobs.end_facts import AttemptEnd, JobEnd, record_ends
+from webfront.jobs.states import AttemptState, JobState
+from webfront.scheduling import events, placing, turn
+from webfront.scheduling.inbox import Inbox
+from webfront.scheduling.joblog import Coverage
+from webfront.scheduling.leases import Leases
+
+Patch = pytest.MonkeyPatch
+
+
+@dataclasses.dataclass(frozen=True)
+class Planted:
+    """A fault, and by what it is found."""
+
+    plant: Callable[[Patch], None]
+    words: str
+    within: int = 120
+    """How many seeds it takes at most."""
+
+
+def lost_acknowledgement(patch: Patch) -> None:
+    async def claim(agent: Any) -> None:
+        while agent._arrived:
+            batch, agent._arrived = agent._arrived, []
+            await agent._attempts.claim([order for _, order in batch])
+
+    patch.setattr(Agent, "_claim", claim)
+
+
+def acknowledged_before_the_journal(patch: Patch) -> None:
+    claim = Agent._claim
+
+    async def hasty(agent: Any) -> None:
+        if agent._arrived:
+            agent._broker.ack(agent._arrived[-1][0], multiple=True)
+        await claim(agent)
+
+    patch.setattr(Agent, "_claim", hasty)
+
+
+def events_that_are_passed_over(patch: Patch) -> None:
+    sort = Inbox.sort
+    patch.setattr(Inbox, "sort", lambda inbox, items, given: sort(inbox, items[:1], given))
+
+
+def ignored_fencing_token(patch: Patch) -> None:
+    patch.setattr(events, "_is_of", lambda attempt, node, number: attempt.state is not AttemptState.ENDED)
+    patch.setattr(lifecycle, "_counts", lambda job, attempt, node: attempt.state is not AttemptState.ENDED)
+
+
+def outcome_committed_again(patch: Patch) -> None:
+    patch.setattr(events, "_is_of", lambda attempt, node, number: (attempt.node, attempt.number) == (node, number))
+    patch.setattr(lifecycle, "_counts", lambda job, attempt, node: attempt.node == node)
+    patch.setattr(lifecycle, "JOB_TRANSITIONS", dict.fromkeys(JobState, frozenset(JobState)))
+    patch.setattr(lifecycle, "ATTEMPT_TRANSITIONS", dict.fromkeys(AttemptState, frozenset(AttemptState)))
+
+
+def end_recorded_twice(patch: Patch) -> None:
+    def twice(attempts: Sequence[AttemptEnd], jobs: Sequence[JobEnd]) -> None:
+        record_ends(attempts, jobs)
+        record_ends([], jobs)
+
+    patch.setattr("webfront.scheduling.ledger.record_ends", twice)
+
+
+def lease_that_never_expires(patch: Patch) -> None:
+    patch.setattr(Leases, "silence", lambda leases, node: 0.0)
+
+
+def lost_claim_that_nobody_misses(patch: Patch) -> None:
+    patch.setattr(Leases, "doubt", lambda leases, held, beat_at, live: frozenset())
+
+
+def order_sent_again_and_again(patch: Patch) -> None:
+    patch.setattr(turn, "CLAIM_OVERDUE_S", 0.0)
+
+
+def order_that_is_never_sent_again(patch: Patch) -> None:
+    patch.setattr(turn.Turns, "_unclaimed", lambda turns, now, in_flight: [])
+
+
+def exclusion_that_is_never_lifted(patch: Patch) -> None:
+    patch.setattr(placing, "_lift_exclusions", lambda *given: None)
+
+
+def cancel_that_is_forgotten(patch: Patch) -> None:
+    patch.setattr(Attempts, "cancel", lambda attempts, job, attempt: None)
+
+
+def end_that_stays_in_the_journal(patch: Patch) -> None:
+    patch.setattr(Journal, "end", lambda journal, keys: None)
+
+
+def line_that_stands_twice(patch: Patch) -> None:
+    patch.setattr(Coverage, "take", lambda coverage, attempt, first, count: [(first, first + count - 1)])
+
+
+PLANTED: Final = [
+    Planted(lost_acknowledgement, "orders wait for", 5),
+    Planted(acknowledged_before_the_journal, "has not journalled it"),
+    Planted(events_that_are_passed_over, "has not written it"),
+    Planted(ignored_fencing_token, "and on n. it came to"),
+    Planted(outcome_committed_again, "changed after its end"),
+    Planted(end_recorded_twice, "is recorded 2 times", 5),
+    Planted(lease_that_never_expires, "has not ended"),
+    Planted(lost_claim_that_nobody_misses, "has not ended"),
+    Planted(order_sent_again_and_again, "was sent .+ times"),
+    Planted(order_that_is_never_sent_again, "has not ended"),
+    Planted(exclusion_that_is_never_lifted, "has not ended"),
+    Planted(cancel_that_is_forgotten, "has not ended"),
+    Planted(end_that_stays_in_the_journal, "holds", 5),
+    Planted(line_that_stands_twice, "log_chunk"),
+]
+
+
+pytestmark = pytest.mark.stores("sqlite")  # the checker reads what SQLite alone can tell at once
+
+
+@pytest.fixture(autouse=True)
+def platform(hasty: None) -> None:
+    prepare_database()
+
+
+@pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: planted.plant.__name__)
+def test_a_planted_fault_is_found(planted: Planted, monkeypatch: Patch, tmp_path: Path) -> None:
+    planted.plant(monkeypatch)
+    seen: list[str] = []
+    for seed in range(planted.within):
+        found = play(seed, tmp_path / "history").found
+        seen += found
+        if any(re.search(planted.words, words) for words in found):
+            return
+    pytest.fail(f"not found by {planted.words!r} in {planted.within} histories; found was {seen[:5]}")
