@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import ssl
-import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -156,47 +155,3 @@ def test_it_outlives_its_master_and_takes_it_back_from_nothing(cluster: Cluster)
     for name in MEMBERS:
         assert cluster.members(name) == set(MEMBERS)
         assert cluster.on[name].ids(written) == sorted(written)
-
-
-class Writer:
-    """Somebody who has something to tell, and asks the next member where one does not answer."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._write)
-        self.written: list[str] = []
-
-    def __enter__(self) -> Writer:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *about: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _write(self) -> None:
-        while not self._stop.wait(0.2):
-            for name in MEMBERS:
-                try:
-                    self.written.append(self._cluster.create(name))
-                except (httpx.HTTPError, AssertionError):
-                    continue
-                break
-
-
-def test_a_changed_setting_is_told_and_then_restarts_one_after_the_other(cluster: Cluster) -> None:
-    wanted = "--extra-vars=elasticsearch_heap_mb=520"
-    assert Converge()("--check", wanted).changed == ["Write how much memory it has", Converge.RESTART]
-    before = max(restart.started for restart in restarts(cluster))
-    with Writer(cluster) as writer:
-        told = Converge()(wanted)
-    assert told.changed == ["Write how much memory it has", Converge.RESTART]
-    times = [before, *(at for restart in restarts(cluster) for at in restart)]
-    assert times == sorted(set(times))
-    for one in cluster.on.values():
-        assert "-Xmx520m" in one.as_root("ps -eo args")
-    # One that is asked while it ends has it, or has not: whoever was told so has it.
-    assert writer.written
-    assert cluster.on[MEMBERS[0]].ids(writer.written) == sorted(writer.written)
-    assert Converge()(wanted).changed == []

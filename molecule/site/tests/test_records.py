@@ -1,17 +1,14 @@
-"""What happens on a whole platform is in Elasticsearch once, is counted there, and goes on while the keys change."""
+"""What happens on a whole platform is in Elasticsearch once, and is counted there."""
 
 from __future__ import annotations
 
 import json
-import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
-from support.converge import Converge
 from support.search_machine import SearchMachine
 from support.zips import zipped
 
@@ -120,85 +117,4 @@ def test_use_is_counted_in_elasticsearch(client: httpx.Client, submit: Callable[
     until(lambda: has_ended(client, job), "the job's end")
     submitted = sum(fact["kind"] == "job.submit" for fact in facts(client, 0))
     assert submitted > 0
-    until(lambda: counted(client) == submitted, "that each submission is counted")
-
-
-class Stream:
-    """Jobs, and log records as any process sends them to the broker, while something else happens."""
-
-    def __init__(self, submit: Callable[[], str], broker: httpx.Client) -> None:
-        self._submit = submit
-        self._broker = broker
-        self._stop = threading.Event()
-        self.jobs: list[str] = []
-        self.records: list[str] = []
-        self.trouble: list[str] = []
-        self._threads = [
-            threading.Thread(target=self._each, args=(0.05, self._tell, self.records)),
-            threading.Thread(target=self._each, args=(2.0, submit, self.jobs)),
-        ]
-
-    def __enter__(self) -> Stream:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *about: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _each(self, pause_s: float, make: Callable[[], str], made: list[str]) -> None:
-        while not self._stop.wait(pause_s):
-            try:
-                made.append(make())
-            except httpx.HTTPError as error:
-                self.trouble.append(repr(error))
-
-    def _tell(self) -> str:
-        name = f"stream-{id(self):x}-{len(self.records):x}"
-        record = {"event.id": name, "@timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "message": "told"}
-        message = {"properties": {"delivery_mode": 2}, "routing_key": "", "payload_encoding": "string"}
-        answer = self._broker.post(
-            "/exchanges/%2F/skerry.logs/publish", json={**message, "payload": f"{json.dumps(record)}\n"}
-        )
-        assert answer.raise_for_status().json()["routed"] is True
-        return name
-
-
-@pytest.fixture
-def broker(host: Any) -> Iterator[httpx.Client]:
-    """Its management API."""
-    given = host.ansible.get_variables()
-    with httpx.Client(
-        base_url=f"http://{given['ansible_host']}:15672/api",
-        auth=("skerry", given["rabbitmq_admin_password"]),
-        timeout=30,
-    ) as made:
-        yield made
-
-
-def test_keys_are_rotated_under_a_stream_of_records_and_none_is_lost(
-    client: httpx.Client, submit: Callable[[], str], search: SearchMachine, broker: httpx.Client
-) -> None:
-    began, before = time.time(), search.secret("keys/shipper")
-    with Stream(submit, broker) as stream:
-        said = Converge("../../playbooks/rotate.yml")("--extra-vars=rotate=elastic").output
-    after = search.secret("keys/shipper")
-    assert [key for key in (before, after) if key in said] == []
-    assert [search.ask("GET", "/_security/_authenticate", key=key)[0] for key in (before, after)] == [401, 200]
-
-    last = submit()
-    assert stream.trouble == []
-    assert len(stream.jobs) > 10
-    assert len(stream.records) > 200
-    for job in (*stream.jobs, last):
-        until(lambda job=job: has_ended(client, job), "the end of each job")
-    happened = facts(client, began)
-    assert Counter(fact["kind"] for fact in happened)["job.end"] >= len(stream.jobs) + 1
-    ids = [*stream.records, *(id_of(fact) for fact in happened)]
-    until(lambda: search.ids(ids) == sorted(ids), "each record and each fact once")
-    lines = [f"{job}-1-{number:x}" for job in (*stream.jobs, last) for number in range(1, len(LINES) + 1)]
-    until(lambda: search.ids(lines) == sorted(lines), "each line that the jobs printed, once")
-    submitted = sum(fact["kind"] == "job.submit" for fact in facts(client, 0))
     until(lambda: counted(client) == submitted, "that each submission is counted")

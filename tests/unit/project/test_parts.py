@@ -41,6 +41,13 @@ def test_a_part_that_is_none_is_refused_and_nothing_is_touched() -> None:
     assert done.stdout == ""
 
 
+def test_a_long_scenario_is_a_scenario() -> None:
+    found = re.search(r"^long_scenarios=\((.*?)\)", SCRIPT, re.MULTILINE)
+    assert found is not None
+    assert found[1]
+    assert [name for name in found[1].split() if not (PROJECT / "molecule" / name / "molecule.yml").is_file()] == []
+
+
 def test_a_role_is_known_with_those_it_uses() -> None:
     assert used_by("webfront") == {"webfront", "skerry_code", "process_manager"}
     assert used_by("site") == set()
