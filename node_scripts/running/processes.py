@@ -73,6 +73,7 @@ class NamelessFiles:
         """
         self._is_apart = is_apart
         self._owner = owner
+        self._own_shm = _device("/dev/shm")  # noqa: S108
         fd = os.memfd_create("skerry")
         self._memory = os.fstat(fd).st_dev  # the kernel's own, on which all of these files are
         os.close(fd)
@@ -100,8 +101,9 @@ class NamelessFiles:
             with suppress(OSError):
                 fd = os.open(f"/proc/{pid}/root/dev/shm", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
                 try:
-                    used = os.fstatvfs(fd)
-                    return os.fstat(fd).st_dev, (used.f_blocks - used.f_bfree) * used.f_frsize
+                    used, device = os.fstatvfs(fd), os.fstat(fd).st_dev
+                    if device != self._own_shm:
+                        return device, (used.f_blocks - used.f_bfree) * used.f_frsize
                 finally:
                     os.close(fd)
         return -1, 0
@@ -165,6 +167,14 @@ def threads_of_user(uid: int) -> int:
                 if Path(f"/proc/{name}").stat().st_uid == uid:
                     count += len(_names(f"/proc/{name}/task"))
     return count
+
+
+def _device(path: str) -> int:
+    """The device that this is on, -1 where there is no such thing."""
+    try:
+        return os.stat(path).st_dev  # noqa: PTH116  as in `_read`
+    except OSError:
+        return -1
 
 
 def _children(pid: int) -> list[int]:

@@ -58,7 +58,10 @@ def plan_covers(secret: Iterable[Path], kept: Iterable[Path]) -> tuple[Path, ...
 
 
 def enter(view: View) -> None:
-    """Give the calling process and its children this view. Only for a process about to become an app's. Needs root."""
+    """Give the calling process and its children this view. Only for a process about to become an app's. Needs root.
+
+    It is in an IPC namespace that is the app's alone, and whose bounds are set here.
+    """
     covered = (*view.covered, *(path for path in _TEMPORARY if path.is_dir()))
     kept = [(path.resolve(), path in view.writable) for path in (*view.readable, *view.writable)]
     kernel.unshare(kernel.CLONE_NEWNS)
