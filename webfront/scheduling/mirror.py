@@ -7,7 +7,7 @@ playbooks and the web front change nodes too. What changes here is written by `f
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -16,7 +16,7 @@ from webfront.fleet.states import NodeState
 from webfront.jobs.lifecycle import AttemptRecord
 from webfront.jobs.states import LIVE_ATTEMPTS, AttemptState
 from webfront.scheduling.constraints import Candidate
-from webfront.scheduling.score import Pending, Score, score
+from webfront.scheduling.score import Pending, Score, kept_metrics, score
 from webfront.scheduling.versions import Versions
 from webfront.settings import ScoreSettings
 from wire.messages import Heartbeat, Metrics
@@ -153,7 +153,7 @@ class Mirror:
         known = self.nodes
         self.nodes = {}
         for row in rows(_NodeRow, _NODES, NodeState.REMOVED):
-            metrics = _metrics(row.metrics)
+            metrics = kept_metrics(row.metrics)
             entry = NodeEntry(
                 name=row.name,
                 state=NodeState(row.state),
@@ -294,13 +294,3 @@ class Mirror:
             cpus += resources.cpus
             memory += resources.memory_mb / 1000
         return score(node.metrics, self._settings, Pending(len(unseen), cpus, memory))
-
-
-def _metrics(text: Any) -> Metrics | None:
-    """The metrics of a node's row; None when there are none, or when an older version wrote them."""
-    if text is None:
-        return None
-    try:
-        return msgspec.json.decode(text, type=Metrics)
-    except msgspec.MsgspecError:
-        return None
