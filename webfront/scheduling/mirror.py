@@ -6,7 +6,7 @@ playbooks and the web front change nodes too. What changes here is written by `f
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -16,7 +16,7 @@ from webfront.jobs.lifecycle import AttemptRecord
 from webfront.jobs.states import LIVE_ATTEMPTS, AttemptState
 from webfront.scheduling.constraints import Candidate
 from webfront.scheduling.entries import Key, Live, NodeEntry
-from webfront.scheduling.score import Pending, Score, score
+from webfront.scheduling.score import Pending, Score, kept_metrics, score
 from webfront.scheduling.versions import Versions
 from webfront.settings import ScoreSettings
 from wire.messages import Heartbeat, Metrics
@@ -109,7 +109,7 @@ class Mirror:
         known = self.nodes
         self.nodes = {}
         for row in rows(_NodeRow, _NODES, NodeState.REMOVED):
-            metrics = _metrics(row.metrics)
+            metrics = kept_metrics(row.metrics)
             entry = NodeEntry(
                 name=row.name,
                 state=NodeState(row.state),
@@ -255,13 +255,3 @@ class Mirror:
 def node_names() -> list[str]:
     """The nodes that are not removed."""
     return [row.name for row in rows(_StateRow, _STATES, NodeState.REMOVED)]
-
-
-def _metrics(text: Any) -> Metrics | None:
-    """The metrics of a node's row; None when there are none, or when an older version wrote them."""
-    if text is None:
-        return None
-    try:
-        return msgspec.json.decode(text, type=Metrics)
-    except msgspec.MsgspecError:
-        return None

@@ -93,5 +93,15 @@ def temperature_part(metrics: Metrics, settings: ScoreSettings) -> float:
     return (critical - metrics.temperature_c) / (critical - warning)
 
 
+def kept_metrics(text: str | None) -> Metrics | None:
+    """The metrics of a node's row; None when there are none, or when an older version wrote them."""
+    if text is None:
+        return None
+    try:
+        return msgspec.json.decode(text, type=Metrics)
+    except msgspec.MsgspecError:
+        return None
+
+
 def _percent(value: float) -> float:
     return max(0.0, min(100.0, value))
