@@ -26,7 +26,7 @@ _AT_ONCE: Final = 500
 """Chunks that one transaction joins."""
 
 _THERE: Final = (
-    "SELECT c.id, c.attempt_id, c.`first`, c.`count` AS lines, {} AS size FROM log_chunk c "
+    "SELECT c.id, c.attempt_id, c.`first`, c.`count` AS said, {} AS size FROM log_chunk c "
     "JOIN attempt a ON a.id = c.attempt_id WHERE a.job_id IN (?*) ORDER BY c.attempt_id, c.`first`"
 )
 _TEXTS: Final = "SELECT id, text FROM log_chunk WHERE id IN (?*) ORDER BY `first`"
@@ -38,7 +38,7 @@ class _There(NamedTuple):
     id: int
     attempt_id: int
     first: int
-    lines: int
+    said: int
     size: int
 
 
@@ -70,7 +70,7 @@ def _runs(there: list[_There]) -> Iterator[list[_There]]:
     size = 0
     for one in there:
         last = run[-1] if run else None
-        follows = last is not None and last.attempt_id == one.attempt_id and last.first + last.lines == one.first
+        follows = last is not None and last.attempt_id == one.attempt_id and last.first + last.said == one.first
         if not follows or size + one.size > LARGEST or len(run) == _AT_ONCE:
             if len(run) > 1:
                 yield run
@@ -98,6 +98,6 @@ def _join(run: list[_There]) -> int:
     texts = rows(_Text, _TEXTS, [one.id for one in run])
     if len(texts) != len(run):
         return 0
-    change(_JOIN, sum(one.lines for one in run), "\n".join(one.text for one in texts), run[0].id)
+    change(_JOIN, sum(one.said for one in run), "\n".join(one.text for one in texts), run[0].id)
     change(_DELETE, [one.id for one in run[1:]])
     return len(run)
