@@ -19,7 +19,7 @@ from webfront.scheduling.entries import Key, Live, NodeEntry
 from webfront.scheduling.score import Pending, Score, kept_metrics, score
 from webfront.scheduling.versions import Versions
 from webfront.settings import ScoreSettings
-from wire.messages import Heartbeat, Metrics
+from wire.messages import Heartbeat
 
 _NODES: Final = (
     "SELECT name, state, state_reason, labels, slots, arch, metrics, consecutive_failures, last_heartbeat_at, "
