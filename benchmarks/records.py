@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from webfront.broker.topology import declare_platform
+from webfront.logs.figures import MEASURED
+from webfront.logs.measurements import Measurement, fields_of
 from wire.broker import Broker, BrokerAddress
 from wire.logs import EcsFormatter, LogShipper
 
@@ -77,21 +79,22 @@ _DEEDS: Final = {
 }  # fmt: skip
 
 
-def _measures(chance: random.Random) -> dict[str, Any]:
+def _stands(chance: random.Random) -> dict[str, Any]:
     return {
         "event.action": "node.measure",
         "event.dataset": "skerry.node",
         "skerry.node": chance.choice(_NODES),
-        "skerry.free_cpu_percent": round(chance.uniform(1, 100), 1),
-        "skerry.free_memory_percent": round(chance.uniform(10, 90), 1),
-        "skerry.free_disk_gb": round(chance.uniform(2, 400), 1),
-        "skerry.load_1m": round(chance.expovariate(1), 2),
-        "skerry.temperature_c": round(chance.gauss(55, 9), 1),
         "skerry.events_per_second": round(chance.gauss(5200, 900)),
         "skerry.slots": 2,
         "skerry.running": chance.randrange(3),
         "skerry.state": "active",
     }
+
+
+def _measures(chance: random.Random) -> dict[str, Any]:
+    node, (field, unit) = chance.choice(_NODES), chance.choice(list(MEASURED.items()))
+    one = Measurement(node, field, round(chance.uniform(1, 100), 1), unit, chance.choice(_USERS))
+    return fields_of(one) | {"skerry.node": node}
 
 
 def _attempt(chance: random.Random) -> dict[str, Any]:
@@ -157,7 +160,8 @@ KINDS: Final = (
     _deed("token.issue", "POST", 201, "/api/v1/tokens"),
     _deed("node.drain", "POST", 202, "/api/v1/nodes/{node}/drain", "skerry.node"),
     _deed("webhook.test", "POST", 202, "/api/v1/webhooks/7/test"),
-    Kind(250, "scheduler", "webfront.scheduling.figures", logging.INFO, "the node's figures", _measures),
+    Kind(42, "scheduler", "webfront.logs.figures", logging.INFO, "node edge-03: 1 of 2 slots taken", _stands),
+    Kind(208, "scheduler", "webfront.logs.figures", logging.INFO, "edge-03: free_cpu_percent is 71.3", _measures),
     Kind(30, "scheduler", "webfront.scheduling.events", logging.INFO,
          "attempt 1 of job 01M8EP8DJEAKVT6NVQ1619QFQ8 on edge-03 ended: the app ended with exit code 1", _attempt),
     Kind(10, "scheduler", "webfront.scheduling.judge", logging.WARNING,

@@ -21,11 +21,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from kibana.lens import DATA_VIEW, TIME, Panel
+from kibana.lens import DATA_VIEW, SERIES, TIME, Panel
 
 FILE: Final = Path(__file__).parent / "objects.ndjson"
 PATTERN: Final = "logs-skerry-*"
 """The data streams of records; as the index template's."""
+
+_SERIES: Final = """
+if (doc.containsKey('skerry.device') && !doc['skerry.device'].empty && !doc['skerry.field'].empty) {
+  emit(doc['skerry.device'].value + ': ' + doc['skerry.field'].value);
+}
+"""
+"""In Painless. An index of before there were measurements knows neither field."""
 
 _CORE: Final = "8.8.0"
 _VERSIONS: Final[Mapping[str, str]] = {
@@ -49,6 +56,17 @@ class Row:
 
 
 @dataclasses.dataclass(frozen=True)
+class Choice:
+    """A list above the panels, of a field's values: all panels show what is chosen in it, and at first everything."""
+
+    name: str
+    field: str
+    label: str
+    one: bool = False
+    """At most one value can be chosen."""
+
+
+@dataclasses.dataclass(frozen=True)
 class Dashboard:
     name: str
     """Its id in Kibana."""
@@ -57,6 +75,7 @@ class Dashboard:
     since: str
     """From when it shows at first, such as `now-7d`."""
     rows: Sequence[Row]
+    choices: Sequence[Choice] = ()
 
 
 def bundle(dashboards: Iterable[Dashboard]) -> list[dict[str, Any]]:
@@ -79,8 +98,15 @@ def _tag(fingerprint: str) -> dict[str, Any]:
 
 
 def _data_view() -> dict[str, Any]:
+    series = {"type": "keyword", "script": {"source": _SERIES}}
     # Imported before the first record is there, as well.
-    attributes = {"title": PATTERN, "name": "Skerry", "timeFieldName": TIME, "allowNoIndex": True}
+    attributes = {
+        "title": PATTERN,
+        "name": "Skerry",
+        "timeFieldName": TIME,
+        "allowNoIndex": True,
+        "runtimeFieldMap": json.dumps({SERIES: series}, sort_keys=True),
+    }
     return _object("index-pattern", DATA_VIEW, attributes, [])
 
 
@@ -123,7 +149,38 @@ def _dashboard(dashboard: Dashboard) -> dict[str, Any]:
         "version": 1,
         "kibanaSavedObjectMeta": _as_text({"searchSourceJSON": everything}),
     }
+    if dashboard.choices:
+        attributes["controlGroupInput"] = _choices(dashboard.choices)
+        references += [
+            {"type": "index-pattern", "id": DATA_VIEW, "name": f"controlGroup_{one.name}:optionsListDataView"}
+            for one in dashboard.choices
+        ]
     return _object("dashboard", dashboard.name, attributes, [*references, _tagged()])
+
+
+def _choices(choices: Sequence[Choice]) -> dict[str, str]:
+    """Each offers what the others, the time and the query leave."""
+    controls = {
+        one.name: {
+            "type": "optionsListControl",
+            "order": place,
+            "width": "medium",
+            "grow": True,
+            "explicitInput": {
+                "id": one.name,
+                "fieldName": one.field,
+                "title": one.label,
+                "singleSelect": one.one,
+                "selectedOptions": [],
+                "sort": {"by": "_key", "direction": "asc"},
+                "enhancements": {},
+            },
+        }
+        for place, one in enumerate(choices)
+    }
+    ignored = dict.fromkeys(("ignoreFilters", "ignoreQuery", "ignoreTimerange", "ignoreValidations"), False)
+    together = {"controlStyle": "oneLine", "chainingSystem": "HIERARCHICAL"}
+    return together | _as_text({"ignoreParentSettingsJSON": ignored, "panelsJSON": controls})
 
 
 def _object(kind: str, name: str, attributes: dict[str, Any], references: list[dict[str, str]]) -> dict[str, Any]:

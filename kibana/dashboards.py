@@ -1,11 +1,12 @@
-"""The dashboards: how Skerry is used, how it runs, and who did what."""
+"""The dashboards: how Skerry is used, how it runs, who did what, and what devices measure."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from kibana.bundle import Dashboard, Row
+from kibana.bundle import Choice, Dashboard, Row
 from kibana.lens import (
+    SERIES,
     average,
     bars,
     count,
@@ -30,12 +31,24 @@ DEEDS: Final = f"{_HAPPENED} and skerry.deed: true"
 FAILED: Final = f'{DEEDS} and event.outcome: "failure"'
 JOB_ENDS: Final = f'{_HAPPENED} and event.action: "job.end"'
 ATTEMPT_ENDS: Final = f'{_HAPPENED} and event.action: "attempt.end"'
-FIGURES: Final = 'event.dataset: "skerry.node"'
+MEASUREMENTS: Final = 'event.dataset: "skerry.measurement"'
+NODES: Final = 'event.dataset: ("skerry.node" or "skerry.measurement")'
+"""How nodes stand, and what they measure of themselves."""
 ERRORS: Final = 'log.level: ("error" or "critical")'
 
 _HOUR: Final = "1h"
 _TEN_MINUTES: Final = "10m"
 _DAY: Final = "1d"
+
+
+def _field(name: str) -> str:
+    return f'skerry.field: "{name}"'
+
+
+def _of(field: str) -> str:
+    """The measurements of this field."""
+    return f"{MEASUREMENTS} and {_field(field)}"
+
 
 _USE: Final = Dashboard(
     "skerry-use",
@@ -183,18 +196,18 @@ _OPERATIONS: Final = Dashboard(
                 lines(
                     "skerry-nodes-load",
                     "Load of the nodes",
-                    FIGURES,
+                    _of("load_1m"),
                     x=every(_TEN_MINUTES),
                     split=top("skerry.node", "Node", most=20, others=False),
-                    y=[average("skerry.load_1m", "Load")],
+                    y=[average("skerry.value", "Load")],
                 ),
                 lines(
                     "skerry-nodes-temperature",
                     "Temperature of the nodes, in °C",
-                    FIGURES,
+                    _of("temperature_c"),
                     x=every(_TEN_MINUTES),
                     split=top("skerry.node", "Node", most=20, others=False),
-                    y=[highest("skerry.temperature_c", "Highest")],
+                    y=[highest("skerry.value", "Highest")],
                 ),
             ],
         ),
@@ -204,12 +217,12 @@ _OPERATIONS: Final = Dashboard(
                 table(
                     "skerry-nodes",
                     "Nodes",
-                    FIGURES,
+                    NODES,
                     columns=[
                         each("skerry.node", "Node", most=100),
                         last("skerry.state", "State"),
-                        average("skerry.free_cpu_percent", "CPU free, in percent"),
-                        average("skerry.free_memory_percent", "Memory free, in percent"),
+                        average("skerry.value", "CPU free, in percent", where=_field("free_cpu_percent")),
+                        average("skerry.value", "Memory free, in percent", where=_field("free_memory_percent")),
                         highest("skerry.running", "Attempts at once"),
                         highest("skerry.slots", "Slots"),
                     ],
@@ -350,4 +363,97 @@ _AUDIT: Final = Dashboard(
     ],
 )
 
-DASHBOARDS: Final = (_USE, _OPERATIONS, _AUDIT)
+_MEASUREMENTS: Final = Dashboard(
+    "skerry-measurements",
+    "Measurements",
+    "What devices measure: values over time, the newest value of each, and how many there are. Choose a field above, "
+    "since those of all are in units of their own. Devices are today the nodes, which measure themselves.",
+    "now-24h",
+    [
+        Row(
+            6,
+            [
+                number("skerry-measurements-all", "Measurements in all", MEASUREMENTS, of=count("Measurements")),
+                number("skerry-measurements-devices", "Devices", MEASUREMENTS, of=distinct("skerry.device", "Devices")),
+            ],
+        ),
+        Row(
+            16,
+            [
+                lines(
+                    "skerry-measurements-values",
+                    "Values of the chosen field by device",
+                    MEASUREMENTS,
+                    x=every(_TEN_MINUTES),
+                    split=each(SERIES, "Device and field", most=50),
+                    y=[average("skerry.value", "Value")],
+                )
+            ],
+        ),
+        Row(
+            16,
+            [
+                table(
+                    "skerry-measurements-newest",
+                    "Newest values",
+                    MEASUREMENTS,
+                    columns=[
+                        each("skerry.device", "Device", most=200),
+                        each("skerry.field", "Field", most=50),
+                        last("skerry.value", "Value", kind="number"),
+                        last("skerry.unit", "Unit"),
+                        highest("@timestamp", "At", kind="date"),
+                    ],
+                )
+            ],
+        ),
+        Row(
+            12,
+            [
+                bars(
+                    "skerry-measurements-over-time",
+                    "Measurements over time",
+                    MEASUREMENTS,
+                    x=every(_HOUR),
+                    split=top("skerry.device", "Device"),
+                    y=[count("Measurements")],
+                ),
+                bars(
+                    "skerry-measurements-by-field",
+                    "Measurements by field",
+                    MEASUREMENTS,
+                    x=top("skerry.field", "Field", most=20),
+                    y=[count("Measurements")],
+                    lying=True,
+                ),
+            ],
+        ),
+        Row(
+            12,
+            [
+                bars(
+                    "skerry-measurements-by-device",
+                    "Measurements by device",
+                    MEASUREMENTS,
+                    x=top("skerry.device", "Device", most=20),
+                    y=[count("Measurements")],
+                    lying=True,
+                ),
+                bars(
+                    "skerry-measurements-by-owner",
+                    "Measurements by their device's owner",
+                    MEASUREMENTS,
+                    x=top("skerry.owner", "Owner", most=20, none=True),
+                    y=[count("Measurements")],
+                    lying=True,
+                ),
+            ],
+        ),
+    ],
+    [
+        Choice("skerry-measurements-field", "skerry.field", "Field", one=True),
+        Choice("skerry-measurements-device", "skerry.device", "Device"),
+    ],
+)
+
+DASHBOARDS: Final = (_USE, _OPERATIONS, _AUDIT, _MEASUREMENTS)

@@ -15,6 +15,8 @@ from typing import Any, Final, TypeAlias
 
 DATA_VIEW: Final = "skerry-logs"
 TIME: Final = "@timestamp"
+SERIES: Final = "skerry.series"
+"""A field that no record has: the data view makes it of a measurement's device and field."""
 _LAYER: Final = "records"
 
 Column: TypeAlias = dict[str, Any]
@@ -93,8 +95,9 @@ def distinct(field: str, label: str) -> Column:
     return _column(label, "number", "unique_count", field, {})
 
 
-def average(field: str, label: str) -> Column:
-    return _column(label, "number", "average", field, {})
+def average(field: str, label: str, *, where: str = "") -> Column:
+    """`where`: of those records alone."""
+    return _column(label, "number", "average", field, {}, where=where)
 
 
 def median(field: str, label: str) -> Column:
@@ -109,10 +112,11 @@ def highest(field: str, label: str, *, kind: str = "number") -> Column:
     return _column(label, kind, "max", field, {})
 
 
-def last(field: str, label: str) -> Column:
+def last(field: str, label: str, *, kind: str = "string") -> Column:
     """The value of the newest record that has one. As a list, which every release asks for in the same way."""
     params = {"sortField": TIME, "showArrayValues": True}
-    return _column(label, "string", "last_value", field, params, scale="ordinal", where=f"{field}: *")
+    scale = "ordinal" if kind == "string" else "ratio"
+    return _column(label, kind, "last_value", field, params, scale=scale, where=f"{field}: *")
 
 
 # Panels.

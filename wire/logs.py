@@ -1,5 +1,7 @@
 """Log records: one JSON object a line, with Elastic Common Schema names, on stderr and to `skerry.logs`.
 
+Measurements are records too, and go to `skerry.logs` alone (`METRIC`).
+
 Each has an `event.id` from birth, by which a copy of it is known wherever it turns up; it stands first in the line.
 
 A message to `skerry.logs` holds one record or several, and each ends with a line break, the last one too: a reader of
@@ -44,6 +46,9 @@ _WIDEST: Final = 12
 """Bytes of one character there: two escapes."""
 _ID: Final = "_event_id"
 """Where a record keeps its id; what begins so is no field of it."""
+METRIC: Final = "metric"
+"""The `event.kind` of measurements, of which there are many times as many as of other records: they go to `skerry.logs`
+alone, where programs read them, and not to stderr, where people do."""
 AGAIN: Final = "again"
 """A header of a message that was sent before, on a connection that broke: its records may have arrived then too."""
 
@@ -104,8 +109,9 @@ class EcsFormatter(JsonFormatter):
 
 
 def configure_logging(service: str, *, level: str = "INFO", node: str | None = None) -> None:
-    """Send every record of this process to stderr as JSON. `service` is the process: `webfront`, `scheduler`, ..."""
+    """Send this process's records to stderr as JSON, but for measurements. `service` is the process: `webfront`, ..."""
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(lambda record: vars(record).get("event.kind") != METRIC)
     handler.setFormatter(EcsFormatter(service, node))
     root = logging.getLogger()
     root.handlers[:] = [handler]

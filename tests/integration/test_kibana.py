@@ -37,8 +37,15 @@ STREAM = "logs-skerry-kibana"
 NOW = datetime(2026, 11, 5, 17, 23, 42, tzinfo=UTC)
 ZONE = "Europe/Berlin"
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-SPANS = {"skerry-use": 7 * DAY, "skerry-operations": DAY, "skerry-audit": 30 * DAY}
-
+SPANS = {"skerry-use": 7 * DAY, "skerry-operations": DAY, "skerry-audit": 30 * DAY, "skerry-measurements": DAY}
+UNITS = {
+    "free_cpu_percent": "%",
+    "free_memory_percent": "%",
+    "free_disk_gb": "GB",
+    "load_1m": "",
+    "temperature_c": "°C",
+}
+"""What nodes measure."""
 
 Figures: TypeAlias = dict[str, Any]
 
@@ -62,6 +69,19 @@ class Happened(NamedTuple):
     @property
     def reason(self) -> str:
         return str(self.data.get("reason", ""))
+
+
+class Measured(NamedTuple):
+    at: int
+    device: str
+    field: str
+    value: float
+    unit: str
+    owner: str
+
+    @property
+    def series(self) -> str:
+        return f"{self.device}: {self.field}"
 
 
 class Line(NamedTuple):
@@ -90,6 +110,16 @@ class Truth:
     def figures(self) -> list[Figures]:
         begin, end = border(DAY), border()
         return [one for one in self.month.figures if begin <= one["at"] <= end]
+
+    def measurements(self) -> list[Measured]:
+        """Nodes' and the meters'."""
+        found = [
+            Measured(one["at"], one["node"], field, one[field], unit, one["owner"])
+            for one in self.month.figures
+            for field, unit in UNITS.items()
+            if one[field] is not None
+        ]
+        return within([*found, *(Measured(at, *one) for at, one in self.month.metered)], DAY)
 
     def errors(self) -> list[dict[str, Any]]:
         """With their time and process beside what was logged."""
@@ -296,7 +326,7 @@ WEEK, MONTH = SPANS["skerry-use"], SPANS["skerry-audit"]
 
 
 def by_node(found: list[Figures], order: Callable[[list[Figures]], float | None]) -> list[tuple[str, list[Figures]]]:
-    """The nodes' figures by node, the one that is highest first; who has no such figure is last."""
+    """The nodes' figures by node, the one that is highest first."""
     groups = [(name, [one for one in found if one["node"] == name]) for name in sorted({one["node"] for one in found})]
     return sorted(groups, key=lambda group: -(order(group[1]) or 0))
 
@@ -359,7 +389,9 @@ TRUTHS: dict[str, Callable[[Truth], list[Row]]] = {
         by_node(t.figures(), load), spans(DAY, HOUR / 6), lambda found: (load(found),)
     ),
     "skerry-nodes-temperature": lambda t: split(
-        by_node(t.figures(), heat), spans(DAY, HOUR / 6), lambda found: (heat(found),)
+        by_node([one for one in t.figures() if one["temperature_c"] is not None], heat),
+        spans(DAY, HOUR / 6),
+        lambda found: (heat(found),),
     ),
     "skerry-nodes": lambda t: [
         (
@@ -407,7 +439,32 @@ TRUTHS: dict[str, Callable[[Truth], list[Row]]] = {
         t.deeds(MONTH),
         lambda one: (one.user, one.kind, one.outcome, one.reason, one.controller, one.node, one.app, one.job),
     ),
+    "skerry-measurements-all": lambda t: [(len(t.measurements()),)],
+    "skerry-measurements-devices": lambda t: [(distinct(one.device for one in t.measurements()),)],
+    "skerry-measurements-values": lambda t: values_over_time(t.measurements()),
+    "skerry-measurements-newest": lambda t: crossed(
+        by_name(t.measurements(), "device"), lambda found: map(newest_value, by_name(found, "field"))
+    ),
+    "skerry-measurements-over-time": lambda t: split(by(t.measurements(), "device", 10), spans(DAY, HOUR), one_more),
+    "skerry-measurements-by-field": lambda t: counted(by(t.measurements(), "field", 20)),
+    "skerry-measurements-by-device": lambda t: counted(by(t.measurements(), "device", 20)),
+    "skerry-measurements-by-owner": lambda t: counted(by(t.measurements(), "owner", 20, none=True)),
 }  # fmt: skip
+
+
+def values_over_time(found: list[Measured]) -> list[Row]:
+    return split(by_name(found, "series"), spans(DAY, HOUR / 6), lambda some: (mean(one.value for one in some),))
+
+
+def by_name(found: list[Measured], name: str) -> list[tuple[str, list[Measured]]]:
+    names = sorted({getattr(one, name) for one in found})
+    return [(shown, [one for one in found if getattr(one, name) == shown]) for shown in names]
+
+
+def newest_value(of_field: tuple[str, list[Measured]]) -> Row:
+    field, found = of_field
+    newest = max(found, key=lambda one: one.at)
+    return field, str(newest.value), newest.unit or None, newest.at
 
 
 def by_key(found: list[dict[str, Any]], key: str) -> list[tuple[str, list[dict[str, Any]]]]:
@@ -438,6 +495,12 @@ ALIKE = {
     "skerry-jobs-waited": ["filter: no condition"],
     "skerry-jobs-ran": ["filter: no condition"],
     "skerry-nodes": ["filter: column2: no condition"],
+    "skerry-measurements-devices": ["filter: no condition"],
+    "skerry-measurements-values": ["filter: no condition"],
+    "skerry-measurements-newest": ["filter: column3: no condition", "filter: no condition"],
+    "skerry-measurements-over-time": ["filter: no condition"],
+    "skerry-measurements-by-field": ["filter: no condition"],
+    "skerry-measurements-by-device": ["filter: no condition"],
 }
 """What is no fault: the fields that are asked for are in no other records, or in all of them."""
 
@@ -476,3 +539,44 @@ def test_whatever_is_planted_wrong_in_a_panel_shows(truth: Truth, dashboard: str
     assert unnoticed == ALIKE.get(panel, [])
     assert kinds["field"] > 1
     assert kinds["filter"] > 3
+
+
+CHOSEN: list[dict[str, list[str]]] = [
+    *({"Field": [field]} for field in (*UNITS, "voltage")),
+    {"Device": ["alpha", "meter-1"]},
+    {"Field": ["load_1m"], "Device": ["beta"]},
+]
+
+
+@pytest.mark.parametrize("chosen", CHOSEN, ids=str)
+def test_what_is_chosen_above_the_panels_is_shown_alone(truth: Truth, chosen: dict[str, list[str]]) -> None:
+    def found(objects: Iterable[Any]) -> list[Row]:
+        kibana = Kibana(objects, truth.ask, now=NOW, zone=ZONE)
+        return kibana.show("skerry-measurements", "skerry-measurements-values", chosen).rows
+
+    right = values_over_time(
+        [
+            one
+            for one in truth.measurements()
+            if one.field in chosen.get("Field", [one.field]) and one.device in chosen.get("Device", [one.device])
+        ]
+    )
+    assert len(right) > 0
+    assert same(found(OBJECTS), right)
+    text = json.dumps(OBJECTS)
+    for title, field, other in (("Field", "skerry.field", "skerry.unit"), ("Device", "skerry.device", "skerry.owner")):
+        # As it is written in the dashboard: JSON in a text.
+        written = r"\"fieldName\": \"%s\""
+        assert text.count(written % field) == 1
+        wrong = found(json.loads(text.replace(written % field, written % other)))
+        assert same(wrong, right) == (title not in chosen)
+
+
+def test_an_index_of_before_there_were_measurements_can_be_asked_for_series(engine: PrivateElasticsearch) -> None:
+    (view,) = (one["attributes"] for one in OBJECTS if one["type"] == "index-pattern")
+    answered(engine, "PUT", "/before", {"mappings": {"properties": {"@timestamp": {"type": "date"}}}})
+    answered(engine, "POST", "/before/_doc?refresh=true", {"@timestamp": "2026-01-01T00:00:00Z"})
+    body = {"fields": ["skerry.series"], "runtime_mappings": json.loads(view["runtimeFieldMap"])}
+    found = answered(engine, "POST", "/before/_search", body)
+    assert found["_shards"]["failed"] == 0
+    assert ["fields" in hit for hit in found["hits"]["hits"]] == [False]

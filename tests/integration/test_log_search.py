@@ -143,6 +143,7 @@ def shared(searched: Searched) -> Searched:
         {"user.name": "bob", "event.dataset": "skerry.app", "skerry.job": "01M8EP8DJEAKVT6NVQ1619QFQ8"},
         {"user.name": "eve"},
         {"service.name": "webfront", "log.level": "error"},
+        {"skerry.job": bobs, "event.dataset": "skerry.measurement"},
     ]
     alike = {"skerry.node": "alpha", "skerry.app": "noop", "error.type": SECRET}
     searched.write(
@@ -182,6 +183,7 @@ HOSTILE = (
     "level=error",
     "dataset=nginx.access",
     "dataset=skerry.node",
+    "dataset=skerry.measurement",
     "dataset=skerry.app",
     "dataset=process",
     "from=0002-01-01&to=0002-12-31",
@@ -221,7 +223,9 @@ def test_nobody_sees_anothers_records_whatever_they_ask(
 
 
 def test_an_administrator_sees_all_records_and_whoever_has_no_job_none(shared: Searched) -> None:
+    # All but the measurement, which is to be asked for.
     assert len(shared.found("ada")) == 21
+    assert len(shared.found("ada", "dataset=skerry.measurement")) == 1
     assert len(shared.found("ada", "user=bob")) == 8
     assert set(shared.found("eve")) == {f"{SECRET} 0", f"{SECRET} 1"}
     create_user("new", PASSWORD)
@@ -249,6 +253,7 @@ def test_records_are_found_by_what_is_asked(searched: Searched) -> None:
         record("GET /jobs?state=failed: 200", {"log.level": "info", "service.name": "webfront"}),
         record("epoch 7", {"event.dataset": "skerry.app", "skerry.app": "digits", "user.name": "eve"}),
         record("broker says", {"event.dataset": "rabbitmq.log", "log.level": "notice", "service.name": "rabbitmq"}),
+        record("alpha: load_1m is 1", {"event.dataset": "skerry.measurement", "skerry.node": "alpha"}),
         record("long ago", ago=40 * 86400),
         record("to come", ago=-3600),
     )
@@ -270,6 +275,10 @@ def test_records_are_found_by_what_is_asked(searched: Searched) -> None:
         "app=digits": {"epoch 7"},
         "user=eve": {"epoch 7"},
         "dataset=skerry.app": {"epoch 7"},
+        # Of measurements there are so many that they are found where they are asked for.
+        "node=alpha": {"the disk is nearly full"},
+        "words=load_1m": set(),
+        "dataset=skerry.measurement&node=alpha": {"alpha: load_1m is 1"},
         "span=90d&words=long": {"long ago"},
         # A machine's clock may be ahead: what ends now has no end.
         "words=come": {"to come"},

@@ -22,6 +22,7 @@ from webfront.database.rows import rows
 from webfront.logs import activity, printed
 from webfront.logs.engine import Engine, Verdict
 from webfront.logs.figures import tell_figures
+from webfront.logs.measurements import Measurement, fields_of
 from webfront.logs.writing import Carrier
 from webfront.settings import Settings
 from wire.logs import EcsFormatter
@@ -58,6 +59,8 @@ class Month:
         self._moments = set[float]()
         self.figures: list[dict[str, Any]] = []
         """What the table of nodes said at each moment at which they were asked; `at` in milliseconds."""
+        self.metered: list[tuple[int, Measurement]] = []
+        """What devices that are no nodes have measured, and when in milliseconds."""
         self.printed: list[Printed] = []
         """What processes have logged beside."""
 
@@ -78,7 +81,7 @@ class Month:
         Carrier(settings, printed.records_of)([fact for fact in facts if fact.kind == Kind.ATTEMPT_END])
         door = Engine.of(settings)
         try:
-            for part in _parts([*self._nodes_tell(), *self._processes_log(300)], 500):
+            for part in _parts([*self._nodes_tell(), *self._meters_tell(), *self._processes_log(300)], 500):
                 assert {verdict for verdict, _ in door.write(part)} == {Verdict.WRITTEN}
         finally:
             door.close()
@@ -164,8 +167,9 @@ class Month:
         states = {"alpha": "active", "beta": "draining", "gamma": "drained", "lost": "dead"}
         for slots, (name, state) in enumerate(states.items(), 2):
             models.Node.create(
-                name=name, state=state, connection="local", address="", slots=slots, created_at=0, metrics={}
-            )
+                name=name, state=state, connection="local", address="", slots=slots, created_at=0, metrics={},
+                registered_by={"alpha": "provider-1", "beta": "provider-2"}.get(name, ""),
+            )  # fmt: skip
         log = _Captured("scheduler")
         with log.of("webfront.logs.figures"), transaction():
             for turn, at in enumerate(range(self._now - DAY_S - 7200, self._now, FIGURES_EVERY_S)):
@@ -176,6 +180,22 @@ class Month:
                 log.at = at + 0.5
                 tell_figures(Term(0))
                 self.figures += self._told(at * 1000 + 500)
+        yield from log.records
+
+    def _meters_tell(self) -> Iterator[tuple[str, bytes]]:
+        """Devices to come: their measurements are as the platform writes any, and arrive in no order of time."""
+        log = _Captured("intake")
+        logger = logging.getLogger("webfront.made_up.meter")
+        # Of two of them there is one alone, in the last hour and long before.
+        told = [("meter-2", self._now - 3000.125), ("meter-3", self._now - DAY_S + 3000.125)]
+        told += [("meter-1", self._moment(1.5)) for _ in range(400)]
+        with log.of(logger.name):
+            for device, at in told:
+                field, unit = self._rolled.choice([("voltage", "V"), ("voltage", "V"), ("energy", "kWh")])
+                one = Measurement(device, field, round(self._rolled.uniform(-5, 240), 3), unit, "ada")
+                log.at = at
+                logger.info("measured", extra=fields_of(one))
+                self.metered.append((round(at * 1000), one))
         yield from log.records
 
     def _nodes_change(self, turn: int) -> None:
@@ -191,7 +211,14 @@ class Month:
         """What the database has of the nodes that tell figures."""
         running = Counter(one.node for one in models.Attempt.select().where(models.Attempt.state == "running"))
         return [
-            {"at": at, "node": row.name, "state": row.state, "slots": row.slots, "running": running[row.name]}
+            {
+                "at": at,
+                "node": row.name,
+                "state": row.state,
+                "slots": row.slots,
+                "running": running[row.name],
+                "owner": row.registered_by,
+            }
             | row.metrics
             for row in models.Node.select()
             if row.state in ("active", "draining", "drained")
@@ -201,9 +228,9 @@ class Month:
         return {
             "free_cpu_percent": round(self._rolled.uniform(1, 99), 1),
             "free_memory_percent": round(self._rolled.uniform(1, 99), 1),
-            "free_disk_gb": 10.0,
+            "free_disk_gb": round(self._rolled.uniform(1, 400), 1),
             "load_1m": round(self._rolled.uniform(0, 8), 2),
-            "temperature_c": None if node == "beta" else round(self._rolled.uniform(30, 90), 1),
+            "temperature_c": None if node == "beta" else round(self._rolled.uniform(30, 90), 3),
             "events_per_second": 1000.0,
         }
 

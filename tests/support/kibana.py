@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -32,7 +32,10 @@ _OF_A_DASHBOARD: Final = {
     "refreshInterval",
     "version",
     "kibanaSavedObjectMeta",
+    "controlGroupInput",
 }
+_OF_A_CONTROL: Final = {"id", "fieldName", "title", "singleSelect", "selectedOptions", "sort", "enhancements"}
+_OBEYED: Final = {"ignoreFilters", "ignoreQuery", "ignoreTimerange", "ignoreValidations"}
 
 
 class Kibana:
@@ -51,12 +54,16 @@ class Kibana:
                 for panel in self._panels_of(name):
                     yield name, panel
 
-    def show(self, dashboard: str, panel: str) -> Answer:
-        """What this panel shows on this dashboard, in the span that the dashboard begins with. Unknown, NotKql."""
+    def show(self, dashboard: str, panel: str, chosen: Mapping[str, Sequence[str]] | None = None) -> Answer:
+        """What this panel shows on this dashboard, in the span that the dashboard begins with. Unknown, NotKql.
+
+        `chosen`: what is chosen in the lists above the panels, by their titles, instead of what is at first.
+        """
         shown = self._objects[self._panels_of(dashboard)[panel], panel]
         on, attributes = self._objects["dashboard", dashboard]["attributes"], shown["attributes"]
         span = Span(self._moment(on["timeFrom"]), self._moment(on["timeTo"]), self._zone)
         around = _search_source(on["kibanaSavedObjectMeta"])
+        around["filter"] += self._chosen(dashboard, chosen or {})
         if shown["type"] == "search":
             own = _search_source(attributes["kibanaSavedObjectMeta"], "indexRefName")
             view = self._view(shown, own["indexRefName"])
@@ -67,7 +74,7 @@ class Kibana:
 
         def search(aggregations: dict[str, Any]) -> dict[str, Any]:
             body = {"size": 0, "track_total_hits": True, "query": query, "aggs": aggregations}
-            return self._ask(view["title"], body)
+            return self._ask(view["title"], body | _made(view))
 
         return chart.show(search, span)
 
@@ -89,11 +96,28 @@ class Kibana:
             panels[reference["id"]] = panel["type"]
         return panels
 
+    def _chosen(self, dashboard: str, chosen: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
+        """The filters that the lists above the panels make."""
+        found = self._objects["dashboard", dashboard]
+        filters, left = [], dict(chosen)
+        for name, control in _controls(dashboard, found["attributes"].get("controlGroupInput")):
+            self._view(found, f"controlGroup_{name}:optionsListDataView")
+            options = left.pop(control["title"], control["selectedOptions"])
+            if control["singleSelect"] and len(options) > 1:
+                raise Unknown(f"{name}: one can be chosen, and these are {options}")
+            if options:
+                phrases = [{"match_phrase": {control["fieldName"]: option}} for option in options]
+                query = {"bool": {"should": phrases, "minimum_should_match": 1}}
+                filters.append({"meta": {}, "query": query})
+        if left:
+            raise Unknown(f"{dashboard}: there is nothing to choose {', '.join(left)} in")
+        return filters
+
     def _view(self, shown: Object, reference: str) -> Mapping[str, Any]:
         """The data view that a panel means by this reference."""
         (target,) = (one for one in shown["references"] if one["name"] == reference)
         view: Mapping[str, Any] = self._objects[target["type"], target["id"]]["attributes"]
-        only(target["id"], view, {"title", "name", "timeFieldName", "allowNoIndex"})
+        only(target["id"], view, {"title", "name", "timeFieldName", "allowNoIndex", "runtimeFieldMap"})
         return view
 
     def _moment(self, text: str) -> int:
@@ -118,8 +142,31 @@ class Kibana:
             values = (given.get(field, [None]) for field in fields)
             return (int(given[time][0]), *(value[0] if len(value) == 1 else tuple(value) for value in values))
 
-        hits = self._ask(view["title"], body)["hits"]["hits"]
+        hits = self._ask(view["title"], body | _made(view))["hits"]["hits"]
         return Answer((time, *fields), [row(hit["fields"]) for hit in hits])
+
+
+def _controls(dashboard: str, given: Mapping[str, Any] | None) -> list[tuple[str, Mapping[str, Any]]]:
+    """The lists of a dashboard, by their names."""
+    if given is None:
+        return []
+    only(dashboard, given, {"controlStyle", "chainingSystem", "ignoreParentSettingsJSON", "panelsJSON"})
+    ignored = json.loads(given["ignoreParentSettingsJSON"])
+    only(dashboard, ignored, _OBEYED, empty=_OBEYED)
+    found = []
+    for name, control in json.loads(given["panelsJSON"]).items():
+        only(name, control, {"type", "order", "width", "grow", "explicitInput"})
+        own = control["explicitInput"]
+        only(name, own, _OF_A_CONTROL, empty={"enhancements"})
+        if control["type"] != "optionsListControl" or own["id"] != name:
+            raise Unknown(f"{name}: a control of type {control['type']} for {own['id']}")
+        found.append((name, own))
+    return found
+
+
+def _made(view: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that the data view makes, for a request."""
+    return {"runtime_mappings": json.loads(view["runtimeFieldMap"])}
 
 
 def _query(view: Mapping[str, Any], span: Span, *sources: Mapping[str, Any]) -> Query:

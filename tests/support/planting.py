@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 Object = Mapping[str, Any]
 
 _FIELDS: Final = ("event.action", "user.name", "skerry.node", "service.name")
-_NUMBERS: Final = ("skerry.attempt", "skerry.free_disk_gb")
+_NUMBERS: Final = ("skerry.attempt", "skerry.events_per_second")
 _MEASURES: Final = {
     "count": "unique_count",
     "unique_count": "count",

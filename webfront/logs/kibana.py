@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote
 
-from webfront.logs.questions import NAMES, PROCESS, LogQuestion, levels_from
+from webfront.logs.questions import BY_NAME, NAMES, PROCESS, LogQuestion, levels_from
 
 USE: Final = "skerry-use"
 OPERATIONS: Final = "skerry-operations"
@@ -97,6 +97,8 @@ def kql(question: LogQuestion) -> str:
         found.append("not event.dataset : *")
     elif question.dataset:
         found.append(f"event.dataset : {_value(question.dataset)}")
+    else:
+        found.append(f"not event.dataset : {_value(BY_NAME)}")
     named = {field: value for name, field in NAMES.items() if (value := getattr(question, name))}
     return " and ".join([*found, both(named)] if named else found)
 

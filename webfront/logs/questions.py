@@ -15,7 +15,7 @@ import msgspec
 from webfront import spans
 from webfront.errors import InvalidInput
 from webfront.jobs.identifiers import PATTERN
-from webfront.logs import activity, figures, printed
+from webfront.logs import activity, figures, measurements, printed
 
 DEFAULT_SPAN: Final = "24h"
 JOBS_SPAN: Final = "90d"
@@ -35,7 +35,8 @@ DATASETS: Final[Mapping[str, str]] = {
     PROCESS: "what processes tell",
     printed.DATASET: "what apps print",
     activity.DATASET: "what has happened",
-    figures.DATASET: "nodes' figures",
+    figures.DATASET: "how nodes stand",
+    measurements.DATASET: "measurements",
     "rabbitmq.log": "RabbitMQ",
     "mysql.error": "MariaDB",
     "nginx.access": "nginx, requests",
@@ -43,6 +44,8 @@ DATASETS: Final[Mapping[str, str]] = {
     "supervisor.log": "supervisor",
 }
 """Kinds of records, by `event.dataset`: `process` is those that have none."""
+BY_NAME: Final = measurements.DATASET
+"""The kind that is found only where it is asked for: its records are so many that nobody would see the others."""
 OF_JOBS: Final = (PROCESS, printed.DATASET, activity.DATASET)
 """Those that are about jobs. Of other programs no record is, and whatever says so there is not the platform."""
 
@@ -63,7 +66,7 @@ FIELDS: Final = {
     "job": "only records about this job, by its id",
     "app": "only records about this app",
     "user": "only records about this user, for administrators",
-    "dataset": f"only this kind: {', '.join(DATASETS)}",
+    "dataset": f"only this kind: {', '.join(DATASETS)}; without one all but {BY_NAME}",
     **spans.fields(f"{DEFAULT_SPAN}, of one job {JOBS_SPAN}"),
     "before": "go on with records older than those of a page, by its `older`",
     "after": "go on with records newer than those of a page, by its `newer`",

@@ -15,7 +15,7 @@ from webfront.jobs.ownership import newest_jobs, own_jobs
 from webfront.jobs.queries import find_job
 from webfront.logs.asking import Asking
 from webfront.logs.cursors import Cursor, Place, order, read_cursor, write_cursor
-from webfront.logs.questions import NAMES, PROCESS, LogQuestion, levels_from, read_question
+from webfront.logs.questions import BY_NAME, NAMES, PROCESS, LogQuestion, levels_from, read_question
 from webfront.logs.views import Found, RecordView
 from webfront.logs.visibility import Clause, Own, shown
 from webfront.spans import SPANS
@@ -88,6 +88,8 @@ def conditions(question: LogQuestion) -> list[Clause]:
         found.append({"bool": {"must_not": {"exists": {"field": "event.dataset"}}}})
     elif question.dataset:
         found.append({"term": {"event.dataset": question.dataset}})
+    else:
+        found.append({"bool": {"must_not": {"term": {"event.dataset": BY_NAME}}}})
     return found + [{"term": {field: value}} for name, field in NAMES.items() if (value := getattr(question, name))]
 
 

@@ -96,8 +96,24 @@ REFUSED: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {
         {"embeddableConfig": {"enhancements": {"dynamicActions": {"events": [1]}}}},
     ),
     "a panel that is kept in the dashboard": ("skerry-use", ("panelsJSON",), {"type": "map"}),
+    "more of a list to choose from": (
+        "skerry-measurements",
+        ("controlGroupInput", "panelsJSON"),
+        {"surprise": {"type": "rangeSliderControl", "explicitInput": {"id": "surprise"}}},
+    ),
+    "a list that leaves the query out of account": (
+        "skerry-measurements",
+        ("controlGroupInput", "ignoreParentSettingsJSON"),
+        {"ignoreQuery": True},
+    ),
     "more of a list's search": ("skerry-deeds", SEARCH, {"highlight": True}),
 }
+IN = {
+    "skerry-use": ("skerry-use", "skerry-use-deeds"),
+    "skerry-deeds": ("skerry-audit", "skerry-deeds"),
+    "skerry-measurements": ("skerry-measurements", "skerry-measurements-all"),
+}
+"""Where that is met."""
 
 
 @pytest.mark.parametrize("words", REFUSED)
@@ -107,7 +123,7 @@ def test_what_a_dashboard_or_a_list_says_beyond_is_refused(words: str) -> None:
         one | {"attributes": in_text(one["attributes"], *path, value=value)} if one["id"] == name else one
         for one in OBJECTS
     ]
-    dashboard, panel = ("skerry-audit", name) if name == "skerry-deeds" else (name, f"{name}-deeds")
+    dashboard, panel = IN[name]
     with pytest.raises(REFUSAL):
         show(objects, dashboard, panel)
 
@@ -153,3 +169,9 @@ def test_what_a_chart_asks_that_is_not_known_is_refused(words: str) -> None:
     dashboard = next(one for one, other in PANELS if other == panel)
     with pytest.raises(REFUSAL):
         show(objects, dashboard, panel)
+
+
+@pytest.mark.parametrize("chosen", [{"Field": ["one", "another"]}, {"Unit": ["V"]}], ids=str)
+def test_what_cannot_be_chosen_is_refused(chosen: dict[str, list[str]]) -> None:
+    with pytest.raises(Unknown):
+        Kibana(OBJECTS, ask, now=NOW).show("skerry-measurements", "skerry-measurements-all", chosen)

@@ -55,6 +55,8 @@ def test_every_reference_is_asked_for_by_its_name() -> None:
         elif one["type"] == "dashboard":
             panels = json.loads(one["attributes"]["panelsJSON"])
             asked |= {f"{panel['panelIndex']}:{panel['panelRefName']}" for panel in panels}
+            lists = json.loads(one["attributes"].get("controlGroupInput", {}).get("panelsJSON", "{}"))
+            asked |= {f"controlGroup_{name}:optionsListDataView" for name in lists}
         assert {reference["name"] for reference in one["references"]} == asked, one["id"]
 
 

@@ -82,16 +82,18 @@ def test_the_records_of_a_search_are_searched_for_alike() -> None:
         'log.level : ("error" or "err" or "critical" or "crit" or "alert" or "emerg" or "fatal" or "panic") and '
         'not event.dataset : * and skerry.node : "alpha"'
     )
-    assert kql(LogQuestion(0, 1, "UTC")) == ""
+    assert kql(LogQuestion(0, 1, "UTC")) == 'not event.dataset : "skerry.measurement"'
+    assert kql(LogQuestion(0, 1, "UTC", dataset="skerry.measurement")) == 'event.dataset : "skerry.measurement"'
 
 
 @pytest.mark.parametrize("hostile", ['" or user.name : *', "\\", '\\" or *', "a\nb", "'!)", "&_a=(query:x)#", "</a>"])
 def test_no_value_leaves_its_quotes(hostile: str) -> None:
-    address = KIBANA.records(LogQuestion(0, 1, "UTC", node=hostile))
+    address = KIBANA.records(LogQuestion(0, 1, "UTC", dataset="process", node=hostile))
     assert not set(' <>"\n') & set(address)
     query = state(address)[1]["_a"]["query"]["query"]
-    assert query.startswith('skerry.node : "')
+    before = 'not event.dataset : * and skerry.node : "'
+    assert query.startswith(before)
     assert query.endswith('"')
-    inside = query[len('skerry.node : "') : -1]
+    inside = query[len(before) : -1]
     assert inside.replace("\\\\", "").replace('\\"', "").replace("\\n", "").count('"') == 0
     assert inside.replace("\\n", "\n").replace('\\"', '"').replace("\\\\", "\\") == hostile

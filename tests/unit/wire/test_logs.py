@@ -8,7 +8,7 @@ import logging
 import pytest
 
 from webfront.logs.records import LONGEST
-from wire.logs import EcsFormatter
+from wire.logs import METRIC, EcsFormatter, configure_logging
 
 
 def line(level: int = logging.INFO, extra: dict[str, object] | None = None) -> str:
@@ -40,6 +40,20 @@ def test_a_record_is_the_same_on_stderr_and_at_the_broker() -> None:
     first, second = formatter.format(record), formatter.format(record)
     assert first == second
     assert "_event_id" not in first
+
+
+def test_measurements_are_not_on_stderr(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [])
+    level = root.level
+    try:
+        configure_logging("scheduler")
+        logging.getLogger("x").info("alpha: load_1m is 1", extra={"event.kind": METRIC})
+        logging.getLogger("x").info("alpha is suspect")
+    finally:
+        root.setLevel(level)
+    (told,) = capsys.readouterr().err.splitlines()
+    assert json.loads(told)["message"] == "alpha is suspect"
 
 
 def test_an_exception_becomes_error_fields() -> None:
