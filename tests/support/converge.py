@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,27 @@ class Converge:
         assert done.returncode != 0, done.stdout
         return done.stdout + done.stderr
 
-    def _run(self, *options: str) -> subprocess.CompletedProcess[str]:
-        playbook = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"]) / "converge.yml"
-        command = ["ansible-playbook", "--inventory", os.environ["MOLECULE_INVENTORY_FILE"], str(playbook), *options]
+    def refusals(self, role: str, hosts: Mapping[str, Mapping[str, Any]], folder: Path) -> dict[str, str]:
+        """What a role says to each of these hosts, all of which it refuses: in one run, each as if it were alone.
+
+        They may be one machine under several names, with a setting of its own each. `folder` is for the run's files.
+        """
+        inventory, playbook = folder / "hosts.json", folder / "play.json"
+        inventory.write_text(json.dumps({"all": {"hosts": hosts}}))
+        playbook.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "roles": [{"role": role}]}]))
+        done = self._run(f"--forks={len(hosts)}", playbook=playbook, inventory=inventory)
+        # What fails may be said on either.
+        output = f"{done.stdout}\n{done.stderr}\n."
+        said = dict(re.findall(r"^fatal: \[(.+?)\]: (.*?)(?=^\S)", output, re.MULTILINE | re.DOTALL))
+        assert said.keys() == hosts.keys(), output
+        assert "changed: [" not in done.stdout, done.stdout
+        return said
+
+    def _run(
+        self, *options: str, playbook: Path | None = None, inventory: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        playbook = playbook or Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"]) / "converge.yml"
+        inventory = inventory or Path(os.environ["MOLECULE_INVENTORY_FILE"])
+        command = ["ansible-playbook", "--inventory", str(inventory), str(playbook), *options]
         environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=600)

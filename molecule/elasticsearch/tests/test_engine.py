@@ -17,6 +17,14 @@ STREAM = "logs-skerry-default"
 SECRETS = "/etc/skerry-elastic"
 WITHIN_S = 90.0
 PASSWORD = "the-password-of-the-inventory"
+ELASTIC_PASSWORD = "Keep the superuser's password"
+CERTIFICATE = [
+    "Sign the server's certificate",
+    "Write the certificate and its key",
+    "Give it its certificate without the key",
+]
+KEYS = ["Keep the keys of those who write and read log records", "Keep Kibana's token"]
+"""Tasks that change what is named so."""
 
 
 class Search:
@@ -273,78 +281,81 @@ def test_what_was_changed_by_hand_is_told_and_then_undone(search: Search) -> Non
     assert "best_compression" not in str(search.ask("GET", "/_component_template/skerry-logs@settings"))
 
     assert Converge()().changed == differences
-    assert Converge()().changed == []
     assert search.ask("GET", "/_security/user", who="shipper")[0] == 403
     keys = search.ask("GET", "/_security/api_key?active_only=true&name=skerry-*")[1]["api_keys"]
     assert sorted(one["name"] for one in keys) == ["skerry-dashboards", "skerry-logstash", "skerry-shipper"]
 
 
-def test_another_password_is_set_and_nothing_else(search: Search) -> None:
-    made = search.secret("elastic-password")
-    # So much is said that a password would show, were one said.
-    told = Converge()("-v", "--diff", f"--extra-vars=elasticsearch_password={PASSWORD}")
-    assert told.changed == ["Keep the superuser's password"]
-    assert PASSWORD not in told.output
-    assert made not in told.output
-    assert search.secret("elastic-password") == PASSWORD
-    for password, status in ((PASSWORD, 200), (made, 401)):
-        assert search.as_who("GET", "/_cluster/health", auth=("elastic", password))[0] == status
-    # Without one in the inventory the one that counts stays, until another is asked for.
-    assert Converge()().changed == []
-    assert Converge()("--extra-vars=elasticsearch_password_rotate=introduce").changed == [
-        "Keep the superuser's password"
-    ]
-    assert search.secret("elastic-password") not in (made, PASSWORD)
-    assert search.ask("GET", "/_cluster/health")[0] == 200
+def test_a_password_keys_and_a_certificate_are_changed_in_one_run_and_nothing_else(search: Search) -> None:
+    """Whatever a run changes is named, so each of these shows as well that the run before it left nothing to change."""
+    made, before = search.secret("elastic-password"), search.secret("keys/shipper")
+    pid, shown = search.pid(), search.fingerprint()
 
-
-def test_keys_are_rotated_without_a_moment_in_which_none_counts(search: Search) -> None:
-    before = search.secret("keys/shipper")
-    told = Converge()("-v", "--extra-vars=elasticsearch_keys_rotate=introduce")
-    assert told.changed == ["Keep the keys of those who write and read log records", "Keep Kibana's token"]
-    after = search.secret("keys/shipper")
-
-    def counts() -> list[int]:
+    def keys_count() -> list[int]:
         return [
             search.as_who("GET", "/_security/_authenticate", headers={"Authorization": f"ApiKey {key}"})[0]
             for key in (before, after)
         ]
 
-    assert counts() == [200, 200]
-    told = Converge()("-v")
-    assert told.changed == ["Keep the keys of those who write and read log records", "Keep Kibana's token"]
-    assert counts() == [401, 200]
-    assert before not in told.output
-    assert after not in told.output
-
-
-def test_a_new_certificate_is_shown_without_a_restart(search: Search) -> None:
-    pid, before = search.pid(), search.fingerprint()
-    told = Converge()("--extra-vars=elasticsearch_tls_rotate=certificate")
-    assert Converge.RESTART not in told.changed
+    # So much is said that a password would show, were one said.
+    told = Converge()(
+        "-v", "--diff", f"--extra-vars=elasticsearch_password={PASSWORD}",
+        "--extra-vars=elasticsearch_keys_rotate=introduce elasticsearch_tls_rotate=certificate",
+    )  # fmt: skip
+    assert told.changed == [*CERTIFICATE, ELASTIC_PASSWORD, *KEYS]
+    # The password is another, and the one of before counts no more.
+    assert search.secret("elastic-password") == PASSWORD
+    for password, status in ((PASSWORD, 200), (made, 401)):
+        assert search.as_who("GET", "/_cluster/health", auth=("elastic", password))[0] == status
+    # There is no moment in which no key counts.
+    after = search.secret("keys/shipper")
+    assert keys_count() == [200, 200]
+    # The certificate is shown without a restart.
     until = time.monotonic() + WITHIN_S
-    while search.fingerprint() == before:
+    while search.fingerprint() == shown:
         assert time.monotonic() < until
         time.sleep(1)
     assert search.pid() == pid
     assert search.ask("GET", "/_cluster/health")[0] == 200
 
+    # The next run retires the keys, and without a password in the inventory the one that counts stays.
+    retired = Converge()("-v", "--diff")
+    assert retired.changed == KEYS
+    assert keys_count() == [401, 200]
+    assert search.secret("elastic-password") == PASSWORD
+    # Until another is asked for.
+    another = Converge()("-v", "--diff", "--extra-vars=elasticsearch_password_rotate=introduce")
+    assert another.changed == [ELASTIC_PASSWORD]
+    assert search.secret("elastic-password") not in (made, PASSWORD)
+    assert search.ask("GET", "/_cluster/health")[0] == 200
+    secrets = (PASSWORD, made, search.secret("elastic-password"), before, after)
+    said = told.output + retired.output + another.output
+    assert [secret for secret in secrets if secret in said] == []
 
-@pytest.mark.parametrize(
-    ("given", "words"),
-    [
-        ("elasticsearch_heap_mb=400000", "leaves a quarter of the memory free"),
-        ("elasticsearch_heap_mb=100", "heap from 512 to 31744 MB"),
-        ("elasticsearch_archive_sha256=abc", "elasticsearch_archive_sha256"),
-        ("elasticsearch_password=short", "at least 16 characters"),
-        ("elasticsearch_install_method=container", "elasticsearch_image for container"),
-        ("elasticsearch_install_method=running", "elasticsearch_url or elasticsearch_cloud_id"),
-        ("elasticsearch_tls_key=key", "Give both of elasticsearch_tls_certificate and elasticsearch_tls_key"),
-        ("elasticsearch_stream=other", "begins with logs-skerry-"),
-    ],
-)
-def test_what_cannot_work_is_refused_before_anything_is_changed(search: Search, given: str, words: str) -> None:
+
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "heap-large": ({"elasticsearch_heap_mb": 400000}, "leaves a quarter of the memory free"),
+    "heap-small": ({"elasticsearch_heap_mb": 100}, "heap from 512 to 31744 MB"),
+    "archive": ({"elasticsearch_archive_sha256": "abc"}, "elasticsearch_archive_sha256"),
+    "password": ({"elasticsearch_password": "short"}, "at least 16 characters"),
+    "container": ({"elasticsearch_install_method": "container"}, "elasticsearch_image for container"),
+    "running": ({"elasticsearch_install_method": "running"}, "elasticsearch_url or elasticsearch_cloud_id"),
+    "tls": (
+        {"elasticsearch_tls_key": "key"}, "Give both of elasticsearch_tls_certificate and elasticsearch_tls_key",
+    ),
+    "stream": ({"elasticsearch_stream": "other"}, "begins with logs-skerry-"),
+}  # fmt: skip
+"""Settings that cannot work, and words of what is said to them."""
+
+
+def test_what_cannot_work_is_refused_before_anything_is_changed(search: Search, tmp_path: Path) -> None:
     before = search.pid()
-    said = " ".join(Converge().refused(f"--extra-vars={given}").split())
-    assert words in said
+    own = {
+        name: value
+        for name, value in search.host.ansible.get_variables().items()
+        if name.startswith(("ansible_", "elasticsearch_", "scenario_"))
+    }
+    hosts = {name: own | given for name, (given, _) in REFUSED.items()}
+    said = Converge().refusals("elasticsearch", hosts, tmp_path)
+    assert {name for name, (_, words) in REFUSED.items() if words not in " ".join(said[name].split())} == set(), said
     assert search.pid() == before
