@@ -144,6 +144,7 @@ def shared(searched: Searched) -> Searched:
         {"user.name": "bob", "event.dataset": "skerry.app", "skerry.job": "01M8EP8DJEAKVT6NVQ1619QFQ8"},
         {"user.name": "eve"},
         {"service.name": "webfront", "log.level": "error"},
+        {"skerry.job": bobs, "event.dataset": "skerry.measurement"},
     ]
     alike = {"skerry.node": "alpha", "skerry.app": "noop", "error.type": SECRET}
     searched.write(
@@ -223,7 +224,9 @@ def test_nobody_sees_anothers_records_whatever_they_ask(
 
 
 def test_an_administrator_sees_all_records_and_whoever_has_no_job_none(shared: Searched) -> None:
+    # All but the measurement, which is to be asked for.
     assert len(shared.found("ada")) == 21
+    assert len(shared.found("ada", "dataset=skerry.measurement")) == 1
     assert len(shared.found("ada", "user=bob")) == 8
     assert set(shared.found("eve")) == {f"{SECRET} 0", f"{SECRET} 1"}
     create_user("new", PASSWORD)

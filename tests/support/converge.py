@@ -1,4 +1,4 @@
-"""Runs a molecule scenario's playbook again from its tests, in check mode or with other variables; or another one."""
+"""Runs a molecule scenario's playbook again from its tests: in check mode, or with other variables."""
 
 from __future__ import annotations
 
@@ -20,12 +20,9 @@ class Run:
 
 
 class Converge:
-    """`ansible-playbook PLAYBOOK` against the scenario's machines; its path is from the scenario's folder."""
+    """`ansible-playbook converge.yml` against the scenario's machines."""
 
     RESTART = "Start the programs, and restart those with outdated settings"
-
-    def __init__(self, playbook: str = "converge.yml") -> None:
-        self._playbook = playbook
 
     def __call__(self, *options: str) -> Run:
         """A run that goes well."""
@@ -64,8 +61,8 @@ class Converge:
     def _run(
         self, *options: str, playbook: Path | None = None, inventory: Path | None = None
     ) -> subprocess.CompletedProcess[str]:
-        playbook = playbook or Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"]) / self._playbook
+        playbook = playbook or Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"]) / "converge.yml"
         inventory = inventory or Path(os.environ["MOLECULE_INVENTORY_FILE"])
         command = ["ansible-playbook", "--inventory", str(inventory), str(playbook), *options]
         environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=1200)
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=600)
