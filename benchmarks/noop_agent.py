@@ -27,6 +27,10 @@ class _Done:
         self.job = order.job
         self.attempt = order.attempt
 
+    @property
+    def never_ran(self) -> bool:
+        return False
+
     async def wait(self) -> None:
         return
 
