@@ -23,8 +23,9 @@ import peewee
 
 from benchmarks import pages
 from tests.support.stores import Store
+from webfront.activity.numbering import number
 from webfront.activity.term import Term
-from webfront.apps.deleting import FOLDER, forget_unused, may_go
+from webfront.apps.deleting import FOLDER, may_go
 from webfront.changeable.values import Values
 from webfront.database import models
 from webfront.database.connection import transaction
@@ -139,6 +140,7 @@ def _go_through(made: Store, folder: Path, jobs: int) -> list[float]:
 
 def _chores(settings: Settings, term: Term) -> None:
     values = Values(settings)
+    number(term)  # as each second: what is not numbered counts as not read
     join_chunks(term, consumers=())
     forget_old_facts(term, values=values, consumers=())
     forget_old_results(term, values=values)
@@ -146,7 +148,6 @@ def _chores(settings: Settings, term: Term) -> None:
     forget_old_logs(term, values=values, consumers=())
     forget_old_rankings(term, values=values)
     forget_old_jobs(term, values=values, consumers=())
-    forget_unused(term, values=values)
     Removing(settings.share_dir, FOLDER, may_go).run(term)
 
 
