@@ -140,7 +140,7 @@ def _go_through(made: Store, folder: Path, jobs: int) -> list[float]:
 
 def _chores(settings: Settings, term: Term) -> None:
     values = Values(settings)
-    slice_(term)  # as each second: what is not numbered counts as not read
+    number(term)  # as each second: what is not numbered counts as not read
     join_chunks(term, consumers=())
     forget_old_facts(term, values=values, consumers=())
     forget_old_results(term, values=values)
