@@ -203,8 +203,7 @@ def measure(made: Store, folder: Path, requests: int) -> Iterator[dict[str, obje
         for case in cases():
             places = [("first", case.path)]
             if case.where:
-                page, last = _far(case.where)
-                places.append((f"{page}th", f"{case.path}&before={last}"))
+                places += [(f"{page}th", f"{case.path}&before={last}") for page, last in _far(case.where)]
             for place, path in places:
                 times = [_ask(client, case.user, path) for _ in range(requests + 5)][5:]
                 yield {
@@ -216,14 +215,16 @@ def measure(made: Store, folder: Path, requests: int) -> Iterator[dict[str, obje
                 }
 
 
-def _far(where: str) -> tuple[int, str]:
-    """The number of the thousandth page, or of the last where there are fewer, and the job that it comes after."""
+def _far(where: str) -> list[tuple[int, str]]:
+    """The number of the thousandth page, or of the last where there are fewer, and the job that it comes after.
+
+    None where all are on the first page.
+    """
     database = models.database.obj
     (count,) = database.execute_sql(f"SELECT COUNT(*) FROM job WHERE {where}").fetchone()
     page = min(FAR, max(2, count // PAGE))
     sql = f"SELECT id FROM job WHERE {where} ORDER BY id DESC LIMIT 1 OFFSET {(page - 1) * PAGE - 1}"
-    (last,) = database.execute_sql(sql).fetchone()
-    return page, last
+    return [(page, last) for (last,) in database.execute_sql(sql).fetchall()]
 
 
 def _ask(client: httpx.Client, user: str, path: str) -> float:

@@ -23,8 +23,9 @@ import peewee
 
 from benchmarks import pages
 from tests.support.stores import Store
+from webfront.activity.numbering import number
 from webfront.activity.term import Term
-from webfront.apps.deleting import FOLDER, forget_unused, may_go
+from webfront.apps.deleting import FOLDER, may_go
 from webfront.changeable.values import Values
 from webfront.database import models
 from webfront.database.connection import transaction
@@ -123,13 +124,13 @@ def _go_through(made: Store, folder: Path, jobs: int) -> list[float]:
     settings = pages.settings_of(made, folder)
     waited: list[float] = []
     done = 0
-    for number in range(SLICES):
-        until = jobs * (number + 1) // SLICES
+    for slice_ in range(SLICES):
+        until = jobs * (slice_ + 1) // SLICES
         for start in range(done, until, _BATCH):
             ends = [begin + (one + 1) * DAYS * DAY_S / jobs for one in range(start, min(start + _BATCH, until))]
             _make(ends, start, chance, users, versions)
         done = until
-        now = begin + (number + 1) * DAYS * DAY_S / SLICES
+        now = begin + (slice_ + 1) * DAYS * DAY_S / SLICES
         # So that what has just ended is old enough to be looked at.
         with _Others(waited):
             _chores(settings, Term(epoch, lambda now=now: now + 60))  # type: ignore[misc]
@@ -139,6 +140,7 @@ def _go_through(made: Store, folder: Path, jobs: int) -> list[float]:
 
 def _chores(settings: Settings, term: Term) -> None:
     values = Values(settings)
+    number(term)  # as each second: what is not numbered counts as not read
     join_chunks(term, consumers=())
     forget_old_facts(term, values=values, consumers=())
     forget_old_results(term, values=values)
@@ -146,7 +148,6 @@ def _chores(settings: Settings, term: Term) -> None:
     forget_old_logs(term, values=values, consumers=())
     forget_old_rankings(term, values=values)
     forget_old_jobs(term, values=values, consumers=())
-    forget_unused(term, values=values)
     Removing(settings.share_dir, FOLDER, may_go).run(term)
 
 
