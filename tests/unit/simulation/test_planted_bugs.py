@@ -130,7 +130,12 @@ PLANTED: Final = [
 ]
 
 
-pytestmark = pytest.mark.stores("sqlite")  # the checker reads what SQLite alone can tell at once
+pytestmark = [
+    # The checker reads what SQLite alone can tell at once.
+    pytest.mark.stores("sqlite"),
+    # A process that dies has begun what it never comes to.
+    pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning"),
+]
 
 
 @pytest.fixture(autouse=True)
