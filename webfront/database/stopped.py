@@ -59,8 +59,8 @@ class Watch:
             del self._waiting[thread]
 
     def _run(self) -> None:
-        while True:
-            time.sleep(_LOOK_S)
+        never = threading.Event()
+        while not never.wait(_LOOK_S):
             try:
                 self._look(time.monotonic())
             except Exception:
