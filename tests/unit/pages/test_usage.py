@@ -171,8 +171,8 @@ def test_every_span_has_words_and_every_action_is_a_deed(app: WebFront) -> None:
     assert list(_SPANS) == list(SPANS)
     actions = {route.config["action"] for route in app.routes if "action" in route.config}
     assert actions <= DEEDS
-    # What no route does is the schedules' and playbooks' own: a user is made by `skerry-admin`.
-    assert {kind.value for kind in DEEDS} - actions == {"user.create"}
+    # What no route does is the schedules' and playbooks' own: `skerry-admin` makes users and changes settings.
+    assert {kind.value for kind in DEEDS} - actions == {"setting.change", "user.create"}
 
 
 def test_while_elasticsearch_does_not_answer_the_database_counts_and_the_page_says_so(
