@@ -70,7 +70,7 @@ def test_dates_are_of_the_zone_and_a_last_day_is_in_it(given: tuple[str, str], z
         ({"zone": "Mars"}, "zone", "There is no time zone 'Mars'"),
         ({"zone": "../../etc/passwd"}, "zone", "There is no time zone"),
         ({"span": "8d"}, "span", "Give one of 1h, 24h, 7d, 30d, 90d, or from and to"),
-        ({"function": "job.dance"}, "function", "There is no function 'job.dance'. Give one of app.upload"),
+        ({"function": "job.dance"}, "function", "There is no function 'job.dance'. Give one of app.delete"),
         ({"function": "job.end"}, "function", "There is no function 'job.end'"),
         ({"from_": "yesterday"}, "from", "'yesterday' is no date. Give from as 2026-03-29"),
         ({"to": "2026-02-30"}, "to", "'2026-02-30' is no date. Give to as"),
