@@ -175,6 +175,8 @@ def walled(
         monkeypatch.setattr(view, "available", lambda: False)
         for folder in (tmp_path, *tmp_path.parents):
             folder.chmod(folder.stat().st_mode | 0o001)
+        (tmp_path / "state").mkdir()
+        (tmp_path / "state").chmod(0o711)  # whatever umask the tests before this one left
     return make_bench(python=Path("/usr/bin/python3"))
 
 
