@@ -137,7 +137,6 @@ def shared(searched: Searched) -> Searched:
         {"skerry.job": bobs, "user": {"name": "eve"}},
         {"skerry.job": bobs, "event.dataset": "nginx.access"},
         {"skerry.job": bobs, "event.dataset": "skerry.node"},
-        {"skerry.job": bobs, "event.dataset": "skerry.measurement"},
         {"skerry.job": bobs.lower()},
         {"user.name": "bob"},
         {"user.name": "bob", "event.dataset": "skerry.app"},
