@@ -284,6 +284,9 @@ def test_a_node_that_is_dismissed_stays_out(platform: Platform) -> None:
 
 
 def lose_blocks(journal: Path) -> None:
+    # What it holds may be in its log of writes yet, all of it.
+    with contextlib.closing(sqlite3.connect(journal)) as opened:
+        opened.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     with journal.open("r+b") as file:
         file.seek(4096)
         file.write(os.urandom(journal.stat().st_size - 4096))
@@ -301,8 +304,6 @@ def test_a_damaged_journal_is_set_aside_and_its_jobs_end(platform: Platform, alp
             (job,) = platform.submit(long)
             await until(lambda: platform.states([job]) == {"running": 1}, 60)
             if moment == "while the agent works":
-                with contextlib.closing(sqlite3.connect(journal)) as opened:
-                    opened.execute("PRAGMA wal_checkpoint(TRUNCATE)")
                 lose_blocks(journal)
                 # It ends by itself, for its process manager to start it anew.
                 more = platform.submit(put_app(platform, "more", seconds=0.1), 2)
