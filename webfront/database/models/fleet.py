@@ -32,10 +32,6 @@ class Node(Model):
     """The newest score with its parts, as the scheduler computed it."""
     last_heartbeat_at = peewee.DoubleField(null=True)
     consecutive_failures = peewee.IntegerField(default=0)
-    agent_slots = peewee.IntegerField(null=True)
-    """How many slots its agent says it has."""
-    trial = peewee.BooleanField(default=False, constraints=[peewee.SQL("DEFAULT 0")])
-    """It had been set aside, and is tried with one attempt at a time."""
     registered_by = peewee.CharField(64, default="")
     created_at = peewee.DoubleField()
     machine = JsonField(null=True)
@@ -47,6 +43,10 @@ class Node(Model):
 
     broker_hash = peewee.CharField(128, default="", constraints=[peewee.SQL("DEFAULT ''")])
     """Of its long random broker password, salted, as the broker has it: by it one that lost its data lets it in."""
+    agent_slots = peewee.IntegerField(null=True)
+    """How many slots its agent says it has."""
+    trial = peewee.BooleanField(default=False, constraints=[peewee.SQL("DEFAULT 0")])
+    """It had been set aside, and is tried with one attempt at a time."""
 
     @property
     def agentless(self) -> bool:

@@ -88,8 +88,6 @@ class Attempt(Model):
     """The decision: `webfront.scheduling.placement.Placement` as a dict."""
     published_at = peewee.DoubleField(null=True)
     """When the broker last confirmed the order; None is the outbox: a sweep publishes it (again)."""
-    orders = peewee.IntegerField(default=0, constraints=[peewee.SQL("DEFAULT 0")])
-    """How often the broker has confirmed it."""
     placed_at = peewee.DoubleField()
     claimed_at = peewee.DoubleField(null=True)
     preparing = peewee.CharField(200, default="")
@@ -102,6 +100,8 @@ class Attempt(Model):
     log_lines = peewee.IntegerField(null=True)
     """How many lines the log has, known once the attempt has ended."""
     usage = JsonField(null=True)
+    orders = peewee.IntegerField(default=0, constraints=[peewee.SQL("DEFAULT 0")])
+    """How often the broker has confirmed its order."""
     stage = JsonField(null=True)
     """What its node has told last of what it is at: `webfront.jobs.views.Stage` as a dict."""
 
