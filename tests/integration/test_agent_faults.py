@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from support.agents import AgentProcess, keepers, place
+from support.disks import small_disk
 from support.node import Controller, InProcessRunner, agent_running, order, until
 from support.rabbitmq import PrivateRabbit
 
@@ -162,13 +163,6 @@ def test_a_start_copes_with_whatever_became_of_the_attempts(controller: Controll
 
 def test_a_full_disk_ends_attempts_and_not_the_agent(controller: Controller, agent: AgentProcess) -> None:
     attempts = controller.directory / "state" / "attempts"
-    attempts.mkdir(parents=True)
-    image = controller.directory / "disk"
-    image.write_bytes(b"")
-    with image.open("r+b") as file:
-        file.truncate(8 * 2**20)
-    subprocess.run(["mkfs.ext4", "-q", "-m", "0", "-O", "^has_journal", image], check=True)
-    subprocess.run(["mount", "-o", "loop", image, attempts], check=True)
 
     async def scenario() -> None:
         async with controller.working():
@@ -188,8 +182,8 @@ def test_a_full_disk_ends_attempts_and_not_the_agent(controller: Controller, age
             await until(lambda: not [path for path in attempts.iterdir() if path.name != "lost+found"])
             await still_works(controller, agent)
 
-    try:
-        asyncio.run(scenario())
-    finally:
-        agent.signal(signal.SIGTERM)
-        subprocess.run(["umount", attempts], check=True)
+    with small_disk(attempts, controller.directory / "disk"):
+        try:
+            asyncio.run(scenario())
+        finally:
+            agent.signal(signal.SIGTERM)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import subprocess
 import time
 
 import pytest
 from support.agents import AgentProcess, place
+from support.disks import small_disk
 from support.node import Controller, order, until
 
 from wire.messages import Cancel, Cause, Finished, LogLines, Order, Resources
@@ -143,13 +143,6 @@ def test_where_the_disk_was_full_no_log_is_whole_that_has_holes(
     controller: Controller, agent: AgentProcess, frees: bool
 ) -> None:
     attempts = controller.directory / "state" / "attempts"
-    attempts.mkdir(parents=True)
-    image = controller.directory / "disk"
-    image.write_bytes(b"")
-    with image.open("r+b") as file:
-        file.truncate(8 * 2**20)
-    subprocess.run(["mkfs.ext4", "-q", "-m", "0", "-O", "^has_journal", image], check=True)
-    subprocess.run(["mount", "-o", "loop", image, attempts], check=True)
 
     async def scenario() -> None:
         async with controller.working():
@@ -164,8 +157,8 @@ def test_where_the_disk_was_full_no_log_is_whole_that_has_holes(
             assert all(line.startswith(f"line {n} x") for n, line in kept.items())
             assert len(kept) == 400 if frees else 125 <= len(kept) < 200
 
-    try:
-        asyncio.run(scenario())
-    finally:
-        agent.signal(signal.SIGTERM)
-        subprocess.run(["umount", attempts], check=True)
+    with small_disk(attempts, controller.directory / "disk"):
+        try:
+            asyncio.run(scenario())
+        finally:
+            agent.signal(signal.SIGTERM)
