@@ -51,6 +51,8 @@ MOST_GB: Final = 1.2
 MOST_WAIT_MS: Final = 1000.0
 DAYS: Final = 365
 SLICES: Final = 365
+"""A real leader runs its chores each hour: what is left by then takes room, too."""
+_TOLD: Final = 20
 _ALONE_S: Final = 5.0
 _SIZES: Final = {
     "sqlite": (
@@ -65,34 +67,35 @@ Row = dict[str, object]
 Rows = list[Row]
 
 
-def run(kinds: list[str], jobs: int, requests: int) -> tuple[dict[str, Rows], dict[str, bool]]:
-    """Each table by its title; and by what must be true, whether it is."""
-    sizes: Rows = []
-    waits: Rows = []
-    asked: Rows = []
-    goals: dict[str, bool] = {}
-    for kind in kinds:
-        with tempfile.TemporaryDirectory(prefix="skerry-bench-") as name, pages.store(kind, Path(name)) as made:
-            migrate_database(made.url, made.password_file)
-            database = open_database(made.url, made.password_file)
-            pages.fill(0)
-            year = _Year(made, Path(name), jobs, requests)
-            year.run()
-            sizes += [{"database": kind, **row} for row in _size_rows(_sizes(kind, Path(name)), jobs)]
-            waits += [{"database": kind, **_wait_row(when, waited)} for when, waited in year.waited.items()]
-            asked += [{"database": kind, **row} for row in year.asked]
-            million_gb = sum(_sizes(kind, Path(name)).values()) * 1e6 / jobs / 1e9
-            worst = max(year.waited["beside the chores"]) * 1000
-            slow = [row for row in year.asked if float(str(row["p99 ms after"])) > pages.LIMIT_MS]
-            goals |= {
-                f"{kind}: a million jobs take at most {MOST_GB} GB: {million_gb:.2f} GB": million_gb <= MOST_GB,
-                f"{kind}: nobody waits for a chore for longer than {MOST_WAIT_MS:.0f} ms: {worst:.0f} ms": (
-                    worst <= MOST_WAIT_MS
-                ),
-                f"{kind}: 99 of 100 answers within {pages.LIMIT_MS:.0f} ms, {len(slow)} places miss it": not slow,
-            }
-            database.close()
-    return {"What they take": sizes, "Commits": waits, "Pages and submissions": asked}, goals
+def run(kind: str, jobs: int, requests: int) -> tuple[dict[str, Rows], dict[str, bool]]:
+    """On one database: each table by its title; and by what must be true, whether it is."""
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="skerry-bench-") as name, pages.store(kind, Path(name)) as made:
+        migrate_database(made.url, made.password_file)
+        database = open_database(made.url, made.password_file)
+        pages.fill(0)
+        year = _Year(made, Path(name), jobs, requests)
+        year.run()
+        taken = _sizes(kind, Path(name))
+        database.close()
+    print(f"{kind}: {jobs} jobs in {(time.monotonic() - begun) / 60:.0f} minutes", file=sys.stderr)
+    million_gb = sum(taken.values()) * 1e6 / jobs / 1e9
+    worst = max(year.waited["beside the chores"]) * 1000
+    slow = [row for row in year.asked if float(str(row["p99 ms after"])) > pages.LIMIT_MS]
+    tables = {
+        "What they take": _size_rows(taken, jobs),
+        "Commits": [_wait_row(when, waited) for when, waited in year.waited.items()],
+        "Pages and submissions": year.asked,
+    }
+    named = {
+        f"{kind}: {title[0].lower()}{title[1:]}": [{"database": kind, **row} for row in rows]
+        for title, rows in tables.items()
+    }
+    return named, {
+        f"a million jobs take at most {MOST_GB} GB: {million_gb:.2f} GB": million_gb <= MOST_GB,
+        f"nobody waits for a chore for longer than {MOST_WAIT_MS:.0f} ms: {worst:.0f} ms": worst <= MOST_WAIT_MS,
+        f"99 of 100 answers within {pages.LIMIT_MS:.0f} ms; places that miss it: {len(slow)}": not slow,
+    }
 
 
 class _Year:
@@ -125,7 +128,8 @@ class _Year:
             before = self._ask() if slice_ == SLICES else []
             with _Others(self.waited.setdefault("beside the chores", [])):
                 _chores(settings, term)
-            print(f"day {slice_ * DAYS // SLICES}: {done} jobs", file=sys.stderr)
+            if slice_ % _TOLD == 0:
+                print(f"day {slice_ * DAYS // SLICES}: {done} jobs", file=sys.stderr)
         with _Others(self.waited.setdefault("no chore runs", [])):
             time.sleep(_ALONE_S)
         self.asked = [_beside(*pair) for pair in zip(before, self._ask(), strict=True)]
