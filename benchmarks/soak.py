@@ -132,7 +132,7 @@ class _Year:
                 print(f"day {slice_ * DAYS // SLICES}: {done} jobs", file=sys.stderr)
         with _Others(self.waited.setdefault("no chore runs", [])):
             time.sleep(_ALONE_S)
-        self.asked = [_beside(*pair) for pair in zip(before, self._ask(), strict=True)]
+        self.asked = _beside(before, self._ask())
 
     def _ask(self) -> Rows:
         if isinstance(models.database.obj, peewee.MySQLDatabase):
@@ -188,12 +188,21 @@ def _submit(client: httpx.Client, requests: int) -> Row:
     return {"page": "submitting a job", "place": "", "p50 ms": p50, "p99 ms": p99}
 
 
-def _beside(before: Row, after: Row) -> Row:
-    """The same place before the last slice's chores and after them. Its number may differ by a few."""
-    figures = {f"{name} {when}": row[name] for name in ("p50 ms", "p99 ms") for when, row in (
-        ("before", before), ("after", after),
-    )}  # fmt: skip
-    return {"page": after["page"], "place": after["place"], **figures}
+def _beside(before: Rows, after: Rows) -> Rows:
+    """Each place before the last slice's chores and after them. The number of a far page may differ by a few."""
+    known = {(row["page"], row["place"] == "first"): row for row in before}
+    pairs = [(known.get((row["page"], row["place"] == "first"), row), row) for row in after]
+    return [
+        {
+            "page": row["page"],
+            "place": row["place"],
+            "p50 ms before": earlier["p50 ms"],
+            "p50 ms after": row["p50 ms"],
+            "p99 ms before": earlier["p99 ms"],
+            "p99 ms after": row["p99 ms"],
+        }
+        for earlier, row in pairs
+    ]
 
 
 def _wait_row(when: str, waited: list[float]) -> Row:

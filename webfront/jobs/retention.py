@@ -31,7 +31,7 @@ from webfront.jobs.deleting import delete_rows
 from webfront.jobs.states import OPEN_JOBS
 from webfront.retention.facts import DAY_S, read_until
 from webfront.retention.removals import give_up
-from webfront.retention.runs import EndedJob, Run, ended_jobs, go_on, move
+from webfront.retention.runs import EndedJob, Run, ended_jobs, forget_runs, go_on, move
 
 LATE_S: Final = DAY_S
 """An attempt that was given up may still store its results, where its node was cut off: so it is looked once more."""
@@ -181,6 +181,8 @@ def forget_old_jobs(term: Term, *, values: Values, consumers: Collection[str]) -
             run.removed(len(found))
         if not go_on(term):
             break
+    with term.transaction():
+        forget_runs(term.now() - days * DAY_S)
     return run.tell()
 
 

@@ -274,6 +274,25 @@ def test_the_room_of_rankings_that_went_is_used_for_those_that_come(
     assert free() <= before
 
 
+def test_the_rows_of_runs_go_when_no_job_can_point_to_them(
+    term: Term, values: Values, ended: Callable[..., str], browse: Callable[..., httpx.Client]
+) -> None:
+    values.set("jobs.days", "500")
+    young, old = ended(200), ended(450)
+    forget_old_results(_later(term, -190 * DAY_S), values=values)  # of the old one alone
+    forget_old_results(term, values=values)
+    assert RetentionRun.select().count() == 2
+    forget_old_jobs(_later(term, 60 * DAY_S), values=values, consumers=())
+    assert Job.get().id == young
+    assert browse("bob").get(f"/api/v1/jobs/{young}").json()["job"]["results_deleted"]["days"] == 180
+    assert [row.what for row in RetentionRun.select().order_by(RetentionRun.at)] == ["results", "results", "jobs"]
+    # The first run is more than 500 days old, and what it came to is gone.
+    forget_old_jobs(_later(term, 320 * DAY_S), values=values, consumers=())
+    assert [row.what for row in RetentionRun.select().order_by(RetentionRun.at)] == ["results", "jobs", "jobs"]
+    forget_old_jobs(_later(term, 2000 * DAY_S), values=values, consumers=())
+    assert not RetentionRun.select().exists()
+
+
 def test_an_input_that_is_gone_is_told_where_it_is_wanted_again(
     term: Term, values: Values, ended: Callable[..., str], browse: Callable[..., httpx.Client]
 ) -> None:
