@@ -135,7 +135,7 @@ VERSIONS: dict[str, Refusal] = {
     ),
     "a schedule runs it": (lambda p: _scheduled(p, f"tool@{p.new}"), 3, "The schedule nightly runs this version."),
     "it is another's": (lambda p: p.eve("apps", "delete", f"tool@{p.new}", "--yes"), 3, "This app is somebody else's."),
-    "it is not there": (lambda p: p.bob("apps", "delete", "tool@0000", "--yes"), 3, "There is no version 0000"),
+    "it is not there": (lambda p: p.bob("apps", "delete", "tool@000000", "--yes"), 3, "There is no version 000000"),
     "it is not said which": (lambda p: p.bob("apps", "delete", "tool@", "--yes"), 2, "NAME, or NAME@VERSION"),
     "it is thought better of": (
         lambda p: p.bob("apps", "delete", f"tool@{p.new}", typed="no\n"), 2, "Nothing was deleted."

@@ -14,8 +14,10 @@ from support.ended import ended_job
 from support.front import Front, until
 
 from webfront.activity.facts import Kind, NewFact, record_many
+from webfront.activity.numbering import last_batch, number
 from webfront.database.connection import transaction
-from webfront.database.models import AppVersion, Attempt, Fact, Job, LogChunk, Ranking, User
+from webfront.database.models import AppVersion, Attempt, Consumer, Fact, Job, LogChunk, Ranking, User
+from webfront.scheduling.leadership import Leadership
 from wire.messages import Cause
 
 DAY_S = 86_400.0
@@ -41,9 +43,13 @@ def test_what_is_old_goes_and_it_is_said_what_that_freed(
     share, user, now = front.folder / "share", User.get(User.name == "ada"), time.time()
     forgotten = ended_job(share, version, user, now - 1200 * DAY_S)
     old = ended_job(share, version, user, now - 400 * DAY_S)
-    fresh = ended_job(share, version, user, now, causes=(Cause.NODE_LOST, Cause.OK))
     with transaction():
         record_many([NewFact(kind, now - 100 * DAY_S) for kind in (Kind.JOB_CANCEL, Kind.JOB_END)])
+    # Long ago a scheduler had told everybody of all that; of what has just happened, none has yet.
+    number(Leadership("long ago").take_over(1000.0))
+    for name in ("webhooks", "superseded results"):
+        Consumer.create(name=name, batch=last_batch())
+    fresh = ended_job(share, version, user, now, causes=(Cause.NODE_LOST, Cause.OK))
 
     command = [sys.executable, "-m", "webfront", "scheduler"]
     with (front.folder / "scheduler.log").open("ab") as log:
