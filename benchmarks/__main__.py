@@ -143,7 +143,8 @@ def main() -> int:
         write_report(options.json, options.name, rows, {})
         return 0
     if options.name == "soak":
-        reached, report = [], []
+        reached: list[bool] = []
+        report: list[dict[str, object]] = []
         for kind in [options.store] if options.store else KINDS:
             tables, goals = soak.run(kind, options.jobs, options.count or 200)
             for title, rows in tables.items():

@@ -1,4 +1,4 @@
-"""`skerry jobs delete` and `skerry apps delete` against a web front as it runs: what they refuse, and with which code."""
+"""`skerry jobs delete` and `skerry apps delete` against a web front as it runs: what they refuse, with which code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`skerry jobs delete`, `skerry apps delete`: what goes by hand, and is asked about first, since nothing brings it back."""
+"""`skerry jobs delete`, `skerry apps delete`: asked about first, since nothing brings back what is gone."""
 
 from __future__ import annotations
 

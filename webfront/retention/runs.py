@@ -34,9 +34,7 @@ _ENDED: Final = (
     "WHERE finished_at >= ? AND finished_at < ? AND (finished_at > ? OR id > ?) ORDER BY finished_at, id LIMIT ?"
 )
 # Whatever a run came to had ended before it ran: so those from before the oldest end are named by no job.
-_FORGET: Final = (
-    "DELETE FROM retention_run WHERE at < ? AND at <= COALESCE((SELECT MIN(finished_at) FROM job), at)"
-)
+_FORGET: Final = "DELETE FROM retention_run WHERE at < ? AND at <= COALESCE((SELECT MIN(finished_at) FROM job), at)"
 _COUNT: Final = "UPDATE retention_run SET `count` = `count` + ?, bytes = bytes + ? WHERE id = ?"
 
 

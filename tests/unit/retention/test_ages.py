@@ -261,7 +261,9 @@ def test_the_room_of_rankings_that_went_is_used_for_those_that_come(
     """SQLite's pages come free as a whole: what is left in one beside rows that stay is not used again."""
 
     def free() -> int:
-        (pages,), (size,) = (database.execute_sql(f"PRAGMA {one}").fetchone() for one in ("freelist_count", "page_size"))
+        (pages,), (size,) = (
+            database.execute_sql(f"PRAGMA {one}").fetchone() for one in ("freelist_count", "page_size")
+        )
         return int(pages * size)
 
     for _ in range(30):
@@ -278,7 +280,7 @@ def test_the_rows_of_runs_go_when_no_job_can_point_to_them(
     term: Term, values: Values, ended: Callable[..., str], browse: Callable[..., httpx.Client]
 ) -> None:
     values.set("jobs.days", "500")
-    young, old = ended(200), ended(450)
+    young, _ = ended(200), ended(450)
     forget_old_results(_later(term, -190 * DAY_S), values=values)  # of the old one alone
     forget_old_results(term, values=values)
     assert RetentionRun.select().count() == 2

@@ -100,7 +100,7 @@ def test_a_ranking_stands_beside_the_decision_that_it_led_to() -> None:
     idle = score(IDLE, ScoreSettings())
     assert ranking == msgspec.to_builtins([Ranked("alpha", idle, 0, 2), Ranked("beta", idle, 0, 1)])
     assert {*NODE, "score"} == set(Ranked.__struct_fields__)
-    assert SCORE == Score.__struct_fields__
+    assert Score.__struct_fields__ == SCORE
 
 
 def test_jobs_that_fit_nowhere_hold_up_nobody() -> None:

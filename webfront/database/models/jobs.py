@@ -120,7 +120,7 @@ class Ranking(Model):
     job = peewee.ForeignKeyField(Job, on_delete="CASCADE", index=False)
     job_id: str
     number = peewee.IntegerField()
-    """The attempt's. By this name, since its row is written together with the attempt's, whose key is not known then."""
+    """The attempt's: its row is written together with the attempt's, whose key is not known then."""
     nodes = JsonField()
     """A list for each, the best first: see `webfront.jobs.rankings`."""
 

@@ -2,8 +2,8 @@
 
 How the nodes ranked for an attempt stands in a table of its own, so that what is removed of it leaves whole pages free.
 An attempt's `placement` keeps its shape with an empty ranking, which release 0.1.0 can show. What stands there of
-earlier attempts stays, is read from there, and goes by its age: to move it would leave the same half-empty pages, a week
-sooner.
+earlier attempts stays, is read from there, and goes by its age: to move it would leave the same half-empty pages, a
+week sooner.
 
 On SQLite the index by schedule holds those jobs alone that one has made. MySQL has no such indexes.
 """
