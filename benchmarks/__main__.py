@@ -143,14 +143,18 @@ def main() -> int:
         write_report(options.json, options.name, rows, {})
         return 0
     if options.name == "soak":
-        kinds = [options.store] if options.store else list(KINDS)
-        tables, goals = soak.run(kinds, options.jobs, options.count or 200)
-        for title, rows in tables.items():
-            print(f"\n{title}")
-            print_table(rows)
-        print(*(f"{'yes' if reached else 'NO '}: {words}" for words, reached in goals.items()), sep="\n")
-        write_report(options.json, options.name, [row for rows in tables.values() for row in rows], {})
-        return 0 if all(goals.values()) else 1
+        reached: list[bool] = []
+        report: list[dict[str, object]] = []
+        for kind in [options.store] if options.store else KINDS:
+            tables, goals = soak.run(kind, options.jobs, options.count or 200)
+            for title, rows in tables.items():
+                print(f"\n{title}")
+                print_table(rows)
+                report += rows
+            print(*(f"{'yes' if there else 'NO '}: {words}" for words, there in goals.items()), sep="\n", flush=True)
+            reached += goals.values()
+        write_report(options.json, options.name, report, {})
+        return 0 if all(reached) else 1
     if options.name == "idle":
         most = options.count or 10_000
         rows = idle.run([most // 10, most])

@@ -21,6 +21,7 @@ from support.stores import Store
 from webfront.database.models import Attempt, Job, Leadership, LogChunk, Node
 from webfront.fleet.states import NodeState, change_node
 from webfront.jobs.lifecycle import request_cancel
+from webfront.jobs.rankings import rankings_of
 from wire import topology
 from wire.messages import Cancel, Cause, Claimed, Finished, HeldAttempt, LogLines, Order, Submitted, encode
 
@@ -67,7 +68,7 @@ def test_a_burst_spreads_by_slots_and_each_job_ends_once(platform: Platform) -> 
                 assert platform.log_of(job) == [f"line {n} of {job}" for n in (1, 2, 3)]
             attempt = Attempt.get(Attempt.job == jobs[0])
             assert attempt.placement["considered"] == 2
-            assert {one["node"] for one in attempt.placement["ranking"]} == {"alpha", "beta"}
+            assert {one["node"] for one in rankings_of(attempt.job)[1]} == {"alpha", "beta"}
             assert attempt.placement["sentence"].startswith(f"{attempt.node} won: ")
             assert attempt.published_at is not None
             times = [attempt.placed_at, attempt.claimed_at, attempt.started_at, attempt.ended_at]

@@ -6,11 +6,9 @@ import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
-
 from webfront.activity.facts import Kind, NewFact, Outcome, record_many
 from webfront.database.connection import transaction
-from webfront.database.models import AppVersion, Attempt, Job, LogChunk, User
+from webfront.database.models import AppVersion, Attempt, Job, LogChunk, Ranking, User
 from webfront.jobs.identifiers import Ulids
 from webfront.jobs.states import AttemptState, JobState
 from wire.messages import Cause
@@ -19,28 +17,12 @@ PREDICTIONS = b"row,label\n1,seven\n"
 INPUT = b"1,2,3\n"
 _OUTPUT = {"name": "predictions.csv", "size": len(PREDICTIONS), "sha256": "0" * 64}
 _ulids = Ulids()
-_PARTS = (
-    "value",
-    "load",
-    "performance",
-    "temperature_factor",
-    "free_cpu_percent",
-    "free_memory_percent",
-    "free_memory_gb",
-    "events_per_second",
-)
-_RANKING = {
+RANKING = [[f"node-{number}", 0, 1, False, *[number / 7] * 8, None, 0] for number in range(20)]
+"""As it is kept: see `webfront.jobs.rankings`."""
+PLACEMENT = {
     "node": "alpha",
     "sentence": "alpha won: it scores highest",
-    "ranking": [
-        {
-            "node": f"node-{number}",
-            "score": {**dict.fromkeys(_PARTS, 1.0), "temperature_c": None},
-            "live": 0,
-            "slots": 1,
-        }
-        for number in range(20)
-    ],
+    "ranking": [],
     "excluded": {},
     "considered": 20,
 }
@@ -69,10 +51,11 @@ def ended_job(
         facts = [NewFact(Kind.JOB_SUBMIT, at - 9, job=job)]
         for number, cause in enumerate(causes, 1):
             attempt = Attempt.create(
-                job=job, number=number, node="alpha", state=AttemptState.ENDED.value, placement=_RANKING,
+                job=job, number=number, node="alpha", state=AttemptState.ENDED.value, placement=PLACEMENT,
                 placed_at=at - 8, started_at=at - 7, ended_at=at, cause=cause.value,
                 log_lines=sum(map(len, said)), outputs=[_OUTPUT] if cause is Cause.OK else [],
             )  # fmt: skip
+            Ranking.create(job=job, number=number, nodes=RANKING)
             starts = itertools.accumulate(map(len, said), initial=1)
             for first, lines in zip(starts, said, strict=False):
                 LogChunk.create(attempt=attempt, first=first, count=len(lines), at=at, text="\n".join(lines))
@@ -91,10 +74,3 @@ def store_results(share: Path, job: str, attempt: int) -> Path:
     (results / "predictions.csv").write_bytes(PREDICTIONS)
     (results / "plots" / "one.svg").write_bytes(PREDICTIONS)
     return results
-
-
-def decision(job: str) -> dict[str, object]:
-    """What is kept of why its newest attempt ran where it ran."""
-    row = Attempt.select().where(Attempt.job == job).order_by(Attempt.number.desc()).get()
-    found: dict[str, object] = msgspec.to_builtins(row.placement)
-    return found

@@ -12,7 +12,6 @@ import sys
 import time
 from pathlib import Path
 from typing import Any, BinaryIO
-from urllib.parse import quote
 
 from webfront.cli import credentials
 from webfront.cli.client import Client
@@ -66,13 +65,6 @@ def apps_list(options: argparse.Namespace) -> int:
         for app in apps
     ]
     say(options, {"apps": apps}, table(("APP", "VERSION", "VERSIONS", "OWNER", "UPLOADED"), rows))
-    return OK
-
-
-def apps_delete(options: argparse.Namespace) -> int:
-    name, _, version = options.app.partition("@")
-    signed_in().call("DELETE", f"apps/{quote(name)}" + (f"/versions/{quote(version)}" if version else ""))
-    say(options, {"app": name, "version": version or None}, f"{options.app} is deleted.")
     return OK
 
 
@@ -159,12 +151,6 @@ def jobs_cancel(options: argparse.Namespace) -> int:
     job = signed_in().call("POST", f"jobs/{options.job}/cancel")["job"]
     words = "is cancelled" if job["state"] == JobState.CANCELLED else "ends as soon as its node has stopped it"
     say(options, {"job": job}, f"{job['id']} {words}.")
-    return OK
-
-
-def jobs_delete(options: argparse.Namespace) -> int:
-    signed_in().call("DELETE", f"jobs/{quote(options.job)}")
-    say(options, {"job": options.job}, f"{options.job} is deleted.")
     return OK
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from webfront.cli import commands, explaining, joining, nodes, schedules, webhooks
+from webfront.cli import commands, deleting, explaining, joining, nodes, schedules, webhooks
 from webfront.cli.errors import INTERRUPTED, UNREACHABLE, CliError
 from wire import VERSION
 
@@ -59,8 +59,9 @@ def parser() -> argparse.ArgumentParser:
     push.add_argument("path", type=Path, metavar="PATH")
     push.add_argument("--name", help="the app's name, where its manifest gives none")
     _verb(apps, "list", commands.apps_list, "list the apps")
-    delete = _verb(apps, "delete", commands.apps_delete, "delete an app, or one version of it")
+    delete = _verb(apps, "delete", deleting.app, "delete an app, or one version of it")
     delete.add_argument("app", metavar="APP", help="NAME with all its versions, or NAME@VERSION")
+    delete.add_argument("--yes", action="store_true", help="without asking whether you are sure")
 
     run = _verb(verbs, "run", commands.run, "run an app")
     run.add_argument("app", metavar="APP", help="NAME, or NAME@VERSION")
@@ -91,8 +92,9 @@ def parser() -> argparse.ArgumentParser:
     log.add_argument("--follow", action="store_true", help="until the job is over")
     log.add_argument("--attempt", type=int)
     _verb(jobs, "cancel", commands.jobs_cancel, "end a job").add_argument("job", metavar="JOB")
-    delete = _verb(jobs, "delete", commands.jobs_delete, "delete a job that has ended, with its results and its log")
+    delete = _verb(jobs, "delete", deleting.job, "delete a job that has ended, with its results and its log")
     delete.add_argument("job", metavar="JOB")
+    delete.add_argument("--yes", action="store_true", help="without asking whether you are sure")
     download = _verb(jobs, "download", commands.jobs_download, "fetch a job's results")
     download.add_argument("job", metavar="JOB")
     download.add_argument("--to", type=Path, default=Path(), metavar="DIR", help="default: here")

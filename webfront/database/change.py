@@ -68,12 +68,14 @@ class Change:
         if field.index or field.unique:
             self.add_index(table, [name], unique=field.unique)
 
-    def add_index(self, table: str, columns: Sequence[str], *, unique: bool = False) -> None:
-        """Add an index, by the name that a model's own would have."""
+    def add_index(self, table: str, columns: Sequence[str], *, unique: bool = False, where: str = "") -> None:
+        """Add an index, by the name that a model's own would have; on SQLite alone one of some rows only."""
         name = make_index_name(table, columns)
         if not self._has_index(table, name):
             # Not the migrator's `add_index`: it takes a column called `node` for another.
-            index = peewee.Index(name, peewee.Table(table), [peewee.Entity(one) for one in columns], unique=unique)
+            expressions = [peewee.Entity(one) for one in columns]
+            condition = peewee.SQL(f"({where})") if where else None
+            index = peewee.Index(name, peewee.Table(table), expressions, unique=unique, where=condition)
             self._database.execute(index)
 
     def drop_index(self, table: str, columns: Sequence[str]) -> None:

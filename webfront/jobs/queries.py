@@ -13,6 +13,7 @@ from webfront.accounts.views import Account
 from webfront.database.models import App, AppVersion, Attempt, Job, RetentionRun, Schedule, User
 from webfront.errors import Gone, NotFound
 from webfront.jobs.identifiers import PATTERN
+from webfront.jobs.rankings import rankings_of
 from webfront.jobs.states import ENDED_JOBS, AttemptState, JobState
 from webfront.jobs.views import AttemptView, Deletion, JobView, OutputView, Stage
 from wire.messages import Cause
@@ -22,8 +23,10 @@ def get_job(account: Account, job_id: str) -> JobView:
     """One job with its attempts, and with the outputs of the attempt that counts. NotFound also for another's job."""
     job = find_job(account, job_id)
     attempts = list(Attempt.select().where(Attempt.job == job).order_by(Attempt.number))
+    rankings = rankings_of(job)
+    shown = tuple(_attempt_view(row, rankings.get(row.number)) for row in attempts)
     return msgspec.structs.replace(
-        _view(job, tuple(_attempt_view(row) for row in attempts), outputs_of(job, attempts)),
+        _view(job, shown, outputs_of(job, attempts)),
         results_deleted=deletion(job.results_run),
         input_deleted=deletion(job.input_run),
         log_deleted=deletion(job.log_run),
@@ -89,12 +92,12 @@ def _view(job: Any, attempts: tuple[AttemptView, ...], outputs: tuple[OutputView
     )
 
 
-def _attempt_view(row: Attempt) -> AttemptView:
+def _attempt_view(row: Attempt, ranking: list[dict[str, Any]] | None) -> AttemptView:
     return AttemptView(
         number=row.number,
         node=row.node,
         state=AttemptState(row.state),
-        placement=row.placement,
+        placement=row.placement if ranking is None else row.placement | {"ranking": ranking},
         placed_at=row.placed_at,
         claimed_at=row.claimed_at,
         preparing=row.preparing,

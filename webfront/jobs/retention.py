@@ -31,7 +31,7 @@ from webfront.jobs.deleting import delete_rows
 from webfront.jobs.states import OPEN_JOBS
 from webfront.retention.facts import DAY_S, read_until
 from webfront.retention.removals import give_up
-from webfront.retention.runs import EndedJob, Run, ended_jobs, go_on, move
+from webfront.retention.runs import EndedJob, Run, ended_jobs, forget_runs, go_on, move
 
 LATE_S: Final = DAY_S
 """An attempt that was given up may still store its results, where its node was cut off: so it is looked once more."""
@@ -44,6 +44,8 @@ _CHUNKS: Final = (
     "SELECT c.id, {} AS size FROM log_chunk c JOIN attempt a ON a.id = c.attempt_id WHERE a.job_id IN (?*) LIMIT ?"
 )
 _DELETE_CHUNKS: Final = "DELETE FROM log_chunk WHERE id IN (?*)"
+_RANKINGS: Final = "SELECT id, {} AS size FROM ranking WHERE job_id IN (?*)"
+_DELETE_RANKINGS: Final = "DELETE FROM ranking WHERE id IN (?*)"
 _PLACEMENTS: Final = "SELECT id, placement FROM attempt WHERE job_id IN (?*)"
 _REPLACE: Final = "UPDATE attempt SET placement = ? WHERE id = ?"
 _ENDED_BEFORE: Final = (
@@ -53,7 +55,7 @@ _ENDED_BEFORE: Final = (
 _STATES: Final = "SELECT id, state, attempts FROM job WHERE id IN (?*)"
 
 
-class _Chunk(NamedTuple):
+class _Sized(NamedTuple):
     id: int
     size: int
 
@@ -126,7 +128,7 @@ def forget_old_logs(term: Term, *, values: Values, consumers: Collection[str]) -
 def _remove_chunks(term: Term, run: Run, jobs: Sequence[str]) -> bool:
     """Remove what these jobs' attempts said, a slice at a time: one may have said gigabytes. False when cut off."""
     sql = _CHUNKS.format(octets("c.text"))
-    while chunks := rows(_Chunk, sql, list(jobs), _CHUNKS_AT_ONCE):
+    while chunks := rows(_Sized, sql, list(jobs), _CHUNKS_AT_ONCE):
         with term.transaction():
             change(_DELETE_CHUNKS, [one.id for one in chunks])
             run.freed(sum(one.size for one in chunks))
@@ -140,21 +142,31 @@ def forget_old_rankings(term: Term, *, values: Values) -> str:
     days = values.get(RANKINGS_DAYS)
     run = Run("rankings", days, term)
     while found := ended_jobs("rankings", term.now() - days * DAY_S):
-        shorter = []
-        size = 0
-        for row in rows(_Placement, _PLACEMENTS, [job.id for job in found]):
-            decision: dict[str, Any] = msgspec.json.decode(row.placement)
-            if decision.get("ranking"):
-                text = msgspec.json.encode(decision | {"ranking": []}).decode()
-                shorter.append((text, row.id))
-                size += len(row.placement) - len(text)
+        jobs = [job.id for job in found]
+        kept = rows(_Sized, _RANKINGS.format(octets("nodes")), jobs)
+        shorter, size = _shorter(jobs)
         with term.transaction():
+            if kept:
+                change(_DELETE_RANKINGS, [one.id for one in kept])
             many(_REPLACE, shorter)
-            run.removed(len(shorter), size)
+            run.removed(len(kept) + len(shorter), sum(one.size for one in kept) + size)
             move("rankings", found[-1].finished_at, found[-1].id)
         if not go_on(term):
             break
     return run.tell()
+
+
+def _shorter(jobs: Sequence[str]) -> tuple[list[tuple[str, int]], int]:
+    """Decisions that hold their rankings themselves, as they did before `Ranking`: without, and the bytes less."""
+    shorter = []
+    size = 0
+    for row in rows(_Placement, _PLACEMENTS, jobs):
+        decision: dict[str, Any] = msgspec.json.decode(row.placement)
+        if decision.get("ranking"):
+            text = msgspec.json.encode(decision | {"ranking": []}).decode()
+            shorter.append((text, row.id))
+            size += len(row.placement) - len(text)
+    return shorter, size
 
 
 def forget_old_jobs(term: Term, *, values: Values, consumers: Collection[str]) -> str:
@@ -169,6 +181,8 @@ def forget_old_jobs(term: Term, *, values: Values, consumers: Collection[str]) -
             run.removed(len(found))
         if not go_on(term):
             break
+    with term.transaction():
+        forget_runs(term.now() - days * DAY_S)
     return run.tell()
 
 

@@ -8,7 +8,7 @@
     run.tell()
 
 A run's row stands once it has removed something. Jobs point to it, and so say when and why something of theirs is no
-more. A cursor passes over each job once, so that what is long done with costs nothing.
+more; it goes when none can any more. A cursor passes over each job once, so that what is long done with costs nothing.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ _ENDED: Final = (
     "SELECT id, finished_at, attempts, input, results_run, input_run, log_run FROM job "
     "WHERE finished_at >= ? AND finished_at < ? AND (finished_at > ? OR id > ?) ORDER BY finished_at, id LIMIT ?"
 )
+# Whatever a run came to had ended before it ran: so those from before the oldest end are named by no job.
+_FORGET: Final = "DELETE FROM retention_run WHERE at < ? AND at <= COALESCE((SELECT MIN(finished_at) FROM job), at)"
 _COUNT: Final = "UPDATE retention_run SET `count` = `count` + ?, bytes = bytes + ? WHERE id = ?"
 
 
@@ -109,6 +111,11 @@ class Run:
         with self._term.transaction():
             record_freed(self._what, self.count, self._bytes, self._term.now(), self._days)
         return freed_words(self._what, self.count, self._bytes)
+
+
+def forget_runs(before: float) -> None:
+    """Remove the rows of runs from before this moment that no job can point to, within the caller's transaction."""
+    change(_FORGET, before)
 
 
 def add_to_run(number: int, count: int, size: int) -> None:

@@ -39,6 +39,7 @@ _INSERT_ATTEMPT: Final = (
     "INSERT INTO attempt (job_id, number, node, state, placement, placed_at, preparing, message, outputs) "
     "VALUES (?, ?, ?, ?, ?, ?, '', '', '[]')"
 )
+_INSERT_RANKING: Final = "INSERT INTO ranking (job_id, number, nodes) VALUES (?, ?, ?)"
 _UPDATE_ATTEMPT: Final = (
     "UPDATE attempt SET state = ?, claimed_at = ?, preparing = ?, started_at = ? WHERE job_id = ? AND number = ?"
 )
@@ -179,9 +180,13 @@ class Ledger:
         many(
             _INSERT_ATTEMPT,
             [
-                (a.job_id, a.number, a.node, a.state.value, _json.encode(placement).decode(), a.placed_at)
+                (a.job_id, a.number, a.node, a.state.value, _without_ranking(placement), a.placed_at)
                 for a, placement in self._new
             ],
+        )
+        many(
+            _INSERT_RANKING,
+            [(a.job_id, a.number, _ranking(placement)) for a, placement in self._new],
         )
         changed = [one for one in self.attempts.values() if one.changed]
         many(
@@ -230,6 +235,18 @@ def job_record(row: QueuedRow | _LoadedRow) -> JobRecord:
         waiting_reason=row.waiting_reason,
         finished_at=row.finished_at,
     )
+
+
+def _without_ranking(placement: Placement) -> str:
+    return _json.encode(msgspec.structs.replace(placement, ranking=())).decode()
+
+
+def _ranking(placement: Placement) -> str:
+    """As `webfront.jobs.rankings` reads it."""
+    nodes = [
+        (one.node, one.live, one.slots, one.agentless, *msgspec.structs.astuple(one.score)) for one in placement.ranking
+    ]
+    return _json.encode(nodes).decode()
 
 
 def _job_values(job: JobRecord) -> tuple[Any, ...]:

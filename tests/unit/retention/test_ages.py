@@ -10,9 +10,11 @@ from functools import partial
 from pathlib import Path
 
 import httpx
+import msgspec
+import peewee
 import pytest
 from support.deaths import dies_at
-from support.ended import INPUT, PREDICTIONS, decision, store_results
+from support.ended import INPUT, PLACEMENT, PREDICTIONS, RANKING, store_results
 
 from webfront.activity.facts import Kind, NewFact, record_many
 from webfront.activity.numbering import number
@@ -31,10 +33,12 @@ from webfront.database.models import (
     LogChunk,
     Play,
     PlayEvent,
+    Ranking,
     Removal,
     RetentionRun,
     Schedule,
 )
+from webfront.jobs.rankings import shown
 from webfront.jobs.retention import (
     Superseded,
     forget_old_inputs,
@@ -78,7 +82,7 @@ KINDS = {
     "rankings": Kept(
         "rankings.days",
         forget_old_rankings,
-        lambda share, job: Job.get_or_none(Job.id == job) and decision(job)["ranking"],
+        lambda share, job: Ranking.select().where(Ranking.job == job).count(),
     ),
     "jobs": Kept("jobs.days", forget_old_jobs, lambda share, job: Job.get_or_none(Job.id == job), told=True),
 }  # fmt: skip
@@ -222,6 +226,73 @@ def test_a_reader_is_told_when_and_why(
     assert page.status_code == 410
     assert said in page.text
     assert bob.get(f"/api/v1/jobs/{job}").json()["job"][f"{what}_deleted"]["days"] == days
+
+
+def test_a_ranking_is_shown_wherever_it_stands_and_goes_by_its_age(
+    term: Term, values: Values, ended: Callable[..., str], browse: Callable[..., httpx.Client]
+) -> None:
+    """Attempts from before rankings had a table of their own have theirs in the decision."""
+    old, older, young = ended(8, Cause.NODE_LOST, Cause.OK), ended(9, Cause.NODE_LOST, Cause.OK), ended(1)
+    whole = PLACEMENT | {"ranking": shown(RANKING)}
+    Ranking.delete().where(Ranking.job == older).execute()
+    Attempt.update(placement=whole).where(Attempt.job == older).execute()
+    bob = browse("bob")
+
+    def placements(job: str) -> list[dict[str, object]]:
+        return [one["placement"] for one in bob.get(f"/api/v1/jobs/{job}").json()["job"]["attempts"]]
+
+    assert placements(old) == placements(older) == [whole] * 2
+    for job in (old, older, young):
+        assert "node-19" in bob.get(f"/jobs/{job}").text
+    assert forget_old_rankings(term, values=values).startswith("removed 4 rankings")
+    kept, inside, without = (len(msgspec.json.encode(one)) for one in (RANKING, whole, PLACEMENT))
+    assert RetentionRun.get().bytes == 2 * kept + 2 * (inside - without)
+    assert placements(old) == placements(older) == [PLACEMENT] * 2
+    assert placements(young) == [whole]
+    for job in (old, older):
+        page = bob.get(f"/jobs/{job}")
+        assert (page.status_code, "node-19" in page.text) == (200, False)
+
+
+@pytest.mark.stores("sqlite")  # InnoDB uses what is left in a page beside rows that stay
+def test_the_room_of_rankings_that_went_is_used_for_those_that_come(
+    term: Term, values: Values, ended: Callable[..., str], database: peewee.Database
+) -> None:
+    """SQLite's pages come free as a whole: what is left in one beside rows that stay is not used again."""
+
+    def free() -> int:
+        (pages,), (size,) = (
+            database.execute_sql(f"PRAGMA {one}").fetchone() for one in ("freelist_count", "page_size")
+        )
+        return int(pages * size)
+
+    for _ in range(30):
+        ended(8)
+    before = free()
+    forget_old_rankings(term, values=values)
+    assert free() - before > RetentionRun.get().bytes > 0
+    for _ in range(30):
+        ended(1)
+    assert free() <= before
+
+
+def test_the_rows_of_runs_go_when_no_job_can_point_to_them(
+    term: Term, values: Values, ended: Callable[..., str], browse: Callable[..., httpx.Client]
+) -> None:
+    values.set("jobs.days", "500")
+    young, _ = ended(200), ended(450)
+    forget_old_results(_later(term, -190 * DAY_S), values=values)  # of the old one alone
+    forget_old_results(term, values=values)
+    assert RetentionRun.select().count() == 2
+    forget_old_jobs(_later(term, 60 * DAY_S), values=values, consumers=())
+    assert Job.get().id == young
+    assert browse("bob").get(f"/api/v1/jobs/{young}").json()["job"]["results_deleted"]["days"] == 180
+    assert [row.what for row in RetentionRun.select().order_by(RetentionRun.at)] == ["results", "results", "jobs"]
+    # The first run is more than 500 days old, and what it came to is gone.
+    forget_old_jobs(_later(term, 320 * DAY_S), values=values, consumers=())
+    assert [row.what for row in RetentionRun.select().order_by(RetentionRun.at)] == ["results", "jobs", "jobs"]
+    forget_old_jobs(_later(term, 2000 * DAY_S), values=values, consumers=())
+    assert not RetentionRun.select().exists()
 
 
 def test_an_input_that_is_gone_is_told_where_it_is_wanted_again(

@@ -8,11 +8,14 @@ import pytest
 from webfront.apps.manifest import read_manifest
 from webfront.database.connection import transaction
 from webfront.database.models import App, AppVersion, Attempt, Job, Node, User
+from webfront.jobs.rankings import NODE, SCORE, rankings_of
 from webfront.scheduling.judge import REST_S, NodeJudge
 from webfront.scheduling.leases import Leases
 from webfront.scheduling.ledger import Ledger
 from webfront.scheduling.mirror import Mirror
+from webfront.scheduling.placement import Ranked
 from webfront.scheduling.placing import EXCLUSION_S, explain_waiting, place_queued
+from webfront.scheduling.score import Score, score
 from webfront.scheduling.versions import Versions
 from webfront.settings import ScoreSettings
 from wire.messages import Metrics
@@ -82,6 +85,22 @@ def test_priority_then_age_and_no_more_than_fits() -> None:
     assert {(a.job.id, a.number, a.state, a.node) for a in Attempt.select()} == {
         (name, 1, "placed", "alpha") for name in ("J0", "J2", "J4")
     }
+
+
+def test_a_ranking_stands_beside_the_decision_that_it_led_to() -> None:
+    """Release 0.1.0, taken back to, shows an empty ranking; what is large and goes first has a row of its own."""
+    node("alpha", slots=2)
+    node("beta")
+    job("J0")
+    assert place() == [("J0", "alpha")]
+    attempt = Attempt.get()
+    assert (attempt.placement["ranking"], attempt.placement["considered"]) == ([], 2)
+    ranking = rankings_of(attempt.job)[attempt.number]
+    # All of it, under the names that the decision itself gives it.
+    idle = score(IDLE, ScoreSettings())
+    assert ranking == msgspec.to_builtins([Ranked("alpha", idle, 0, 2), Ranked("beta", idle, 0, 1)])
+    assert {*NODE, "score"} == set(Ranked.__struct_fields__)
+    assert Score.__struct_fields__ == SCORE
 
 
 def test_jobs_that_fit_nowhere_hold_up_nobody() -> None:

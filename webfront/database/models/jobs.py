@@ -51,12 +51,15 @@ class Job(Model):
             (("user", "state", "id"), False),
             (("user", "app_version", "id"), False),
             (("app_version", "id"), False),
-            (("schedule", "id"), False),
         )
 
     @property
     def owned_by(self) -> int:
         return self.user_id
+
+
+# On MySQL it is of all jobs: see the step `room_of_ended_jobs`.
+Job.add_index(Job.schedule, Job.id, name="job_schedule_id", where=Job.schedule.is_null(False))
 
 
 class SubmissionKey(Model):
@@ -85,7 +88,8 @@ class Attempt(Model):
     state = peewee.CharField(16)
     """`placed`, `claimed`, `running` or `ended`."""
     placement = JsonField()
-    """The decision: `webfront.scheduling.placement.Placement` as a dict."""
+    """The decision: `webfront.scheduling.placement.Placement` as a dict. Its ranking is empty, and stands in `Ranking`;
+    attempts from before that was a table have theirs here."""
     published_at = peewee.DoubleField(null=True)
     """When the broker last confirmed the order; None is the outbox: a sweep publishes it (again)."""
     placed_at = peewee.DoubleField()
@@ -107,6 +111,21 @@ class Attempt(Model):
 
     class Meta:
         indexes = ((("job", "number"), True), (("state", "node"), False))
+
+
+class Ranking(Model):
+    """How the nodes ranked for an attempt. It goes before the attempt does, and being most of its bytes has rows of its
+    own: what goes of a row that stays leaves room in its page that SQLite does not use again."""
+
+    job = peewee.ForeignKeyField(Job, on_delete="CASCADE", index=False)
+    job_id: str
+    number = peewee.IntegerField()
+    """The attempt's: its row is written together with the attempt's, whose key is not known then."""
+    nodes = JsonField()
+    """A list for each, the best first: see `webfront.jobs.rankings`."""
+
+    class Meta:
+        indexes = ((("job", "number"), True),)
 
 
 class LogChunk(Model):
