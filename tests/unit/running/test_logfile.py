@@ -38,6 +38,30 @@ def test_a_long_line_is_one_line(tmp_path: Path) -> None:
     assert count_lines(log) == 3
 
 
+def test_what_was_read_before_is_passed_over_a_bounded_amount_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "log"
+    lines = [f"{number} {'x' * (number % 300)}" for number in range(1, 60_001)]
+    log.write_text("\n".join(lines) + "\n")
+    monkeypatch.setattr("node_scripts.running.logfile._PASSES", 2)
+    for after in (0, 1, 777, 30_000, 59_999, 60_000):
+        reader, calls = LogReader(log), 1
+        while reader.pass_over(after):
+            calls += 1
+        assert calls <= after // 10_000 + 1
+        assert reader.read(after, 2) == lines[after : after + 2]
+        assert reader.read(0, 1) == lines[:1]
+        # Where it is past the line, it begins anew.
+        reader.pass_over(5)
+        assert reader.read(5, 1) == lines[5:6]
+    log.write_bytes(b"one\n\x003 [skerry] left out\nfive\nsix\n")
+    reader = LogReader(log)
+    assert not reader.pass_over(4)
+    assert reader.read(4, 10) == ["five", "six"]
+    assert not LogReader(tmp_path / "none").pass_over(4)
+
+
 class Spool:
     """A sink with its pipe, its file and its clock."""
 
