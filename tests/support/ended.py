@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from webfront.activity.facts import Kind, NewFact, Outcome, record_many
 from webfront.database.connection import transaction
 from webfront.database.models import AppVersion, Attempt, Job, LogChunk, User
 from webfront.jobs.identifiers import Ulids
+from webfront.jobs.logs import read_log
 from webfront.jobs.states import AttemptState, JobState
 from wire.messages import Cause
 
@@ -82,6 +84,17 @@ def ended_job(
         facts.append(NewFact(Kind.JOB_END, at, job=job))
         record_many(facts)
     return job
+
+
+def read_lines(share: Path, job: str) -> list[tuple[int, str, tuple[tuple[int, int], ...]]]:
+    """Each line of its newest attempt's log as it is read, a few at a time, with the gaps."""
+    found, after = [], 0
+    while True:
+        view = read_log(share, Job.get_by_id(job), after=after, attempt=None, limit=7, now=time.time())
+        found += [(line.number, line.text, view.gaps) for line in view.lines]
+        if view.complete or view.next <= after:
+            return found
+        after = view.next
 
 
 def store_results(share: Path, job: str, attempt: int) -> Path:
