@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import idle, logs, pages, retention, soak
+from benchmarks import idle, joblog, logs, pages, retention, soak
 from benchmarks.lanes.ceiling import CeilingLane
 from benchmarks.lanes.celery import CeleryLane
 from benchmarks.lanes.dramatiq import DramatiqLane
@@ -125,17 +125,18 @@ def print_table(rows: list[dict[str, object]]) -> None:
 def main() -> int:
     """Measure, print the table, write the JSON file."""
     parser = argparse.ArgumentParser(prog="./bench", description=__doc__)
-    parser.add_argument("name", choices=["jobs", "latency", "pages", "soak", "idle", "logs", "retention"])
+    parser.add_argument("name", choices=["jobs", "latency", "pages", "soak", "idle", "logs", "retention", "joblog"])
     parser.add_argument(
         "--count",
         type=int,
         help="jobs per lane and round (default 1000; latency: 100); pages, soak: requests (200); "
-        "idle: connections (10000); logs: records (30000); retention: records (200000)",
+        "idle: connections (10000); logs: records (30000); retention: records (200000); joblog: requests (100)",
     )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure here")
     parser.add_argument("--jobs", type=int, default=1_000_000, help="pages, soak: how many finished jobs there are")
-    parser.add_argument("--store", choices=KINDS, help="pages, soak: this database alone")
+    parser.add_argument("--mb", type=int, default=4096, help="joblog: how large the log is, in MiB")
+    parser.add_argument("--store", choices=KINDS, help="pages, soak, joblog: this database alone")
     options = parser.parse_args()
     if options.name == "pages":
         rows = pages.run([options.store] if options.store else list(KINDS), options.jobs, options.count or 200)
@@ -145,6 +146,15 @@ def main() -> int:
     if options.name == "soak":
         kinds = [options.store] if options.store else list(KINDS)
         tables, goals = soak.run(kinds, options.jobs, options.count or 200)
+        for title, rows in tables.items():
+            print(f"\n{title}")
+            print_table(rows)
+        print(*(f"{'yes' if reached else 'NO '}: {words}" for words, reached in goals.items()), sep="\n")
+        write_report(options.json, options.name, [row for rows in tables.values() for row in rows], {})
+        return 0 if all(goals.values()) else 1
+    if options.name == "joblog":
+        kinds = [options.store] if options.store else list(KINDS)
+        tables, goals = joblog.run(kinds, options.mb, options.count or 100)
         for title, rows in tables.items():
             print(f"\n{title}")
             print_table(rows)

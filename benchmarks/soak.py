@@ -32,8 +32,8 @@ from webfront.database.connection import transaction
 from webfront.database.models import AppVersion, User
 from webfront.database.schema import migrate_database, open_database
 from webfront.fleet.states import NodeState
-from webfront.jobs.chunks import join_chunks
 from webfront.jobs.identifiers import first_after
+from webfront.jobs.moving import MovingLogs
 from webfront.jobs.retention import (
     forget_old_inputs,
     forget_old_jobs,
@@ -141,7 +141,7 @@ def _go_through(made: Store, folder: Path, jobs: int) -> list[float]:
 def _chores(settings: Settings, term: Term) -> None:
     values = Values(settings)
     number(term)  # as each second: what is not numbered counts as not read
-    join_chunks(term, consumers=())
+    MovingLogs(settings.share_dir, ()).run(term)
     forget_old_facts(term, values=values, consumers=())
     forget_old_results(term, values=values)
     forget_old_inputs(term, values=values)

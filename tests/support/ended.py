@@ -11,8 +11,9 @@ import msgspec
 
 from webfront.activity.facts import Kind, NewFact, Outcome, record_many
 from webfront.database.connection import transaction
-from webfront.database.models import AppVersion, Attempt, Job, LogChunk, User
+from webfront.database.models import AppVersion, Attempt, Job, LogChunk, LogPiece, User
 from webfront.jobs.identifiers import Ulids
+from webfront.jobs.logfiles import write_text
 from webfront.jobs.logs import read_log
 from webfront.jobs.states import AttemptState, JobState
 from wire.messages import Cause
@@ -56,8 +57,12 @@ def ended_job(
     *,
     causes: Sequence[Cause] = (Cause.OK,),
     said: Sequence[Sequence[str]] = (("one",), ("two", "three")),
+    on_share: int = 0,
 ) -> str:
-    """A job that ended at that moment, after attempts with these causes, each of which said these chunks of lines."""
+    """A job that ended at that moment, after attempts with these causes, each of which said these chunks of lines.
+
+    The text of the last `on_share` chunks is on the share.
+    """
     job = _ulids.next()
     state = JobState.SUCCEEDED if causes[-1] is Cause.OK else JobState.FAILED
     folder = share / "inputs" / job
@@ -76,14 +81,28 @@ def ended_job(
                 log_lines=sum(map(len, said)), outputs=[_OUTPUT] if cause is Cause.OK else [],
             )  # fmt: skip
             starts = itertools.accumulate(map(len, said), initial=1)
-            for first, lines in zip(starts, said, strict=False):
-                LogChunk.create(attempt=attempt, first=first, count=len(lines), at=at, text="\n".join(lines))
+            for chunk, (first, lines) in enumerate(zip(starts, said, strict=False)):
+                if chunk < len(said) - on_share:
+                    LogChunk.create(attempt=attempt, first=first, count=len(lines), at=at, text="\n".join(lines))
+                else:
+                    _store_lines(share, attempt, first, lines, at)
             well = Outcome.SUCCESS if cause is Cause.OK else Outcome.FAILURE
             facts.append(NewFact(Kind.ATTEMPT_END, at, well, job=job, attempt=number))
             store_results(share, job, number)
         facts.append(NewFact(Kind.JOB_END, at, job=job))
         record_many(facts)
     return job
+
+
+def _store_lines(share: Path, attempt: Attempt, first: int, lines: Sequence[str], at: float) -> None:
+    text = "".join(f"{line}\n" for line in lines).encode()
+    write_text(share, attempt.job.id, attempt.number, attempt.log_bytes, text)
+    LogPiece.create(
+        attempt=attempt, first=first, count=len(lines), at=at,
+        position=attempt.log_bytes, size=len(text), lines=len(lines),
+    )  # fmt: skip
+    attempt.log_bytes += len(text)
+    attempt.save()
 
 
 def read_lines(share: Path, job: str) -> list[tuple[int, str, tuple[tuple[int, int], ...]]]:

@@ -20,7 +20,7 @@ from webfront.retention.runs import go_on
 
 LARGEST: Final = 64 * 1024
 """Bytes of a joined chunk,"""
-LARGEST_PIECE: Final = 2**20
+LARGEST_PIECE: Final = 2**18
 """and of a joined piece: what is read for a single line of it."""
 _AT_ONCE: Final = 500
 """Rows that one transaction joins."""

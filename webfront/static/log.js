@@ -81,16 +81,18 @@ function follow(box) {
   if (switcher?.checked) toEnd();
   if (box.dataset.complete === "true") return;
 
+  const fewer = () => Math.max(FEWEST_AT_ONCE, Math.floor(limit / 2));
+
   // So few lines at once that an answer comes soon, however slow the connection.
   async function ask(from, most, ofAttempt) {
     const begun = performance.now();
     try {
       const named = ofAttempt ? `&attempt=${ofAttempt}` : "";
       const answer = JSON.parse(await getJson(`${box.dataset.log}?after=${from}&limit=${most}${named}`, ANSWER_MS));
-      if (performance.now() - begun < QUICK_MS) limit = Math.min(MOST_AT_ONCE, limit * 2);
+      limit = performance.now() - begun < QUICK_MS ? Math.min(MOST_AT_ONCE, limit * 2) : fewer();
       return answer;
     } catch (error) {
-      limit = Math.max(FEWEST_AT_ONCE, Math.floor(limit / 2));
+      limit = fewer();
       throw error;
     }
   }

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from node_scripts.running.logfile import LINE_BYTES, LogBound, LogReader, LogSink, count_lines
+from node_scripts.running.logfile import LINE_BYTES, LOG_BOUND, LogBound, LogReader, LogSink, bound_of, count_lines
 
 
 def test_lines_are_numbered_and_whole(tmp_path: Path) -> None:
@@ -60,6 +60,15 @@ def test_what_was_read_before_is_passed_over_a_bounded_amount_at_a_time(
     assert not reader.pass_over(4)
     assert reader.read(4, 10) == ["five", "six"]
     assert not LogReader(tmp_path / "none").pass_over(4)
+
+
+def test_a_bound_has_a_first_and_a_last_part_and_its_lines_grow_with_it() -> None:
+    assert bound_of(16) == LOG_BOUND
+    assert bound_of(1) == LogBound(2**20, 12_500) == bound_of(0)
+    largest = bound_of(8192)
+    assert largest.bytes == 2**33 == bound_of(10**6).bytes
+    assert largest.lines == 102_400_000
+    assert largest.last == LOG_BOUND.last  # what a keeper holds in memory does not grow
 
 
 class Spool:
