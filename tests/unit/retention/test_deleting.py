@@ -29,6 +29,8 @@ from webfront.database.models import (
 )
 from webfront.errors import Unavailable
 from webfront.jobs.deleting import delete_job
+from webfront.jobs.logfiles import write_text
+from webfront.jobs.strangers import sweep_logs
 from webfront.jobs.submission import sweep_inputs
 from webfront.retention.removals import Removing
 from webfront.scheduling.leadership import Leadership
@@ -112,6 +114,15 @@ def test_whatever_line_it_dies_on_a_job_is_there_whole_or_not_at_all(
     assert died > 10
     sweep_inputs(share, time.time() + 2 * DAY_S)
     assert not list((share / "results").iterdir())
+
+
+def test_logs_of_no_job_are_swept_a_day_later(share: Path, ended: Callable[..., str]) -> None:
+    job, stranger = ended(1), "01M8FG9Q5C3Z55P3159VDBH7KF"
+    write_text(share, stranger, 1, 0, b"late\n")
+    (share / "logs" / "another's").mkdir()
+    assert sweep_logs(share, time.time()) == 0
+    assert sweep_logs(share, time.time() + DAY_S + 60) == 1
+    assert {one.name for one in (share / "logs").iterdir()} == {job, "another's"}
 
 
 def test_a_version_goes_and_its_jobs_still_tell_what_they_ran(
