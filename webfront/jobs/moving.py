@@ -17,6 +17,7 @@ the chore fails, is told of, and tried again.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -44,6 +45,7 @@ _BYTES: Final = 2**22
 """What is moved at once,"""
 _ROUNDS: Final = 8
 """and how often in one run, so that one long log does not hold up the others."""
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 _LIVE: Final = (
     "SELECT a.id, a.job_id AS job, a.number, (SELECT MAX(c.`first`) FROM log_chunk c WHERE c.attempt_id = a.id) "
@@ -124,7 +126,8 @@ class MovingLogs:
         self._from: dict[int, int] = {}
         """Of attempts under way the number of the first line that may still have to be moved."""
         self._spare: dict[int, _Place] = {}
-        """Places that were taken and then not used, so that a share that is full for long is not filled with them."""
+        """Places that a full share refused: so it is not filled with half of what it refuses again and again. After
+        another error a place is given up, since nobody knows what of it is still on its way."""
 
     def run(self, term: Term) -> str:
         """Move and join what is due. Raises `Deposed`, and `Unavailable` when the share takes nothing."""
@@ -199,10 +202,11 @@ class MovingLogs:
                     raise _Changed
                 change(_DELETE, [one.id for one in chunks])
                 many(_INSERT, _placed(attempt.id, pieces, place.position))
-        except (OSError, _Changed) as error:
-            self._spare[attempt.id] = place
-            if isinstance(error, _Changed):
-                return None
+        except _Changed:
+            return None
+        except OSError as error:
+            if error.errno in _FULL:
+                self._spare[attempt.id] = place
             raise
         return len(whole)
 
