@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import idle, logs, pages, retention, soak
+from benchmarks import idle, joblog, logs, pages, retention, soak
 from benchmarks.lanes.ceiling import CeilingLane
 from benchmarks.lanes.celery import CeleryLane
 from benchmarks.lanes.dramatiq import DramatiqLane
@@ -113,6 +113,25 @@ def latency_table(figures: dict[str, list[float]]) -> list[dict[str, object]]:
     ]
 
 
+Tables = dict[str, list[dict[str, object]]]
+
+
+def on_each_store(options: argparse.Namespace, measure_on: Callable[[str], tuple[Tables, dict[str, bool]]]) -> int:
+    """Measure on one database after the other, telling of each as soon as it is known. The exit code."""
+    reached: list[bool] = []
+    report: list[dict[str, object]] = []
+    for kind in [options.store] if options.store else KINDS:
+        tables, goals = measure_on(kind)
+        for title, rows in tables.items():
+            print(f"\n{title}")
+            print_table(rows)
+            report += rows
+        print(*(f"{'yes' if there else 'NO '}: {words}" for words, there in goals.items()), sep="\n", flush=True)
+        reached += goals.values()
+    write_report(options.json, options.name, report, {})
+    return 0 if all(reached) else 1
+
+
 def print_table(rows: list[dict[str, object]]) -> None:
     """Columns aligned, for people."""
     header = list(rows[0])
@@ -125,17 +144,18 @@ def print_table(rows: list[dict[str, object]]) -> None:
 def main() -> int:
     """Measure, print the table, write the JSON file."""
     parser = argparse.ArgumentParser(prog="./bench", description=__doc__)
-    parser.add_argument("name", choices=["jobs", "latency", "pages", "soak", "idle", "logs", "retention"])
+    parser.add_argument("name", choices=["jobs", "latency", "pages", "soak", "idle", "logs", "retention", "joblog"])
     parser.add_argument(
         "--count",
         type=int,
         help="jobs per lane and round (default 1000; latency: 100); pages, soak: requests (200); "
-        "idle: connections (10000); logs: records (30000); retention: records (200000)",
+        "idle: connections (10000); logs: records (30000); retention: records (200000); joblog: requests (100)",
     )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure here")
     parser.add_argument("--jobs", type=int, default=1_000_000, help="pages, soak: how many finished jobs there are")
-    parser.add_argument("--store", choices=KINDS, help="pages, soak: this database alone")
+    parser.add_argument("--mb", type=int, default=4096, help="joblog: how large the log is, in MiB")
+    parser.add_argument("--store", choices=KINDS, help="pages, soak, joblog: this database alone")
     options = parser.parse_args()
     if options.name == "pages":
         rows = pages.run([options.store] if options.store else list(KINDS), options.jobs, options.count or 200)
@@ -143,18 +163,9 @@ def main() -> int:
         write_report(options.json, options.name, rows, {})
         return 0
     if options.name == "soak":
-        reached: list[bool] = []
-        report: list[dict[str, object]] = []
-        for kind in [options.store] if options.store else KINDS:
-            tables, goals = soak.run(kind, options.jobs, options.count or 200)
-            for title, rows in tables.items():
-                print(f"\n{title}")
-                print_table(rows)
-                report += rows
-            print(*(f"{'yes' if there else 'NO '}: {words}" for words, there in goals.items()), sep="\n", flush=True)
-            reached += goals.values()
-        write_report(options.json, options.name, report, {})
-        return 0 if all(reached) else 1
+        return on_each_store(options, lambda kind: soak.run(kind, options.jobs, options.count or 200))
+    if options.name == "joblog":
+        return on_each_store(options, lambda kind: joblog.run(kind, options.mb, options.count or 100))
     if options.name == "idle":
         most = options.count or 10_000
         rows = idle.run([most // 10, most])

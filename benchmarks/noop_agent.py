@@ -40,6 +40,9 @@ class _Done:
     def read_log(self, after: int, limit: int = 500) -> list[str]:
         return []
 
+    def pass_over(self, after: int) -> bool:
+        return False
+
     def dropped_after(self, number: int) -> int:
         return 0
 

@@ -34,7 +34,7 @@ from webfront.database import models
 from webfront.database.connection import transaction
 from webfront.database.models import User
 from webfront.database.schema import migrate_database, open_database
-from webfront.jobs.chunks import join_chunks
+from webfront.jobs.moving import MovingLogs
 from webfront.jobs.retention import (
     forget_old_inputs,
     forget_old_jobs,
@@ -143,7 +143,7 @@ class _Year:
 
 def _chores(settings: Settings, term: Term) -> None:
     values = Values(settings)
-    join_chunks(term, consumers=())
+    MovingLogs(settings.share_dir, ()).run(term)
     forget_old_facts(term, values=values, consumers=())
     forget_old_results(term, values=values)
     forget_old_inputs(term, values=values)

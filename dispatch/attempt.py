@@ -15,7 +15,7 @@ from dispatch.plays import Played, Plays
 from node_scripts.dispatched.places import Staged
 from node_scripts.running import files, results, trees
 from node_scripts.running.interface import Ended, LiveLog, Telling
-from node_scripts.running.logfile import LogReader
+from node_scripts.running.logfile import LogReader, bound_of
 from node_scripts.running.rooms import read_record, write_record
 from node_scripts.running.share import Share
 from webfront.plays.inventory import Typed
@@ -65,7 +65,7 @@ class DispatchedAttempt:
         self._share = share
         self._preparing = preparing
         self._discard = discard
-        self._following = Following(line, self._key, folder / "log", self._put_kit)
+        self._following = Following(line, self._key, folder / "log", 2 * bound_of(order.log_mb).bytes, self._put_kit)
         self._log = LogReader(folder / "log")
         self._work: asyncio.Task[None] | None = None
         self._ended: Ended | None = read_record(folder / "ended.json", Ended)
@@ -131,6 +131,10 @@ class DispatchedAttempt:
     def read_log(self, after: int, limit: int = 500) -> list[str]:
         """See `RunningAttempt.read_log`."""
         return self._log.read(after, limit, whole=self._work is None or self._work.done())
+
+    def pass_over(self, after: int) -> bool:
+        """See `RunningAttempt.pass_over`."""
+        return self._log.pass_over(after)
 
     def dropped_after(self, number: int) -> int:
         """See `RunningAttempt.dropped_after`."""

@@ -21,7 +21,6 @@ import msgspec
 
 from dispatch.line import Line
 from node_scripts.running.interface import Ended, LiveLog
-from node_scripts.running.logfile import LOG_BOUND
 from node_scripts.running.rooms import write_record
 from wire.messages import Cause
 
@@ -31,7 +30,6 @@ _SILENCE_S: Final = 20.0
 _PING_S: Final = 5.0
 _PAUSES_S: Final = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 _SSH_FAILED: Final = 255
-_MOST_LOG: Final = 2 * LOG_BOUND.bytes
 _MARK: Final = b"skerry "
 UNKNOWN: Final = Ended(Cause.NODE_LOST, "the machine no longer knows this attempt")
 
@@ -39,11 +37,15 @@ UNKNOWN: Final = Ended(Cause.NODE_LOST, "the machine no longer knows this attemp
 class Following:
     """Begins with `run`, in a task of its own; `changed` is set whenever something is told."""
 
-    def __init__(self, line: Line, key: str, log: Path, mend: Callable[[], Awaitable[None]]) -> None:
-        """`mend` is called when the machine answers and has no kit of ours: an upgrade came between."""
+    def __init__(self, line: Line, key: str, log: Path, most_log: int, mend: Callable[[], Awaitable[None]]) -> None:
+        """Of the log no more than `most_log` bytes are taken: that it is bounded there is that machine's word.
+
+        `mend` is called when the machine answers and has no kit of ours: an upgrade came between.
+        """
         self._line = line
         self._key = key
         self._log = log
+        self._most_log = most_log
         self._mend = mend
         self._input: asyncio.StreamWriter | None = None
         self._cancel_wanted = False
@@ -140,8 +142,7 @@ class Following:
 
     def _take_log(self, chunk: bytes, at: int) -> None:
         with self._log.open("ab") as file:
-            # An app's log is bounded there; that it is, is that machine's word.
-            if file.tell() == at and at < _MOST_LOG:
+            if file.tell() == at and at < self._most_log:
                 file.write(chunk)
 
     async def _ping(self) -> None:

@@ -51,6 +51,7 @@ class LogTail:
         self._glimpsed = 0
         """The last line told by a glimpse, since the log was last told anew."""
         self._is_anew = after is not None  # an earlier start of the agent may have told glimpses
+        self._is_behind = bool(after)  # the file is open at its beginning
         self._live_lines = 0
         self._under_way = 0
         self._told = False
@@ -62,16 +63,27 @@ class LogTail:
 
     def send_new(self) -> None:
         """Send what has been written since; nothing while the chunk before is not confirmed."""
-        if not self._under_way and self._send_part() is None:
+        if self._is_behind:
+            self._come_nearer()
+        elif not self._under_way and self._send_part() is None:
             self._send_glimpse()
 
     async def send_rest(self) -> None:
         """Send all that is left. When this returns the last of it is in the outbox, though perhaps not confirmed."""
         chunks = 0
+        while self._is_behind:
+            self._come_nearer()
+            await asyncio.sleep(0)
         while (confirmed := self._send_part()) is not None:
             chunks += 1
             if chunks % _CHUNKS_UNDER_WAY == 0:
                 await confirmed
+
+    def _come_nearer(self) -> None:
+        try:
+            self._is_behind = self._running.pass_over(self._put)
+        except OSError:
+            self._is_behind = False  # reading it will tell
 
     def _send_part(self) -> asyncio.Future[None] | None:
         """Send the next lines of the file; None when there are none now."""
@@ -90,7 +102,7 @@ class LogTail:
             if not confirmed.done():
                 confirmed.set_result(None)
 
-        self._tell(first, lines, dropped, on_confirmed)
+        self._tell(first, lines, dropped, and_then=on_confirmed)
         return confirmed
 
     def _send_glimpse(self) -> None:
@@ -104,9 +116,9 @@ class LogTail:
         if not self._glimpsed or self._live_lines > _LIVE_LINES:
             told, self._is_anew, self._live_lines = self._put, True, 0
         if live.first > told + 1:
-            self._tell(told + 1, [_PASSING], live.first - told - 2)
+            self._tell(told + 1, [_PASSING], live.first - told - 2, is_glimpse=True)
             told = live.first - 1
-        self._tell(told + 1, live.lines[told + 1 - live.first :])
+        self._tell(told + 1, live.lines[told + 1 - live.first :], is_glimpse=True)
         self._glimpsed = last
         self._live_lines += len(live.lines)
 
@@ -122,7 +134,13 @@ class LogTail:
             return [], 0
 
     def _tell(
-        self, first: int, lines: Sequence[str], dropped: int = 0, and_then: Callable[[], None] | None = None
+        self,
+        first: int,
+        lines: Sequence[str],
+        dropped: int = 0,
+        *,
+        is_glimpse: bool = False,
+        and_then: Callable[[], None] | None = None,
     ) -> None:
         self._under_way += 1
 
@@ -132,7 +150,14 @@ class LogTail:
                 and_then()
 
         event = LogLines(
-            self._running.job, self._running.attempt, self._now(), first, tuple(lines), dropped, self._is_anew
+            self._running.job,
+            self._running.attempt,
+            self._now(),
+            first,
+            tuple(lines),
+            dropped,
+            self._is_anew,
+            is_glimpse,
         )
         self._outbox.put(event, on_confirmed)
         self._is_anew = False

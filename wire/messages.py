@@ -83,6 +83,8 @@ class Order(Message, frozen=True, tag="order", kw_only=True):
     """Path of the input file relative to the share (`inputs/<job>/<file name>`), or None."""
     parameters: dict[str, str] = {}
     """Passed to the app as `--NAME VALUE`, in this order, after `--input` and `--output`."""
+    log_mb: int = 16
+    """How much of its log is kept, in MiB."""
 
 
 class Claimed(msgspec.Struct, frozen=True, tag="claimed", tag_field="type"):
@@ -132,6 +134,8 @@ class LogLines(msgspec.Struct, frozen=True, tag="log", tag_field="type"):
     """So many lines after these will not come: the node has not kept them."""
     anew: bool = False
     """What was told before of the lines from `first` on counts no longer: a glimpse of a log that grew too long."""
+    glimpse: bool = False
+    """What is told later takes their place."""
 
 
 class OutputFile(msgspec.Struct, frozen=True):

@@ -56,6 +56,10 @@ class SandboxAttempt:
         """See `RunningAttempt.read_log`."""
         return self._log.read(after, limit, whole=self._handle is None or self._handle.ended)
 
+    def pass_over(self, after: int) -> bool:
+        """See `RunningAttempt.pass_over`."""
+        return self._log.pass_over(after)
+
     def dropped_after(self, number: int) -> int:
         """See `RunningAttempt.dropped_after`."""
         return self._log.dropped_after(number)

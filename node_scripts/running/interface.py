@@ -93,6 +93,12 @@ class RunningAttempt(Protocol):
         lines were dropped, and where there is much text.
         """
 
+    def pass_over(self, after: int) -> bool:
+        """Pass over the lines up to this one, a bounded amount of them. Whether to call it again before `read_log`.
+
+        After a restart a log may be gigabytes long, and nobody is to wait for its being passed over at once.
+        """
+
     def dropped_after(self, number: int) -> int:
         """How many lines after this one, the last that was read, were dropped: the log goes on behind them."""
 

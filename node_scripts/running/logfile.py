@@ -29,6 +29,8 @@ from node_scripts.running.rooms import read_record, write_record
 
 LINE_BYTES: Final = 8192
 _CHUNK: Final = 65536
+_PASSED: Final = 2**20
+_PASSES: Final = 64
 _TAIL_BYTES: Final = 4096
 _ROUNDS: Final = 16
 _PART_CHARACTERS: Final = 500_000
@@ -64,7 +66,14 @@ class LogBound:
 
 
 LOG_BOUND: Final = LogBound(16 * 2**20, 200_000)
-"""What every attempt's log may have."""
+"""What an attempt's log may have, unless its order says another size."""
+_LARGEST_MB: Final = 8192
+
+
+def bound_of(mebibytes: int) -> LogBound:
+    """The bound for a log of this size; its lines grow with it."""
+    wanted = max(1, min(mebibytes, _LARGEST_MB))
+    return LogBound(wanted * 2**20, wanted * LOG_BOUND.lines * 2**20 // LOG_BOUND.bytes)
 
 
 class LogSink:
@@ -300,11 +309,8 @@ class LogReader:
         """
         if after < self._number:
             self._rewind()
-        if self._fd < 0:
-            try:
-                self._fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
-            except FileNotFoundError:
-                return []
+        if not self._open():
+            return []
         lines: list[str] = []
         characters = 0
         while len(lines) < limit and characters < _PART_CHARACTERS:
@@ -325,6 +331,25 @@ class LogReader:
                 lines.append(_text(line))
                 characters += len(lines[-1])
         return lines
+
+    def pass_over(self, after: int) -> bool:
+        """Pass over lines up to this one, a bounded amount, where that is quickly done. Whether more of it is to do."""
+        if after < self._number:
+            self._rewind()
+        if not self._open():
+            return False
+        for _ in range(_PASSES):
+            if self._ready or self._line or self._dropped:
+                return False
+            block = os.pread(self._fd, _PASSED, self._offset)
+            end = block.rfind(b"\n") + 1
+            count = block.count(b"\n", 0, end)
+            # A zero byte may be a mark's, which stands for many lines.
+            if not count or self._number + count > after or b"\0" in block:
+                return False
+            self._number += count
+            self._offset += end
+        return True
 
     def dropped_after(self, number: int) -> int:
         """How many lines after this one, the last that was read, were dropped."""
@@ -347,6 +372,14 @@ class LogReader:
             os.close(self._fd)
         self._fd = -1
         self._rewind()
+
+    def _open(self) -> bool:
+        if self._fd < 0:
+            try:
+                self._fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            except FileNotFoundError:
+                return False
+        return True
 
     def _rewind(self) -> None:
         self._number = 0  # of the last line handed out or passed over

@@ -23,7 +23,7 @@ from node_scripts.running.installer import InstallFailed
 from node_scripts.running.interface import AttemptEnded, Ended, Prepared, Recovered, RunningAttempt, Telling
 from node_scripts.running.interpreter import Interpreter, clean_environment
 from node_scripts.running.keeper import KeeperHandle
-from node_scripts.running.logfile import LOG_BOUND
+from node_scripts.running.logfile import bound_of
 from node_scripts.running.processes import end_strays
 from node_scripts.running.removal import Remover
 from node_scripts.running.rooms import Exit, FolderLock, Room, is_locked, make_folder, write_record
@@ -305,7 +305,7 @@ class SandboxRunner:
             view=seen,
             measured=(room.work, room.layers, room.outputs, room.temporary),
             given_bytes=prepared.given_bytes,
-            log_bound=LOG_BOUND,
+            log_bound=bound_of(order.log_mb),
             spread=prepared.slot if user is None else user.uid,
         )
 

@@ -7,6 +7,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -169,7 +170,7 @@ def test_the_use_that_is_counted_there_is_the_same(
 def test_what_an_app_printed_is_there_line_by_line(shipping: Shipping, settings: Settings) -> None:
     attempt_that_said((1, "one\ntwo"), (2, "two\nthree"), (5, 'five "quoted"\n\nseven \u202e'))
     for _ in range(2):
-        Carrier(settings, printed.records_of)(facts())
+        Carrier(settings, partial(printed.records_of, share=settings.share_dir))(facts())
         answered(shipping.engine, "POST", f"/{shipping.stream}/_rollover")
     found = sorted(there(shipping, printed.DATASET), key=lambda one: one["skerry.line"])
     lines = [(one["skerry.line"], one["message"]) for one in found]

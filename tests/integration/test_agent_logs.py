@@ -111,6 +111,25 @@ def test_fifty_thousand_lines_a_second_are_all_there_and_hold_nobody_up(
     asyncio.run(scenario())
 
 
+def test_a_log_is_as_long_as_its_order_allows(controller: Controller, agent: AgentProcess) -> None:
+    async def scenario() -> None:
+        async with controller.working():
+            agent.start()
+            app = place(controller, FIFTY_THOUSAND_A_SECOND, "4" * 64)
+            short, long = (
+                Order(job="short", attempt=1, app=app, log_mb=1),
+                Order(job="long", attempt=1, app=app, log_mb=17),
+            )
+            for one in (short, long):
+                await controller.send(one)
+                end, _ = await end_of(controller, one.job)
+                assert (end.cause, end.log_lines) == (Cause.OK, 195_000)
+            assert sorted(controller.lines_of("short")) == [*range(1, 6252), *range(195_000 - 6249, 195_001)]
+            assert sorted(controller.lines_of("long")) == [*range(1, 195_001)]
+
+    asyncio.run(scenario())
+
+
 def test_a_log_without_end_is_seen_while_it_runs_and_a_cancel_ends_it(
     controller: Controller, agent: AgentProcess
 ) -> None:

@@ -28,8 +28,9 @@ from support.stores import Store
 from webfront.broker.admission import admit, dismiss
 from webfront.broker.management import Management
 from webfront.broker.topology import platform_queues
-from webfront.database.models import Attempt, Job, LogChunk, Node
+from webfront.database.models import Attempt, Job, Node
 from webfront.database.schema import open_database
+from webfront.jobs.logs import printed_lines
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 JOBS = 200
@@ -254,8 +255,7 @@ def check_rows(directory: Path) -> dict[str, int]:
         result = directory / "share" / "results" / job.id / str(last.number) / "predictions.csv"
         assert result.read_text().split() == ["number,cube", f"{number},{number**3}"]
         assert [one["name"] for one in last.outputs] == ["predictions.csv"]
-        chunks = LogChunk.select().where(LogChunk.attempt == last).order_by(LogChunk.first)
-        lines = [(chunk.first + n, text) for chunk in chunks for n, text in enumerate(chunk.text.split("\n"))]
+        lines = [(line.number, line.text) for line in printed_lines(directory / "share", job.id, last.number)]
         assert lines == [(n, f"line {n} of {number}") for n in range(1, LINES + 1)]
         assert last.log_lines == LINES
     return numbers

@@ -1,4 +1,7 @@
-"""A TCP proxy that cuts the connection in place of passing an answer on: the request arrived, and was carried out."""
+"""A TCP proxy that cuts the connection in place of passing an answer on: the request arrived, and was carried out.
+
+Or it says nothing any more, as a way does that was cut between two machines that are not told.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,8 @@ class Cut:
         self.port: int = self._listener.getsockname()[1]
         self.drop = 0
         self.dropped = 0
+        self.silent = False
+        """Nothing is passed on, to nobody, as long as it is set; and what was not is lost."""
         threading.Thread(target=self._accept, daemon=True).start()
 
     @property
@@ -50,6 +55,8 @@ class Cut:
             while part := server.recv(65536):
                 if self._is_to_be_dropped():
                     break
+                if self.silent:
+                    continue
                 client.sendall(part)
         for one in (client, server):
             with contextlib.suppress(OSError):

@@ -25,9 +25,10 @@ from support.stores import Store
 from webfront.accounts.views import Account
 from webfront.broker.management import Management
 from webfront.database.connection import transaction
-from webfront.database.models import App, AppVersion, Attempt, Job, LogChunk, Node, Play, PlayEvent, User
+from webfront.database.models import App, AppVersion, Attempt, Job, Node, Play, PlayEvent, User
 from webfront.fleet.views import NewNode, Secrets
 from webfront.jobs.identifiers import Ulids
+from webfront.jobs.logs import printed_lines
 from webfront.plays.service import PlayService
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -322,8 +323,8 @@ class Controller:
         return [a.cause for a in Attempt.select().where(Attempt.job == job).order_by(Attempt.number)]
 
     def lines(self, job: str) -> list[str]:
-        chunks = LogChunk.select().join(Attempt).where(Attempt.job == job).order_by(Attempt.number, LogChunk.first)
-        return [line for chunk in chunks for line in chunk.text.split("\n")]
+        attempts = range(1, Job.get_by_id(job).attempts + 1)
+        return [line.text for number in attempts for line in printed_lines(self.share, job, number)]
 
     def predictions(self, job: str, attempt: int = 1) -> str:
         return (self.share / "results" / job / str(attempt) / "predictions.csv").read_text()

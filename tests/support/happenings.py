@@ -12,6 +12,7 @@ import logging
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from webfront.activity.facts import COLUMNS, DEEDS, FactRow, Kind, NewFact, Outcome, from_row, record_many
@@ -78,7 +79,8 @@ class Month:
         """Have the platform write its records of all of that."""
         facts = [from_row(row) for row in rows(FactRow, f"SELECT {COLUMNS} FROM fact ORDER BY id")]
         Carrier(settings, activity.records_of)(facts)
-        Carrier(settings, printed.records_of)([fact for fact in facts if fact.kind == Kind.ATTEMPT_END])
+        said = partial(printed.records_of, share=settings.share_dir)
+        Carrier(settings, said)([fact for fact in facts if fact.kind == Kind.ATTEMPT_END])
         door = Engine.of(settings)
         try:
             for part in _parts([*self._nodes_tell(), *self._meters_tell(), *self._processes_log(300)], 500):

@@ -20,9 +20,10 @@ from webfront.broker.admission import admit, dismiss
 from webfront.broker.management import Management
 from webfront.broker.topology import platform_queues
 from webfront.database.connection import transaction
-from webfront.database.models import App, AppVersion, Attempt, Job, LogChunk, Node, User
+from webfront.database.models import App, AppVersion, Job, Node, User
 from webfront.fleet.admissions import forget_admission
 from webfront.jobs.identifiers import Ulids
+from webfront.jobs.logs import printed_lines
 from wire import topology
 from wire.broker import Broker, BrokerAddress, Delivery
 from wire.messages import (
@@ -155,8 +156,9 @@ class Platform:
         return found
 
     def log_of(self, job: str) -> list[str]:
-        chunks = LogChunk.select().join(Attempt).where(Attempt.job == job).order_by(LogChunk.first)
-        return [line for chunk in chunks for line in chunk.text.split("\n")]
+        """The lines that have come of its newest attempt's log."""
+        number = Job.get_by_id(job).attempts
+        return [line.text for line in printed_lines(self.directory / "share", job, number)]
 
 
 class ScriptedNode:

@@ -154,6 +154,7 @@ def register(app: bottle.Bottle, services: Services) -> None:
             query={
                 "after": "only lines numbered above it: the `next` of the answer before",
                 "attempt": "which attempt's; the newest one's by default",
+                "last": "in place of `after`: from the last so many lines on that there are",
                 "limit": "how many lines, 2,000 by default and 5,000 at most",
             },
         ),
@@ -161,7 +162,8 @@ def register(app: bottle.Bottle, services: Services) -> None:
     def log(job_id: str) -> bytes:
         attempt = query_number("attempt", 0)
         after, limit = query_number("after", 0), query_number("limit", 2000, least=1)
-        view = jobs.log(identity().account, job_id, after=after, attempt=attempt or None, limit=limit)
+        last = query_number("last", 0) or None
+        view = jobs.log(identity().account, job_id, after=after, attempt=attempt or None, limit=limit, last=last)
         return reply(**msgspec.structs.asdict(view))
 
     @app.get(

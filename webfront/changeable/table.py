@@ -50,10 +50,15 @@ AUDIT_DAYS: Final = Changeable(
     "audit.days", "days for which it is kept what people did, where that is longer than facts.days", 365
 )
 
+LOGS_MAX_MB: Final = Changeable(
+    "logs.max_mb", "MiB of an attempt's log that are kept: of a longer one the first and the last part", 16, most=8192
+)
+
 SETTINGS: Final = (
     INPUTS_DAYS,
     RESULTS_DAYS,
     LOGS_DAYS,
+    LOGS_MAX_MB,
     RANKINGS_DAYS,
     JOBS_DAYS,
     PLAYS_DAYS,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 AGAIN_AFTER_S: Final = (1.0, 2.0, 4.0, 8.0)
 """How long to wait before each repetition of what got no answer. After the last one it is given up."""
 
+_GET_S: Final = 30.0
 _FOR_NOW: Final = {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
 
 
@@ -87,7 +88,9 @@ class Client:
         return answer.content
 
     def get(self, path: str, **params: Any) -> dict[str, Any]:
-        return self.call("GET", path, params={name: value for name, value in params.items() if value is not None})
+        """What is there. An answer that stops on its way is given up after half a minute. CliError."""
+        given = {name: value for name, value in params.items() if value is not None}
+        return self.call("GET", path, params=given, timeout=_GET_S)
 
     def download(self, job_id: str, output: dict[str, Any], folder: Path) -> Path:
         """Fetch a result into `folder`, whole: beside first, its checksum compared, then renamed."""

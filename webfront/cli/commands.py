@@ -126,13 +126,16 @@ def jobs_show(options: argparse.Namespace) -> int:
 
 def jobs_log(options: argparse.Namespace) -> int:
     client = signed_in()
+    after, last = max(0, (options.first or 1) - 1), options.last
     if options.follow:
-        job = wait(client, options.job, log_to=_log_stream(options), tell=tell, sleep=time.sleep)
+        log = _log_stream(options)
+        job = wait(client, options.job, log_to=log, tell=tell, sleep=time.sleep, after=after, last=last)
         say(options, {"job": job}, "")
         return OK if job["state"] == JobState.SUCCEEDED else FAILED
-    after, pages = 0, []
+    pages = []
     while True:
-        page = client.get(f"jobs/{options.job}/log", after=after, attempt=options.attempt)
+        page = client.get(f"jobs/{options.job}/log", after=after, last=last, attempt=options.attempt)
+        last = None
         if options.json:
             pages.append(page)
         else:

@@ -7,7 +7,7 @@ chore of `webfront.retention.removals` removes that. Killed before the commit al
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 from webfront.accounts.policy import Act, require
 from webfront.accounts.views import Account
@@ -16,6 +16,7 @@ from webfront.activity.facts import Kind
 from webfront.database.connection import transaction
 from webfront.database.rows import change, locked, rows
 from webfront.errors import Conflict, NotFound
+from webfront.jobs.logfiles import FOLDER as LOGS
 from webfront.jobs.queries import find_job
 from webfront.jobs.states import OPEN_JOBS
 from webfront.retention.facts import DAY_S, is_read
@@ -28,6 +29,11 @@ _HOLD: Final = (
 )
 # Attempts and what they said go with it, by their foreign keys.
 _DELETE: Final = "DELETE FROM job WHERE id IN (?*)"
+_LOGGED: Final = "SELECT DISTINCT job_id AS job FROM attempt WHERE job_id IN (?*) AND log_bytes > 0"
+
+
+class _Logged(NamedTuple):
+    job: str
 
 
 def delete_job(account: Account, job_id: str, now: float, told: Collection[str]) -> None:
@@ -53,7 +59,14 @@ def delete_rows(jobs: Iterable[EndedJob], now: float, run: int | None = None) ->
         return
     paths = [f"results/{job.id}" for job in going if job.attempts and job.results_run is None]
     paths += [f"inputs/{job.id}" for job in going if job.input is not None and job.input_run is None]
+    paths += log_paths(job.id for job in going if job.attempts and job.log_run is None)
     give_up(paths, "files of deleted jobs", now, run)
     # An attempt that was given up may still store something, and nothing would ever look there again.
     give_up([f"results/{job.id}" for job in going if job.attempts > 1], "files of deleted jobs", now + DAY_S, run)
     change(_DELETE, [job.id for job in going])
+
+
+def log_paths(jobs: Iterable[str]) -> list[str]:
+    """Where on the share the logs of these jobs are, of those that have come there."""
+    asked = list(jobs)
+    return [f"{LOGS}/{row.job}" for row in rows(_Logged, _LOGGED, asked)] if asked else []

@@ -27,7 +27,7 @@ from webfront.changeable.table import (
 from webfront.changeable.values import Values
 from webfront.clock import Clock, system_clock
 from webfront.database.rows import change, many, octets, rows
-from webfront.jobs.deleting import delete_rows
+from webfront.jobs.deleting import delete_rows, log_paths
 from webfront.jobs.states import OPEN_JOBS
 from webfront.retention.facts import DAY_S, read_until
 from webfront.retention.removals import give_up
@@ -46,6 +46,10 @@ _CHUNKS: Final = (
 _DELETE_CHUNKS: Final = "DELETE FROM log_chunk WHERE id IN (?*)"
 _RANKINGS: Final = "SELECT id, {} AS size FROM ranking WHERE job_id IN (?*)"
 _DELETE_RANKINGS: Final = "DELETE FROM ranking WHERE id IN (?*)"
+_PIECES: Final = (
+    "SELECT p.id, 0 AS size FROM log_piece p JOIN attempt a ON a.id = p.attempt_id WHERE a.job_id IN (?*) LIMIT ?"
+)
+_DELETE_PIECES: Final = "DELETE FROM log_piece WHERE id IN (?*)"
 _PLACEMENTS: Final = "SELECT id, placement FROM attempt WHERE job_id IN (?*)"
 _REPLACE: Final = "UPDATE attempt SET placement = ? WHERE id = ?"
 _ENDED_BEFORE: Final = (
@@ -115,6 +119,7 @@ def forget_old_logs(term: Term, *, values: Values, consumers: Collection[str]) -
             old = [job for job in found if job.log_run is None and job.attempts]
             if old:
                 many(_MARK_LOG, [(run.number(), job.id) for job in old])
+                give_up(log_paths(job.id for job in old), "logs", term.now(), run.number())
                 run.removed(len(old))
         if not _remove_chunks(term, run, [job.id for job in found]):
             break
@@ -127,13 +132,13 @@ def forget_old_logs(term: Term, *, values: Values, consumers: Collection[str]) -
 
 def _remove_chunks(term: Term, run: Run, jobs: Sequence[str]) -> bool:
     """Remove what these jobs' attempts said, a slice at a time: one may have said gigabytes. False when cut off."""
-    sql = _CHUNKS.format(octets("c.text"))
-    while chunks := rows(_Sized, sql, list(jobs), _CHUNKS_AT_ONCE):
-        with term.transaction():
-            change(_DELETE_CHUNKS, [one.id for one in chunks])
-            run.freed(sum(one.size for one in chunks))
-        if not go_on(term):
-            return False
+    for sql, delete in ((_CHUNKS.format(octets("c.text")), _DELETE_CHUNKS), (_PIECES, _DELETE_PIECES)):
+        while found := rows(_Sized, sql, list(jobs), _CHUNKS_AT_ONCE):
+            with term.transaction():
+                change(delete, [one.id for one in found])
+                run.freed(sum(one.size for one in found))
+            if not go_on(term):
+                return False
     return True
 
 

@@ -63,12 +63,23 @@ class JobService:
         delete_job(account, job_id, self._clock(), self._told)
 
     def log(
-        self, account: Account, job_id: str, *, after: int = 0, attempt: int | None = None, limit: int = 2000
+        self,
+        account: Account,
+        job_id: str,
+        *,
+        after: int = 0,
+        attempt: int | None = None,
+        limit: int = 2000,
+        last: int | None = None,
     ) -> LogView:
-        """Lines after a number, of the newest attempt unless one is named. Gone where the log is not kept any more."""
+        """Lines after a number, or from the `last` ones on, of the newest attempt unless one is named.
+
+        Gone where the log is not kept any more.
+        """
         job = find_job(account, job_id)
         still_there(job.log_run, "Its log was")
-        return read_log(job, after=after, attempt=attempt, limit=limit, now=self._clock())
+        now = self._clock()
+        return read_log(self._share, job, after=after, attempt=attempt, limit=limit, now=now, last=last)
 
     def output(self, account: Account, job_id: str, name: str) -> Download:
         """A result file of the attempt that counts. NotFound for any other name or attempt, Gone once they are old."""

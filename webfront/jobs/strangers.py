@@ -2,8 +2,8 @@
 
 After a restore these are the jobs that were accepted when the copy had been made: whoever sent one was told that it is
 accepted, so it is named as long as the share tells of it. Otherwise they are submissions that were cut off before their
-rows. Their inputs go by `submission.sweep_inputs`, their results by `sweep_results`, both a day old: a node that was
-cut off may store results yet, and nothing reads them.
+rows. Their inputs go by `submission.sweep_inputs`, their results by `sweep_results`, their logs by `sweep_logs`, all a
+day old: a node that was cut off may store results yet, and nothing reads them.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from webfront.database.rows import rows
 from webfront.jobs.identifiers import PATTERN, first_after
+from webfront.jobs.logfiles import FOLDER as LOGS
 
 _STALE_S: Final = 24 * 3600.0
 _AT_ONCE: Final = 500
@@ -39,8 +40,17 @@ def accepted_between(share_dir: Path, begin: float, end: float) -> list[str]:
 
 def sweep_results(share_dir: Path, now: float) -> int:
     """Remove a day old results of unknown jobs. Returns of how many jobs."""
+    return _sweep(share_dir / "results", now)
+
+
+def sweep_logs(share_dir: Path, now: float) -> int:
+    """Remove a day old logs of unknown jobs. Returns of how many jobs."""
+    return _sweep(share_dir / LOGS, now)
+
+
+def _sweep(of_jobs: Path, now: float) -> int:
     removed = 0
-    for folders in _in_parts((share_dir / "results").glob("*")):
+    for folders in _in_parts(of_jobs.glob("*")):
         unknown = _unknown([folder.name for folder in folders])
         for folder in folders:
             with contextlib.suppress(OSError):

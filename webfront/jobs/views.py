@@ -116,6 +116,8 @@ class LogView(msgspec.Struct, frozen=True):
     """First and last number of each run of lines that is missing between `after` and `next`."""
     complete: bool
     """True when nothing will follow: the attempt has ended, and this reaches its last line."""
+    newest: int = 0
+    """The number of the last line that there is so far."""
 
 
 class Download(NamedTuple):

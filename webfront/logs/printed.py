@@ -6,6 +6,7 @@ Lines that a node hands over later, since it was cut off, are in the job's log a
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Final
 
 from webfront.activity.facts import Fact
@@ -15,12 +16,12 @@ from webfront.logs.records import Record, encode, moment
 DATASET: Final = "skerry.app"
 
 
-def records_of(ends: Sequence[Fact]) -> Iterator[Record]:
+def records_of(ends: Sequence[Fact], *, share: Path) -> Iterator[Record]:
     """A record of each line of these attempts; `ends` are the facts of their ends."""
     for end in ends:
         if end.attempt is None:
             continue
-        for line in printed_lines(end.job, end.attempt):
+        for line in printed_lines(share, end.job, end.attempt):
             yield encode(
                 f"{end.job}-{end.attempt}-{line.number:x}",
                 {

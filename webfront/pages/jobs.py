@@ -111,7 +111,9 @@ def register(app: bottle.Bottle, services: Services) -> None:
             searchable=services.logs.is_searchable,
             kibana=kibana.job(job_id) if (kibana := services.logs.kibana(account)) else "",
             sent_before=bottle.request.query.get("sent") == "before",
-            **log_page(jobs, account, found, bottle.request.query.get("attempt", "")),
+            **log_page(
+                jobs, account, found, bottle.request.query.get("attempt", ""), bottle.request.query.get("line", "")
+            ),
         )
 
     @app.post("/jobs/<job_id>/cancel", action="job.cancel")

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from webfront.accounts.views import Account
+from webfront.errors import Unavailable
 from webfront.jobs.service import JobService
 from webfront.jobs.views import JobView, LogView
 
-_SHOWN: Final = 1000
-"""Lines on the page; of a longer log of an ended attempt, the last ones."""
-_AT_ONCE: Final = 2000
+SHOWN: Final = 1000
+"""Lines on the page: of a longer log the last ones, or those from a line on."""
+_AT_ONCE: Final = 5000
+_DIGITS: Final = 11
 
 
 class Entry(NamedTuple):
@@ -20,18 +22,34 @@ class Entry(NamedTuple):
     gap: bool = False
 
 
-def log_page(jobs: JobService, account: Account, job: JobView, wanted: str) -> dict[str, object]:
-    """What the template needs: the lines of the newest attempt, or of the one that `wanted` names."""
+def log_page(jobs: JobService, account: Account, job: JobView, wanted: str, line: str) -> dict[str, object]:
+    """What the template needs: the last lines of the newest attempt, or of the one that `wanted` names.
+
+    Where `line` is a number, those from that line on, which are then not followed.
+    """
     pinned = wanted.isdecimal() and any(attempt.number == int(wanted) for attempt in job.attempts)
     shown = next((one for one in job.attempts if pinned and one.number == int(wanted)), None)
     if shown is None and job.attempts:
         shown = job.attempts[-1]
-    if job.log_deleted is not None:
-        view = LogView(shown.number if shown else 0, (), 0, (), complete=True)
-        return {"log": view, "log_entries": [], "log_skipped": 0, "pinned": pinned}
-    skipped = max(0, (shown.log_lines or 0) - _SHOWN) if shown else 0
-    view = jobs.log(account, job.id, after=skipped, attempt=int(wanted) if pinned else None, limit=_SHOWN)
-    return {"log": view, "log_entries": entries(view), "log_skipped": skipped, "pinned": pinned}
+    number = shown.number if pinned and shown else None
+    first = int(line) if line.isdecimal() and len(line) < _DIGITS else None
+    view = LogView(shown.number if shown else 0, (), 0, (), complete=job.log_deleted is not None)
+    away = ""
+    if job.log_deleted is None:
+        after, last = (0, SHOWN) if first is None else (max(0, first - 1), None)
+        try:
+            view = jobs.log(account, job.id, after=after, last=last, attempt=number, limit=SHOWN)
+        except Unavailable as error:
+            away = str(error)
+    found = entries(view)
+    return {
+        "log": view,
+        "log_entries": found,
+        "log_before": found[0].number - 1 if found else view.newest,
+        "log_line": first,
+        "log_away": away,
+        "pinned": pinned,
+    }
 
 
 def entries(view: LogView) -> list[Entry]:

@@ -15,8 +15,8 @@ from webfront.apps.upload import sweep_uploads
 from webfront.changeable.values import Values
 from webfront.fleet.admissions import keep_admitted
 from webfront.invitations.retention import forget_old_invitations
-from webfront.jobs.chunks import join_chunks
 from webfront.jobs.keys import forget_old_keys
+from webfront.jobs.moving import MovingLogs
 from webfront.jobs.retention import (
     forget_old_inputs,
     forget_old_jobs,
@@ -24,7 +24,7 @@ from webfront.jobs.retention import (
     forget_old_rankings,
     forget_old_results,
 )
-from webfront.jobs.strangers import sweep_results
+from webfront.jobs.strangers import sweep_logs, sweep_results
 from webfront.jobs.submission import sweep_inputs
 from webfront.logs.bounds import keep_bounds
 from webfront.logs.figures import tell_figures
@@ -61,11 +61,12 @@ def all_chores(settings: Settings) -> tuple[Chore, ...]:
         Chore("old jobs", _HOUR, partial(forget_old_jobs, values=values, consumers=consumers)),
         Chore("old plays", _HOUR, partial(forget_old_plays, values=values)),
         Chore("unused versions", _HOUR, partial(forget_unused, values=values)),
-        Chore("log chunks", 10 * _SECOND, partial(join_chunks, consumers=consumers)),
+        Chore("logs to the share", 2 * _SECOND, MovingLogs(settings.share_dir, consumers).run),
         Chore("removals", 5 * _SECOND, Removing(settings.share_dir, FOLDER, may_go).run),
         Chore("old idempotency keys", _HOUR, forget_old_keys),
         Chore("abandoned inputs", 6 * _HOUR, partial(_swept, sweep_inputs, settings.share_dir, "inputs of no job")),
         Chore("strangers' results", 6 * _HOUR, partial(_swept, sweep_results, settings.share_dir, "results of no job")),
+        Chore("strangers' logs", 6 * _HOUR, partial(_swept, sweep_logs, settings.share_dir, "logs of no job")),
         Chore("abandoned uploads", _HOUR, partial(_swept, sweep_uploads, settings.share_dir / "apps", "half uploads")),
         Chore(
             "abandoned schedules' inputs", 6 * _HOUR, partial(_swept, sweep_kept, settings.share_dir, "unused inputs")

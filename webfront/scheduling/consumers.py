@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from webfront.activity.consumers import Consumer
 from webfront.activity.facts import Kind
 from webfront.jobs.retention import Superseded
@@ -22,7 +24,8 @@ def _to_elasticsearch(settings: Settings) -> tuple[Consumer, ...]:
     """Everything that is still kept, where there is one."""
     if not settings.elastic_url:
         return ()
-    happened, said = Carrier(settings, activity.records_of), Carrier(settings, printed.records_of)
+    happened = Carrier(settings, activity.records_of)
+    said = Carrier(settings, partial(printed.records_of, share=settings.share_dir))
     return (
         Consumer("activity records", from_the_beginning=True, carry=happened),
         Consumer("apps' lines", kinds=frozenset({Kind.ATTEMPT_END}), from_the_beginning=True, carry=said),

@@ -16,7 +16,7 @@ from webfront.jobs.lifecycle import AttemptRecord, JobRecord
 from webfront.jobs.states import AttemptState
 from webfront.jobs.views import Stage
 from webfront.scheduling.entries import Key
-from webfront.scheduling.joblog import Coverage
+from webfront.scheduling.joblog import Backlog, Coverage
 from webfront.scheduling.judge import NodeJudge
 from webfront.scheduling.leases import Leases
 from webfront.scheduling.ledger import Ledger
@@ -65,6 +65,7 @@ class EventBook:
         self._leases = leases
         self._coverage = coverage
         self._versions = versions
+        self._backlog = Backlog()
         self._unread: dict[Key, str] = {}
         """Of attempts under way, the kind of an event that could not be read."""
 
@@ -133,7 +134,8 @@ class EventBook:
         match event:
             case LogLines():
                 if 1 <= event.first <= LARGEST_NUMBER and event.lines and attempt.pk is not None:
-                    ledger.add_lines(attempt.pk, event, min(event.at, now), self._coverage)
+                    said = self._backlog.admit(attempt.pk, event, now)
+                    ledger.add_lines(attempt.pk, said, min(event.at, now), self._coverage)
             case Claimed():
                 lifecycle.claim(job, attempt, node, event.at, now)
             case Preparing():
@@ -191,6 +193,7 @@ class EventBook:
         self._unread.pop(key, None)
         if attempt.pk is not None:
             self._coverage.forget(attempt.pk)
+            self._backlog.forget(attempt.pk)
         if ending.cause is Cause.OK:
             self._judge.succeeded(attempt.node)
             for one in earlier:

@@ -1,14 +1,31 @@
-"""The lines of attempts' logs on their way into the database: each line once, whatever comes twice."""
+"""The lines of attempts' logs on their way into the database: each line once, whatever comes twice.
+
+From there their text goes on to the share (`webfront.jobs.moving`), beside the turns, so that a share that hangs holds
+up none of them. While it takes nothing the text waits, and no more of one attempt than `MOST_WAITING`: what passes that
+is told as not kept, in its place.
+"""
 
 from __future__ import annotations
 
 import bisect
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+import msgspec
 
 from webfront.database.models import LARGEST_NUMBER
-from webfront.database.rows import rows
+from webfront.database.rows import octets, rows, value
 from wire.messages import LogLines
+
+MOST_WAITING: Final = 64 * 2**20
+"""Bytes of one attempt's text that may wait for the share."""
+_ASK_EVERY_S: Final = 5.0
+_LEFT_OUT: Final = "[skerry] lines are left out here: the share of the platform takes no more of this log just now"
+_WAITING: Final = "SELECT COALESCE(SUM({}), 0) FROM log_chunk WHERE attempt_id = ?"
+_SPANS: Final = (
+    "SELECT attempt_id, `first`, `count` FROM log_chunk WHERE attempt_id IN (?*) "
+    "UNION ALL SELECT attempt_id, `first`, `count` FROM log_piece WHERE attempt_id IN (?*) ORDER BY attempt_id, `first`"
+)
 
 Span = tuple[int, int]
 """First and last number of consecutive lines."""
@@ -44,8 +61,7 @@ class Coverage:
             return
         for attempt in missing:
             self._spans[attempt] = []
-        sql = "SELECT attempt_id, `first`, `count` FROM log_chunk WHERE attempt_id IN (?*) ORDER BY attempt_id, `first`"
-        for row in rows(_ChunkRow, sql, missing):
+        for row in rows(_ChunkRow, _SPANS, missing, missing):
             add(self._spans[row.attempt_id], (row.first, row.first + row.count - 1))
 
     def take(self, attempt: int, first: int, count: int) -> list[Span]:
@@ -81,6 +97,32 @@ class Coverage:
     def forget_all(self) -> None:
         """Read everything again when it is needed."""
         self._spans.clear()
+
+
+class Backlog:
+    """How much text of each attempt waits for the share: counted as it comes, and asked for when that grows large."""
+
+    def __init__(self) -> None:
+        self._counted: dict[int, int] = {}
+        self._ask_at: dict[int, float] = {}
+
+    def admit(self, attempt: int, said: LogLines, now: float) -> LogLines:
+        """These lines, or as many that are left out."""
+        size = sum(map(len, said.lines))
+        counted = self._counted.get(attempt, 0) + size
+        if counted > MOST_WAITING and not 0 < self._ask_at.get(attempt, 0.0) - now <= _ASK_EVERY_S:
+            counted = int(value(_WAITING.format(octets("text")), attempt)) + size
+            self._ask_at[attempt] = now + _ASK_EVERY_S
+        if counted > MOST_WAITING:
+            dropped = said.dropped + len(said.lines) - 1
+            return msgspec.structs.replace(said, lines=(_LEFT_OUT,), dropped=dropped)
+        self._counted[attempt] = counted
+        return said
+
+    def forget(self, attempt: int) -> None:
+        """The attempt has ended."""
+        self._counted.pop(attempt, None)
+        self._ask_at.pop(attempt, None)
 
 
 def missing(spans: Sequence[Span], span: Span) -> list[Span]:

@@ -47,9 +47,19 @@ _END_ATTEMPT: Final = (
     "UPDATE attempt SET state = ?, claimed_at = ?, preparing = ?, started_at = ?, ended_at = ?, cause = ?, "
     "message = ?, exit_code = ?, outputs = ?, log_lines = ?, `usage` = ? WHERE job_id = ? AND number = ?"
 )
-_DELETE_LINES: Final = "DELETE FROM log_chunk WHERE attempt_id = ? AND `first` >= ?"
+# Chunks before pieces, as whoever moves them has it: so neither misses what the other is just doing.
+_OUTDATE: Final = (
+    "DELETE FROM log_chunk WHERE attempt_id = ? AND `first` >= ?",
+    "DELETE FROM log_piece WHERE attempt_id = ? AND `first` >= ?",
+)
+_SHORTEN: Final = (
+    "UPDATE log_chunk SET `count` = ? - `first` WHERE attempt_id = ? AND `first` < ? AND `first` + `count` > ?",
+    "UPDATE log_piece SET `count` = ? - `first` WHERE attempt_id = ? AND `first` < ? AND `first` + `count` > ?",
+)
 _STAGE: Final = "UPDATE attempt SET stage = ? WHERE job_id = ? AND number = ?"
-_INSERT_LINES: Final = "INSERT INTO log_chunk (attempt_id, `first`, `count`, at, text) VALUES (?, ?, ?, ?, ?)"
+_INSERT_LINES: Final = (
+    "INSERT INTO log_chunk (attempt_id, `first`, `count`, at, text, glimpse) VALUES (?, ?, ?, ?, ?, ?)"
+)
 _PUBLISHED: Final = "UPDATE attempt SET published_at = ?, orders = orders + 1 WHERE job_id = ? AND number = ?"
 
 _json = msgspec.json.Encoder()
@@ -129,7 +139,7 @@ class Ledger:
         self.orders: list[OrderRow] = []
         """Placed in this transaction, to be published once it is committed."""
         self._new: list[tuple[AttemptRecord, Placement]] = []
-        self._lines: list[tuple[int, int, int, float, str]] = []
+        self._lines: list[tuple[int, int, int, float, str, bool]] = []
         self._outdated: list[tuple[int, int]] = []
         self._published: list[tuple[float, str, int]] = []
 
@@ -169,7 +179,9 @@ class Ledger:
         if said.anew:
             self._outdated.append((attempt_pk, said.first))
             self._lines = [one for one in self._lines if one[0] != attempt_pk or one[1] < said.first]
-        self._lines += [(attempt_pk, *chunk[:2], at, chunk.text) for chunk in coverage.chunks(attempt_pk, said)]
+        self._lines += [
+            (attempt_pk, *chunk[:2], at, chunk.text, said.glimpse) for chunk in coverage.chunks(attempt_pk, said)
+        ]
 
     def note_published(self, job_id: str, number: int, at: float) -> None:
         """The broker has confirmed the attempt's order."""
@@ -200,7 +212,10 @@ class Ledger:
         many(_END_ATTEMPT, [_end_values(a) for a in changed if a.state is AttemptState.ENDED])
         many(_STAGE, [(_json.encode(a.stage).decode(), a.job_id, a.number) for a in changed if a.stage is not None])
         many(_UPDATE_JOB, [_job_values(j) for j in self.jobs.values() if j.changed])
-        many(_DELETE_LINES, self._outdated)
+        for statement in _OUTDATE:
+            many(statement, self._outdated)
+        for statement in _SHORTEN:
+            many(statement, [(first, attempt, first, first) for attempt, first in self._outdated])
         many(_INSERT_LINES, self._lines)
         many(_PUBLISHED, self._published)
         record_ends(

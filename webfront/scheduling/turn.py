@@ -20,6 +20,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from webfront.changeable.table import LOGS_MAX_MB
+from webfront.changeable.values import Values
 from webfront.database.connection import transaction
 from webfront.database.rows import rows
 from webfront.jobs.states import LIVE_JOBS, AttemptState
@@ -102,6 +104,7 @@ class Turns:
         )
         self._book = EventBook(self.mirror, self._judge, self.leases, self._coverage, self._versions)
         self._suspect_s = settings.heartbeat_suspect_s
+        self._values = Values(settings)
         self._sent: dict[Key, float] = {}
         """Of orders whose confirm is awaited, when that was first seen."""
         self._stale = True
@@ -161,7 +164,7 @@ class Turns:
             placed = Ledger(self._versions)
             place_queued(placed, self.mirror, self._versions, now)
             placed.flush()
-            output.orders.extend((row.node, self._order(row)) for row in placed.orders)
+            output.orders.extend(self._made(placed.orders))
             if sweep:
                 explain_waiting(self.mirror, self._versions, now)
         self.mirror.flush()
@@ -265,15 +268,18 @@ class Turns:
         if not attempts:
             return []
         jobs = {row.id: row for row in rows(_OrderedRow, _ORDERS, [one.job for one in attempts])}
-        orders = []
+        found = []
         for one in attempts:
             if (row := jobs.get(one.job)) is not None:
                 parameters = msgspec.json.decode(row.parameters)
-                order = OrderRow(one.job, one.number, one.node, one.app_version_id, row.input, parameters)
-                orders.append((one.node, self._order(order)))
-        return orders
+                found.append(OrderRow(one.job, one.number, one.node, one.app_version_id, row.input, parameters))
+        return self._made(found)
 
-    def _order(self, row: OrderRow) -> Order:
+    def _made(self, orders: list[OrderRow]) -> list[tuple[str, Order]]:
+        log_mb = self._values.get(LOGS_MAX_MB) if orders else 0
+        return [(row.node, self._order(row, log_mb)) for row in orders]
+
+    def _order(self, row: OrderRow, log_mb: int) -> Order:
         version = self._versions[row.app_version_id]
         return Order(
             job=row.job,
@@ -282,6 +288,7 @@ class Turns:
             resources=version.resources,
             input=row.input,
             parameters=row.parameters,
+            log_mb=log_mb,
         )
 
 

@@ -6,11 +6,14 @@ import { refreshTimes } from "./times.js";
 
 const INTERVAL_MS = 1000;
 const LONGEST_MS = 10000;
+const LONGEST_ANSWER_MS = 30000;
 
 export class SignedOut extends Error {}
 
-export async function getJson(url) {
-  const response = await fetch(url, { headers: { Accept: "application/json" }, cache: "no-store" });
+// Gives up an answer that is not whole after a while: of a connection that was cut nobody tells the browser.
+export async function getJson(url, within = LONGEST_ANSWER_MS) {
+  const signal = AbortSignal.timeout(within);
+  const response = await fetch(url, { headers: { Accept: "application/json" }, cache: "no-store", signal });
   if (response.status === 401) throw new SignedOut();
   if (!response.ok) throw new Error(`${url} answered ${response.status}`);
   return response.text();

@@ -142,6 +142,9 @@ class _Running:
     def read_log(self, after: int, limit: int = 500) -> list[str]:
         return [f"{self.job} {number}" for number in range(after + 1, min(self.app.written(), after + limit) + 1)]
 
+    def pass_over(self, after: int) -> bool:
+        return False
+
     def dropped_after(self, number: int) -> int:
         return 0
 

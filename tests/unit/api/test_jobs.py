@@ -10,8 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
-from webfront.database.models import Attempt, Job, LogChunk
+from webfront.database.models import Attempt, Job, LogChunk, LogPiece
 from webfront.jobs.identifiers import PATTERN, Ulids
+from webfront.jobs.logfiles import write_text
 from webfront.jobs.submission import sweep_inputs
 from webfront.settings import Settings
 
@@ -132,6 +133,34 @@ def test_a_log_is_read_in_order_once_and_with_its_gaps(ada: httpx.Client) -> Non
     second = ada.get(f"/api/v1/jobs/{job_id}/log?after=2&limit=1").json()
     assert (second["lines"][0]["text"], second["next"], second["complete"]) == ("c", 5, False)
     assert ada.get(f"/api/v1/jobs/{job_id}/log?attempt=7").status_code == 404
+
+
+def test_a_log_is_read_from_either_end_and_any_line_and_as_a_file(ada: httpx.Client, settings: Settings) -> None:
+    job_id = submit(ada)["id"]
+    attempt = run(job_id, log_lines=12)
+    LogChunk.create(attempt=attempt, first=1, count=4, at=1.0, text="1\n2\n3\n4")
+    write_text(settings.share_dir, job_id, 1, 5, b"5\n6\n7\n8\n9\n10\n")
+    LogPiece.create(attempt=attempt, first=5, count=6, at=1.0, position=5, size=13, lines=6)
+
+    def ask(query: str) -> tuple[list[int], int, int]:
+        page = ada.get(f"/api/v1/jobs/{job_id}/log?{query}").json()
+        assert all(line["text"] == str(line["number"]) for line in page["lines"])
+        return [line["number"] for line in page["lines"]], page["next"], page["newest"]
+
+    assert ask("") == ([*range(1, 11)], 12, 12)
+    assert ask("last=4") == ([9, 10], 12, 12)
+    assert ask("last=99&limit=5") == ([1, 2, 3, 4, 5], 5, 12)
+    assert ask("after=6&limit=2") == ([7, 8], 8, 12)
+    shown = ada.get(f"/jobs/{job_id}?line=7").text
+    assert '<li data-n="7"><span>7</span></li>' in shown
+    assert '<li data-n="6">' not in shown
+    text = "".join(f"{number}\n" for number in range(1, 11)) + "[lines 11 to 12 are missing]\n"
+    assert ada.get(f"/jobs/{job_id}/log.txt").text == text
+    (settings.share_dir / "logs").rename(settings.share_dir / "away")
+    answer = ada.get(f"/api/v1/jobs/{job_id}/log")
+    assert (answer.status_code, "share with the log" in answer.json()["error"]["message"]) == (503, True)
+    assert "The share with the log cannot be read now" in ada.get(f"/jobs/{job_id}").text
+    assert ada.get(f"/jobs/{job_id}/log.txt").status_code == 503
 
 
 def test_a_hole_in_a_living_log_is_waited_for_a_while(ada: httpx.Client) -> None:

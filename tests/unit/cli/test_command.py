@@ -103,6 +103,46 @@ def test_what_the_server_refuses_is_said_and_is_exit_code_3(server: Server, caps
     assert capsys.readouterr().err == "skerry: There is nothing.\n"
 
 
+@pytest.mark.parametrize(
+    ("more", "asked"),
+    [
+        ([], {"after": "0"}),
+        (["--from", "3"], {"after": "2"}),
+        (["--last", "7"], {"after": "0", "last": "7"}),
+        (["--follow", "--from", "3"], {"after": "2"}),
+        (["--follow", "--last", "7"], {"after": "0", "last": "7"}),
+    ],
+)
+def test_a_log_is_printed_from_where_it_is_wanted(server: Server, more: list[str], asked: dict[str, str]) -> None:
+    main(["jobs", "log", "J", "--attempt", "1", *more])
+    logs = [dict(one.url.params) for one in server.requests if one.url.path.endswith("/log")]
+    assert asked.items() <= logs[0].items()
+    assert all("last" not in one for one in logs[1:])
+
+
+def test_a_connection_that_is_cut_ends_no_following(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    server.states = ["running", "running", "succeeded"]
+    failures = iter([False, False, True, True, False, True, False])
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if next(failures, False):
+            raise httpx.ReadError("cut", request=request)
+        return server(request)
+
+    client = Client("http://skerry.test", "token", transport=httpx.MockTransport(answer))
+    out = io.StringIO()
+    told: list[str] = []
+    pauses: list[float] = []
+    job = wait(client, "J", log_to=out, tell=told.append, sleep=pauses.append)
+    assert (job["state"], out.getvalue()) == ("succeeded", "one\nfour\n")
+    assert [words for words in told if words.startswith("(It")] == ["(It answers again.)"] * 2
+    assert 2.0 in pauses
+    # An address at which nothing has ever answered is told at once.
+    failures = iter([True])
+    with pytest.raises(CliError, match="cut"):
+        wait(client, "J", log_to=out, tell=told.append, sleep=pauses.append)
+
+
 def test_a_new_attempt_has_its_log_shown_from_the_beginning() -> None:
     server = Server("running", "running", "succeeded")
     numbers = iter([1, 2, 2])

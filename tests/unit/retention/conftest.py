@@ -72,7 +72,7 @@ def ended(share: Path, version: AppVersion, bob: Account, term: Term) -> Callabl
     """Makes a job that ended so many days ago, of whose end everybody has been told."""
 
     def make(days: float, *causes: Cause, told: bool = True) -> str:
-        job = ended_job(share, version, bob.id, time.time() - days * DAY_S, causes=causes or (Cause.OK,))
+        job = ended_job(share, version, bob.id, time.time() - days * DAY_S, causes=causes or (Cause.OK,), on_share=1)
         if told:
             number(term)
             newest = last_batch()

@@ -31,6 +31,7 @@ from webfront.database.models import (
     Fact,
     Job,
     LogChunk,
+    LogPiece,
     Play,
     PlayEvent,
     Ranking,
@@ -71,14 +72,15 @@ class Kept:
         return self.chore(term, values=values, **({"consumers": TOLD} if self.told else {}))
 
 
-def _chunks(share: Path, job: str) -> object:
-    return LogChunk.select().join(Attempt).where(Attempt.job == job).count()
+def _log(share: Path, job: str) -> object:
+    rows = [table.select().join(Attempt).where(Attempt.job == job).count() for table in (LogChunk, LogPiece)]
+    return any(rows) or (share / "logs" / job).exists()
 
 
 KINDS = {
     "results": Kept("results.days", forget_old_results, lambda share, job: (share / "results" / job).exists()),
     "inputs": Kept("inputs.days", forget_old_inputs, lambda share, job: (share / "inputs" / job).exists()),
-    "logs": Kept("logs.days", forget_old_logs, _chunks, told=True),
+    "logs": Kept("logs.days", forget_old_logs, _log, told=True),
     "rankings": Kept(
         "rankings.days",
         forget_old_rankings,

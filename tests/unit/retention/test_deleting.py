@@ -15,9 +15,22 @@ from webfront.accounts.views import Account
 from webfront.activity.term import Deposed, Term
 from webfront.apps.deleting import forget_unused
 from webfront.changeable.values import Values
-from webfront.database.models import App, AppVersion, Attempt, Consumer, Fact, Job, LogChunk, Removal, Schedule
+from webfront.database.models import (
+    App,
+    AppVersion,
+    Attempt,
+    Consumer,
+    Fact,
+    Job,
+    LogChunk,
+    LogPiece,
+    Removal,
+    Schedule,
+)
 from webfront.errors import Unavailable
 from webfront.jobs.deleting import delete_job
+from webfront.jobs.logfiles import write_text
+from webfront.jobs.strangers import sweep_logs
 from webfront.jobs.submission import sweep_inputs
 from webfront.retention.removals import Removing
 from webfront.scheduling.leadership import Leadership
@@ -49,10 +62,11 @@ def test_a_job_goes_with_all_that_is_its(
     assert browse(who).get(f"/api/v1/jobs/{job}").status_code == 404
     assert browse(who).delete(f"/api/v1/jobs/{job}").status_code == 404
     assert {row.job.id for row in Attempt.select()} == {other}
-    assert LogChunk.select().count() == 2
+    assert [table.select().count() for table in (LogChunk, LogPiece)] == [1, 1]
     assert deeds("job.delete") == [(who, "tool", job)]
     removing.run(term)
-    assert [[one.name for one in (share / name).iterdir()] for name in ("inputs", "results")] == [[other], [other]]
+    left = [[one.name for one in (share / name).iterdir()] for name in ("inputs", "results", "logs")]
+    assert left == [[other]] * 3
     (freed,) = Fact.select().where(Fact.kind == "space.free")
     assert freed.data["what"] == "files of deleted jobs"
     assert freed.data["bytes"] > 0
@@ -92,7 +106,7 @@ def test_whatever_line_it_dies_on_a_job_is_there_whole_or_not_at_all(
         dying = dies_at(died, work, lines_of=("jobs/deleting.py", "retention/removals.py"))
         removing.run(term)
         there = Job.get_or_none(Job.id == job) is not None
-        assert [(share / one / job).exists() for one in ("inputs", "results")] == [there, there], died
+        assert [(share / one / job).exists() for one in ("inputs", "results", "logs")] == [there] * 3, died
         assert (job in [about for _, _, about in deeds("job.delete")]) is not there, died
         if there:
             delete_job(bob, job, time.time(), TOLD)
@@ -100,6 +114,15 @@ def test_whatever_line_it_dies_on_a_job_is_there_whole_or_not_at_all(
     assert died > 10
     sweep_inputs(share, time.time() + 2 * DAY_S)
     assert not list((share / "results").iterdir())
+
+
+def test_logs_of_no_job_are_swept_a_day_later(share: Path, ended: Callable[..., str]) -> None:
+    job, stranger = ended(1), "01M8FG9Q5C3Z55P3159VDBH7KF"
+    write_text(share, stranger, 1, 0, b"late\n")
+    (share / "logs" / "another's").mkdir()
+    assert sweep_logs(share, time.time()) == 0
+    assert sweep_logs(share, time.time() + DAY_S + 60) == 1
+    assert {one.name for one in (share / "logs").iterdir()} == {job, "another's"}
 
 
 def test_a_version_goes_and_its_jobs_still_tell_what_they_ran(

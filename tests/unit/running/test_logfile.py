@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from node_scripts.running.logfile import LINE_BYTES, LogBound, LogReader, LogSink, count_lines
+from node_scripts.running.logfile import LINE_BYTES, LOG_BOUND, LogBound, LogReader, LogSink, bound_of, count_lines
 
 
 def test_lines_are_numbered_and_whole(tmp_path: Path) -> None:
@@ -36,6 +36,39 @@ def test_a_long_line_is_one_line(tmp_path: Path) -> None:
     assert first.startswith("x" * LINE_BYTES + " [cut")
     assert (second, third) == ("y" * LINE_BYTES, "z")
     assert count_lines(log) == 3
+
+
+def test_what_was_read_before_is_passed_over_a_bounded_amount_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "log"
+    lines = [f"{number} {'x' * (number % 300)}" for number in range(1, 60_001)]
+    log.write_text("\n".join(lines) + "\n")
+    monkeypatch.setattr("node_scripts.running.logfile._PASSES", 2)
+    for after in (0, 1, 777, 30_000, 59_999, 60_000):
+        reader, calls = LogReader(log), 1
+        while reader.pass_over(after):
+            calls += 1
+        assert calls <= after // 10_000 + 1
+        assert reader.read(after, 2) == lines[after : after + 2]
+        assert reader.read(0, 1) == lines[:1]
+        # Where it is past the line, it begins anew.
+        reader.pass_over(5)
+        assert reader.read(5, 1) == lines[5:6]
+    log.write_bytes(b"one\n\x003 [skerry] left out\nfive\nsix\n")
+    reader = LogReader(log)
+    assert not reader.pass_over(4)
+    assert reader.read(4, 10) == ["five", "six"]
+    assert not LogReader(tmp_path / "none").pass_over(4)
+
+
+def test_a_bound_has_a_first_and_a_last_part_and_its_lines_grow_with_it() -> None:
+    assert bound_of(16) == LOG_BOUND
+    assert bound_of(1) == LogBound(2**20, 12_500) == bound_of(0)
+    largest = bound_of(8192)
+    assert largest.bytes == 2**33 == bound_of(10**6).bytes
+    assert largest.lines == 102_400_000
+    assert largest.last == LOG_BOUND.last  # what a keeper holds in memory does not grow
 
 
 class Spool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from pathlib import Path
 
 import pytest
 
@@ -56,7 +57,8 @@ def test_any_pieces_in_any_order_give_every_line_once() -> None:
 class Log:
     """One attempt's log in the database, as a scheduler writes it and a page reads it."""
 
-    def __init__(self) -> None:
+    def __init__(self, share: Path) -> None:
+        self.share = share
         user = User.create(name="ada", password_hash="-", created_at=0)
         app = App.create(name="app", owner=user, created_at=0)
         version = AppVersion.create(app=app, hash="a" * 64, manifest={"name": "app"}, size=1, uploaded_at=0)
@@ -76,12 +78,12 @@ class Log:
             ledger.flush()
 
     def read(self, after: int = 0, limit: int = 1000) -> LogView:
-        return read_log(self.job, after=after, attempt=1, limit=limit, now=100.0)
+        return read_log(self.share, self.job, after=after, attempt=1, limit=limit, now=100.0)
 
 
 @pytest.fixture
-def log(database: object) -> Log:
-    return Log()
+def log(database: object, tmp_path: Path) -> Log:
+    return Log(tmp_path)
 
 
 def lines(first: int, last: int, dropped: int = 0, anew: bool = False) -> LogLines:
@@ -103,7 +105,7 @@ def test_what_was_dropped_is_a_gap_for_which_nobody_waits(log: Log) -> None:
     assert log.read(9).gaps == ()
     view = log.read(limit=3)
     assert (numbers(view), view.gaps, view.next) == ([1, 2, 3], ((4, 9),), 9)
-    assert [line.number for line in printed_lines("job", 1)] == [1, 2, 3, 10, 11, 12]
+    assert [line.number for line in printed_lines(log.share, "job", 1)] == [1, 2, 3, 10, 11, 12]
 
 
 @pytest.mark.parametrize("at_once", [True, False])

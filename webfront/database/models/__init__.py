@@ -13,7 +13,7 @@ from webfront.database.models.activity import Chore, Consumer, Fact
 from webfront.database.models.apps import App, AppVersion
 from webfront.database.models.base import LARGEST_NUMBER, JsonField, Model, database
 from webfront.database.models.fleet import Invitation, Node
-from webfront.database.models.jobs import Attempt, Job, LogChunk, Ranking, SubmissionKey
+from webfront.database.models.jobs import Attempt, Job, LogChunk, LogPiece, Ranking, SubmissionKey
 from webfront.database.models.logs import LogLoss, RefusedRecord
 from webfront.database.models.plays import Controller, Play, PlayEvent
 from webfront.database.models.probe import Probe
@@ -41,6 +41,7 @@ __all__ = [
     "Leadership",
     "LogChunk",
     "LogLoss",
+    "LogPiece",
     "Look",
     "Model",
     "Node",

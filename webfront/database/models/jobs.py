@@ -108,6 +108,8 @@ class Attempt(Model):
     """How often the broker has confirmed its order."""
     stage = JsonField(null=True)
     """What its node has told last of what it is at: `webfront.jobs.views.Stage` as a dict."""
+    log_bytes = peewee.BigIntegerField(default=0, constraints=[peewee.SQL("DEFAULT 0")])
+    """How much of its log's file is taken: each byte before that is some piece's, or was to become one's."""
 
     class Meta:
         indexes = ((("job", "number"), True), (("state", "node"), False))
@@ -129,7 +131,10 @@ class Ranking(Model):
 
 
 class LogChunk(Model):
-    """Consecutive lines of an attempt's log, as one event carried them. A second copy of a line changes nothing."""
+    """Consecutive lines of an attempt's log, as one event carried them. A second copy of a line changes nothing.
+
+    Their text goes on to the share, and they become a `LogPiece`. That of a short log stays here.
+    """
 
     attempt = peewee.ForeignKeyField(Attempt, backref="log_chunks", on_delete="CASCADE", index=False)
     first = peewee.IntegerField()
@@ -138,6 +143,29 @@ class LogChunk(Model):
     at = peewee.DoubleField()
     text = LongTextField()
     """The lines, joined by newlines."""
+    glimpse = peewee.BooleanField(default=False, constraints=[peewee.SQL("DEFAULT 0")])
+    """What is told later takes their place, unless the attempt is lost before."""
+
+    class Meta:
+        indexes = ((("attempt", "first"), True),)
+
+
+class LogPiece(Model):
+    """Consecutive lines of an attempt's log whose text is in its file on the share. See `webfront.jobs.logfiles`."""
+
+    attempt = peewee.ForeignKeyField(Attempt, backref="log_pieces", on_delete="CASCADE", index=False)
+    first = peewee.IntegerField()
+    """The number of the first line, from 1."""
+    count = peewee.IntegerField()
+    """How many lines count: fewer than there are in the text where later ones were told anew, more where the node has
+    not kept those after them."""
+    at = peewee.DoubleField()
+    position = peewee.BigIntegerField()
+    """Where in the file the text begins."""
+    size = peewee.IntegerField()
+    """Its bytes, the newline after each line among them."""
+    lines = peewee.IntegerField()
+    """How many lines the text has."""
 
     class Meta:
         indexes = ((("attempt", "first"), True),)
