@@ -1,4 +1,4 @@
-"""The WSGI server, granian: one worker process with a pool of threads, logging as we do, gone when its parent is."""
+"""The HTTP server, granian: one worker process, logging as we do, gone when its parent is."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ import functools
 import logging
 import multiprocessing.util
 import os
+import resource
 import shutil
 import signal
 import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.server import Server
 
 from webfront.database.schema import open_database
@@ -33,6 +34,12 @@ _PR_SET_PDEATHSIG: Final = 1
 _PORT_S: Final = 5.0
 _STOP_S: Final = 10
 """How long requests under way may take to end after SIGTERM."""
+_MOST_CONNECTIONS: Final = 8192
+"""Idle ones too. What comes beyond waits to be taken up."""
+_BUFFER: Final = 64 * 1024
+"""The most that is held of a connection, either way, which bounds a request's head too."""
+_SENDERS: Final = 32
+"""Threads of granian's own that read the files it sends."""
 
 # granian configures logging by itself; with this its records go where ours go.
 _LOGGING: Final[dict[str, Any]] = {
@@ -50,11 +57,15 @@ def serve(settings: Settings) -> None:
         "webfront.application:create_app",
         address=settings.web_host,
         port=settings.web_port,
-        interface=Interfaces.WSGI,
+        interface=Interfaces.RSGI,
         http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(
+            header_read_timeout=round(settings.web_patience_s * 1000), max_buffer_size=_BUFFER
+        ),
         workers=1,
-        blocking_threads=settings.web_threads,
-        blocking_threads_idle_timeout=600,
+        runtime_blocking_threads=_SENDERS,
+        backlog=_MOST_CONNECTIONS,
+        backpressure=_MOST_CONNECTIONS,
         websockets=False,
         log_dictconfig=_LOGGING,
         workers_kill_timeout=_STOP_S,
@@ -71,13 +82,19 @@ def serve(settings: Settings) -> None:
         raise _cannot_listen(settings.web_host, settings.web_port, error) from error
 
 
-def load(settings: Settings, parent: int) -> Callable[..., Any]:
-    """Make the application; called in the worker process."""
+def load(settings: Settings, parent: int) -> Any:
+    """Make the application and what granian calls, its `Gateway`; called in the worker process."""
     _end_with(parent)
     configure_logging("webfront", level=settings.log_level)  # again, for this process's id
-    _use_own_temporary_folder(settings.state_dir / "uploads")
+    _allow_open_files()
+    uploads = settings.state_dir / "uploads"
+    _use_own_temporary_folder(uploads)
+    # In the worker only: the parent needs none of this.
     from webfront.application import create_app, create_services
-    from webfront.broker.publisher import Publisher  # in the worker only: the parent needs none of this
+    from webfront.broker.publisher import Publisher
+    from webfront.web.gateway import Gateway
+    from webfront.web.guard import may_send
+    from webfront.web.intake import Intake
 
     database = open_database(settings.database_url, settings.database_password_file)
     publisher = Publisher(settings.broker_address())
@@ -87,9 +104,11 @@ def load(settings: Settings, parent: int) -> Callable[..., Any]:
     publisher.start()
     # A forked worker runs no atexit handlers, but these.
     multiprocessing.util.Finalize(None, publisher.stop, exitpriority=10)
-    app = create_app(settings, services=create_services(settings, publisher))
+    services = create_services(settings, publisher)
+    app = create_app(settings, services=services)
+    intake = Intake(uploads, functools.partial(may_send, services), settings.web_patience_s)
     _log.info("the web front is ready on %s:%d (%s)", settings.web_host, settings.web_port, type(database).__name__)
-    return app
+    return Gateway(app, intake, threads=settings.web_threads, folder=uploads)
 
 
 def _check_port(host: str, port: int) -> None:
@@ -115,6 +134,12 @@ def _check_port(host: str, port: int) -> None:
 def _cannot_listen(host: str, port: int, error: OSError) -> Unavailable:
     reason = (error.strerror or str(error)).lower()
     return Unavailable(f"cannot listen on {host}:{port}: {reason}. Stop what uses the port, or set SKERRY_WEB_PORT.")
+
+
+def _allow_open_files() -> None:
+    """As many as the system lets this process have: a connection is one, and few are allowed by default."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _end_with(parent: int) -> None:
