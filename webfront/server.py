@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import functools
@@ -14,6 +15,7 @@ import signal
 import socket
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import Any, Final
@@ -104,6 +106,9 @@ def load(settings: Settings, parent: int) -> Any:
     publisher.start()
     # A forked worker runs no atexit handlers, but these.
     multiprocessing.util.Finalize(None, publisher.stop, exitpriority=10)
+    threading.Thread(
+        target=_end_stalled, args=(settings.web_port, settings.web_patience_s), name="stalled", daemon=True
+    ).start()
     services = create_services(settings, publisher)
     app = create_app(settings, services=services)
     intake = Intake(uploads, functools.partial(may_send, services), settings.web_patience_s)
@@ -140,6 +145,21 @@ def _allow_open_files() -> None:
     """As many as the system lets this process have: a connection is one, and few are allowed by default."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _end_stalled(port: int, patience_s: float) -> None:
+    """Have the system end a connection whose client takes nothing of its answer for so long.
+
+    A connection has this from the socket that it came by, which granian makes once this process serves, and keeps to
+    itself.
+    """
+    while True:
+        for descriptor in Path("/proc/self/fd").iterdir():
+            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(int(descriptor.name))) as one:
+                if one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) and one.getsockname()[1] == port:
+                    one.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(patience_s * 1000))
+                    return
+        time.sleep(0.1)
 
 
 def _end_with(parent: int) -> None:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from pathlib import Path
 
 import httpx
 import pytest
+from support.results import have_result
 
-from webfront.database.models import Attempt, Job
-from webfront.jobs.states import AttemptState, JobState
 from webfront.web.sending import wanted_range
-from wire.messages import Cause
 
 RESULT = b"0123456789"
 TAG = f'"{hashlib.sha256(RESULT).hexdigest()}"'
@@ -46,21 +43,7 @@ def test_a_range_is_understood(header: str, wanted: tuple[int, int]) -> None:
 def address(ada: httpx.Client, tmp_path: Path) -> str:
     """Of a result of hers."""
     job = ada.post("/api/v1/jobs", json={"app": "noop"}).json()["job"]["id"]
-    folder = tmp_path / "share" / "results" / job / "1"
-    folder.mkdir(parents=True)
-    (folder / "out.bin").write_bytes(RESULT)
-    output = {"name": "out.bin", "size": len(RESULT), "sha256": TAG.strip('"')}
-    Attempt.create(
-        job=job,
-        number=1,
-        node="alpha",
-        state=AttemptState.ENDED,
-        placement={},
-        placed_at=time.time(),
-        cause=Cause.OK,
-        outputs=[output],
-    )
-    Job.update(state=JobState.SUCCEEDED, attempts=1, finished_at=time.time()).where(Job.id == job).execute()
+    have_result(tmp_path / "share", job, "out.bin", RESULT)
     return f"/api/v1/jobs/{job}/outputs/out.bin"
 
 
