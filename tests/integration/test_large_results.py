@@ -2,30 +2,49 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import os
 import random
 import re
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
+from msgspec import structs
+from support.agents import AgentProcess, place
 from support.crowds import Crowd, slowest
 from support.front import PASSWORD, Front, until
+from support.node import Controller, order
+from support.node import until as soon
 from support.results import have_result
+
+from wire.messages import Cause, Resources
 
 pytestmark = pytest.mark.stores("sqlite")
 
 GIB = 2**30
-SIZE = int(os.environ.get("SKERRY_LARGE_GB", "1")) * GIB
+GB = int(os.environ.get("SKERRY_LARGE_GB", "1"))
+SIZE = GB * GIB
 BLOCK = random.Random(1).randbytes(2**20)
 """What a result is made of: nothing that would be compressed away."""
 MOST_MORE = 64 * 2**20
 """What a process may take more of memory than it had taken before."""
+
+
+@pytest.fixture(autouse=True)
+def _room_for_the_next(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What is large goes at once, however many runs pytest keeps."""
+    yield
+    for file in tmp_path_factory.getbasetemp().rglob("*"):
+        if file.is_file() and not file.is_symlink() and file.stat().st_size >= GIB // 4:
+            file.unlink()
 
 
 def peak(process: psutil.Process) -> int:
@@ -84,7 +103,7 @@ def test_a_download_goes_on_where_the_front_was_killed(
     to = tmp_path / "here"
     before = {process: peak(process) for process in processes(front)}
     fetching = command("jobs", "download", job, "--to", str(to))
-    until(lambda: part_of(to) > SIZE // 4, 120)
+    until(lambda: part_of(to) > SIZE // 4, 120 * GB)
     grown = {process: peak(process) - had for process, had in before.items()}
     for process in reversed(list(before)):
         process.kill()
@@ -151,3 +170,50 @@ def test_readers_that_take_nothing_hold_up_nobody(front: Front, ada: httpx.Clien
         until(lambda: len([one for one in worker.net_connections() if one.status == "ESTABLISHED"]) < 10, 30)
     finally:
         crowd.end()
+
+
+WRITES = f"""
+import argparse, pathlib, random
+parser = argparse.ArgumentParser()
+parser.add_argument("--output", type=pathlib.Path)
+block = random.Random(1).randbytes(2**20)
+with open(parser.parse_args().output / "result.bin", "wb") as file:
+    for _ in range({SIZE // 2**20}):
+        file.write(block)
+"""
+
+
+def test_an_agent_stores_a_result_and_goes_on_where_it_was_killed(controller: Controller, agent: AgentProcess) -> None:
+    async def scenario() -> None:
+        async with controller.working():
+            first = psutil.Process(agent.start().pid)
+            await soon(lambda: controller.heartbeats, timeout=60)
+            had = peak(first)
+            job = structs.replace(
+                order(),
+                app=structs.replace(place(controller, WRITES, "1" * 64), outputs=("result.bin",)),
+                resources=Resources(disk_mb=2 * SIZE // 10**6, timeout_s=3600),
+            )
+            await controller.send(job)
+            folder = controller.directory / "share" / "results" / job.job
+            part = folder / ".1.partial" / "result.bin"
+            await soon(lambda: part.exists() and part.stat().st_size > SIZE // 3, timeout=120 * GB)
+            inode, grown = part.stat().st_ino, [peak(first) - had]
+            agent.signal(signal.SIGKILL)
+            second = psutil.Process(agent.start().pid)
+            told = len(controller.heartbeats)
+            await soon(lambda: len(controller.heartbeats) > told, timeout=60)
+            had = peak(second)
+            while not controller.ends()[job.job]:
+                grown.append(peak(second) - had)
+                await asyncio.sleep(0.1)
+            [end] = controller.ends()[job.job]
+            assert end.cause is Cause.OK, end
+            stored = folder / "1" / "result.bin"
+            assert stored.stat().st_ino == inode, "it was not begun anew"
+            with stored.open("rb") as file:
+                assert hashlib.file_digest(file, "sha256").hexdigest() == end.outputs[0].sha256
+            assert end.outputs[0].size == SIZE
+            assert max(grown) < MOST_MORE, grown
+
+    asyncio.run(scenario())
