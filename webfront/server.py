@@ -55,6 +55,7 @@ _LOGGING: Final[dict[str, Any]] = {
 
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; requests under way may end. Unavailable when the port is in use."""
+    connections = _allow_connections()
     server = Server(
         "webfront.application:create_app",
         address=settings.web_host,
@@ -66,8 +67,8 @@ def serve(settings: Settings) -> None:
         ),
         workers=1,
         runtime_blocking_threads=_SENDERS,
-        backlog=_MOST_CONNECTIONS,
-        backpressure=_MOST_CONNECTIONS,
+        backlog=connections,
+        backpressure=connections,
         websockets=False,
         log_dictconfig=_LOGGING,
         workers_kill_timeout=_STOP_S,
@@ -88,7 +89,6 @@ def load(settings: Settings, parent: int) -> Any:
     """Make the application and what granian calls, its `Gateway`; called in the worker process."""
     _end_with(parent)
     configure_logging("webfront", level=settings.log_level)  # again, for this process's id
-    _allow_open_files()
     uploads = settings.state_dir / "uploads"
     _use_own_temporary_folder(uploads)
     # In the worker only: the parent needs none of this.
@@ -141,10 +141,11 @@ def _cannot_listen(host: str, port: int, error: OSError) -> Unavailable:
     return Unavailable(f"cannot listen on {host}:{port}: {reason}. Stop what uses the port, or set SKERRY_WEB_PORT.")
 
 
-def _allow_open_files() -> None:
-    """As many as the system lets this process have: a connection is one, and few are allowed by default."""
+def _allow_connections() -> int:
+    """Have as many open files as the system allows, few by default, and say how many of them may be connections."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return min(_MOST_CONNECTIONS, most // 2)  # one that takes or sends a file has that open too
 
 
 def _end_stalled(port: int, patience_s: float) -> None:
