@@ -13,7 +13,7 @@ from dispatch.following import UNKNOWN, Following
 from dispatch.line import Line
 from dispatch.plays import Played, Plays
 from node_scripts.dispatched.places import Staged
-from node_scripts.running import files, results, trees
+from node_scripts.running import files, results
 from node_scripts.running.interface import Ended, LiveLog, Telling
 from node_scripts.running.logfile import LogReader, bound_of
 from node_scripts.running.rooms import read_record, write_record
@@ -265,8 +265,8 @@ class DispatchedAttempt:
         """The results fetched, checked against what the machine said of them, and committed to the share."""
         folder = self._share.results / self._order.job
         tries = 0
+        # What has come over already, whole, is not fetched again.
         while not (folder / str(self._order.attempt)).is_dir():
-            await asyncio.to_thread(trees.remove, self._folder / "out")
             played = await self._play("fetch", lambda step: None)
             if played.failure is None:
                 break

@@ -29,4 +29,5 @@ def commit_fetched(order: Order, outputs: Sequence[OutputFile], fetched: Path, s
         owner=None,
         limit_mb=order.resources.disk_mb,
         reached=share.as_owner,
+        noted=fetched.with_name("stored.json"),
     )

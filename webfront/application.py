@@ -64,7 +64,7 @@ StartResponse = Callable[..., Any]
 
 
 class WebFront(bottle.Bottle):  # type: ignore[misc]  # bottle has no types
-    """The application: a Bottle app whose every answer has the security headers, and whose every body is bounded."""
+    """The application: a Bottle app whose every answer has the security headers."""
 
     def __init__(self, settings: Settings, answers: Answers) -> None:
         super().__init__()
@@ -79,7 +79,6 @@ class WebFront(bottle.Bottle):  # type: ignore[misc]  # bottle has no types
 
     def wsgi(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         begun = time.perf_counter_ns()
-        bodies.bound(environ)
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             if ACTION_KEY not in environ:  # an action's record says all this already

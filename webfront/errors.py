@@ -76,6 +76,13 @@ class TooLarge(SkerryError):
     code = "too_large"
 
 
+class TooSlow(SkerryError):
+    """The body of the request did not come in the time that there is for it."""
+
+    status = 408
+    code = "too_slow"
+
+
 class Throttled(SkerryError):
     """Too many tries; `retry_after_s` says when the next one is looked at."""
 

@@ -1,24 +1,27 @@
-"""The WSGI server, granian: one worker process with a pool of threads, logging as we do, gone when its parent is."""
+"""The HTTP server, granian: one worker process, logging as we do, gone when its parent is."""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import functools
 import logging
 import multiprocessing.util
 import os
+import resource
 import shutil
 import signal
 import socket
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.server import Server
 
 from webfront.database.schema import open_database
@@ -33,6 +36,12 @@ _PR_SET_PDEATHSIG: Final = 1
 _PORT_S: Final = 5.0
 _STOP_S: Final = 10
 """How long requests under way may take to end after SIGTERM."""
+_MOST_CONNECTIONS: Final = 8192
+"""Idle ones too. What comes beyond waits to be taken up."""
+_BUFFER: Final = 64 * 1024
+"""The most that is held of a connection, either way, which bounds a request's head too."""
+_SENDERS: Final = 32
+"""Threads of granian's own that read the files it sends."""
 
 # granian configures logging by itself; with this its records go where ours go.
 _LOGGING: Final[dict[str, Any]] = {
@@ -46,15 +55,20 @@ _LOGGING: Final[dict[str, Any]] = {
 
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; requests under way may end. Unavailable when the port is in use."""
+    connections = _allow_connections()
     server = Server(
         "webfront.application:create_app",
         address=settings.web_host,
         port=settings.web_port,
-        interface=Interfaces.WSGI,
+        interface=Interfaces.RSGI,
         http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(
+            header_read_timeout=round(settings.web_patience_s * 1000), max_buffer_size=_BUFFER
+        ),
         workers=1,
-        blocking_threads=settings.web_threads,
-        blocking_threads_idle_timeout=600,
+        runtime_blocking_threads=_SENDERS,
+        backlog=connections,
+        backpressure=connections,
         websockets=False,
         log_dictconfig=_LOGGING,
         workers_kill_timeout=_STOP_S,
@@ -71,13 +85,18 @@ def serve(settings: Settings) -> None:
         raise _cannot_listen(settings.web_host, settings.web_port, error) from error
 
 
-def load(settings: Settings, parent: int) -> Callable[..., Any]:
-    """Make the application; called in the worker process."""
+def load(settings: Settings, parent: int) -> Any:
+    """Make the application and what granian calls, its `Gateway`; called in the worker process."""
     _end_with(parent)
     configure_logging("webfront", level=settings.log_level)  # again, for this process's id
-    _use_own_temporary_folder(settings.state_dir / "uploads")
+    uploads = settings.state_dir / "uploads"
+    _use_own_temporary_folder(uploads)
+    # In the worker only: the parent needs none of this.
     from webfront.application import create_app, create_services
-    from webfront.broker.publisher import Publisher  # in the worker only: the parent needs none of this
+    from webfront.broker.publisher import Publisher
+    from webfront.web.gateway import Gateway
+    from webfront.web.guard import may_send
+    from webfront.web.intake import Intake
 
     database = open_database(settings.database_url, settings.database_password_file)
     publisher = Publisher(settings.broker_address())
@@ -87,9 +106,14 @@ def load(settings: Settings, parent: int) -> Callable[..., Any]:
     publisher.start()
     # A forked worker runs no atexit handlers, but these.
     multiprocessing.util.Finalize(None, publisher.stop, exitpriority=10)
-    app = create_app(settings, services=create_services(settings, publisher))
+    threading.Thread(
+        target=_end_stalled, args=(settings.web_port, settings.web_patience_s), name="stalled", daemon=True
+    ).start()
+    services = create_services(settings, publisher)
+    app = create_app(settings, services=services)
+    intake = Intake(uploads, functools.partial(may_send, services), settings.web_patience_s)
     _log.info("the web front is ready on %s:%d (%s)", settings.web_host, settings.web_port, type(database).__name__)
-    return app
+    return Gateway(app, intake, threads=settings.web_threads, folder=uploads)
 
 
 def _check_port(host: str, port: int) -> None:
@@ -115,6 +139,28 @@ def _check_port(host: str, port: int) -> None:
 def _cannot_listen(host: str, port: int, error: OSError) -> Unavailable:
     reason = (error.strerror or str(error)).lower()
     return Unavailable(f"cannot listen on {host}:{port}: {reason}. Stop what uses the port, or set SKERRY_WEB_PORT.")
+
+
+def _allow_connections() -> int:
+    """Have as many open files as the system allows, few by default, and say how many of them may be connections."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return min(_MOST_CONNECTIONS, most // 2)  # one that takes or sends a file has that open too
+
+
+def _end_stalled(port: int, patience_s: float) -> None:
+    """Have the system end a connection whose client takes nothing of its answer for so long.
+
+    A connection has this from the socket that it came by, which granian makes once this process serves, and keeps to
+    itself.
+    """
+    while True:
+        for descriptor in Path("/proc/self/fd").iterdir():
+            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(int(descriptor.name))) as one:
+                if one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) and one.getsockname()[1] == port:
+                    one.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(patience_s * 1000))
+                    return
+        time.sleep(0.1)
 
 
 def _end_with(parent: int) -> None:

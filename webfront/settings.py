@@ -55,6 +55,8 @@ class Settings:
     web_host: str = "127.0.0.1"
     web_port: Annotated[int, Variable(least=1, most=65535)] = 8460
     web_threads: Annotated[int, Variable(least=1, most=1024)] = 16
+    web_patience_s: Annotated[float, Variable(least=1.0, most=3600.0)] = 30.0
+    """How long a client may take for a request's head, for each 32 KiB of its body, and to take any of an answer."""
     secure_cookies: bool = False
     proxy_networks: Networks = ()
     """Where proxies may be, beside this machine, that say who a client is."""

@@ -107,6 +107,7 @@ class SandboxAttempt:
                     owner=owner,
                     limit_mb=self._order.resources.disk_mb,
                     reached=self._share.as_owner,
+                    noted=self._room.stored,
                 )
             except results.ResultsRefused as refused:
                 cause, message = Cause.APP_ERROR, str(refused)

@@ -13,6 +13,8 @@ from typing import Final
 from node_scripts.running.users import User
 
 _CHUNK: Final = 2**20
+STRETCH: Final = 64 * 2**20
+"""Of a large file this much is brought to the disk at once: what a copy that is cut off may have to do again."""
 
 Reached = Callable[[], contextlib.AbstractContextManager[object]]
 """Makes the block in which a path is looked up: `Share.as_owner`, or `contextlib.nullcontext` for the caller itself."""
@@ -62,6 +64,32 @@ def copy(source: int, target: Path, *, mode: int, sync: bool = False) -> tuple[i
             os.fsync(out)
     finally:
         os.close(out)
+    return size, digest.hexdigest()
+
+
+def copy_on(source: int, out: int, begin: int, synced: Callable[[int], None]) -> tuple[int, str]:
+    """Copy what one descriptor reads into the other, which has the first `begin` bytes; returns the size and SHA-256.
+
+    `synced` hears how many bytes are on the disk: after each stretch, and at the end. Both stand at their beginnings.
+    """
+    digest = hashlib.sha256()
+    size, told = 0, begin
+    while size < begin and (chunk := os.read(source, min(_CHUNK, begin - size))):
+        digest.update(chunk)
+        size += len(chunk)
+    os.lseek(out, begin, os.SEEK_SET)
+    while chunk := os.read(source, _CHUNK):
+        digest.update(chunk)
+        size += len(chunk)
+        view = memoryview(chunk)
+        while view:
+            view = view[os.write(out, view) :]
+        if size - told >= STRETCH:
+            os.fsync(out)
+            synced(size)
+            told = size
+    os.fsync(out)
+    synced(size)
     return size, digest.hexdigest()
 
 

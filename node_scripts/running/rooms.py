@@ -5,6 +5,7 @@
         log         what the app said, and the agent's own lines about it (`node_scripts.running.logfile`)
     live        the newest lines, while the log's first part is full
         exit.json   how the app ended; written whole by the keeper, as its last act
+        stored.json how much of the results is on the share's disk, while they are copied there
         ended.json  what `finish` made of that, once the results stand on the share
         box/        all the app is given: `in` (its input), `work` (where it starts), `out` (its results), `tmp`
     layers/     where `work` is an overlay: `upper`, what the app wrote there, and overlay's own `scratch`
@@ -58,6 +59,7 @@ class Room:
         self.live = self.folder / "live"
         self.exit = self.folder / "exit.json"
         self.ended = self.folder / "ended.json"
+        self.stored = self.folder / "stored.json"
         self.box = self.folder / "box"
         self.inputs = self.box / "in"
         self.work = self.box / "work"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -120,6 +121,25 @@ def test_nothing_breaks_where_the_controllers_disk_is_full(
     codes = {name: write(ada).status_code for name, write in WRITES.items()}
     assert set(codes.values()) <= {200, 201, 202, 303, 404}, codes
     assert len(inputs(share)) == 2
+
+
+def test_an_upload_for_which_there_is_no_room_is_refused_and_leaves_nothing(
+    front: Front, ada: httpx.Client, disk: SmallDisk, share: SmallDisk
+) -> None:
+    disk.fill()
+    with (disk.path / "filler").open("r+b") as filler:
+        filler.truncate(filler.seek(0, 2) - 3 * MIB)
+    free = shutil.disk_usage(disk.path).free
+    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.py"\r\n\r\n'
+    form = head + b"#" * 6 * MIB + b"\r\n--x--\r\n"
+    for content in (form, iter([form[:MIB], form[MIB:]])):
+        # With a length that is known before, and without: then the disk itself says so.
+        answer = ada.post("apps", content=content, headers={"Content-Type": "multipart/form-data; boundary=x"})
+        assert answer.status_code == 503
+        assert told(answer).startswith("The controller's disk is full")
+        assert not list((disk.path / "state" / "uploads").iterdir())
+    assert shutil.disk_usage(disk.path).free > free - MIB
+    assert ada.get("jobs").status_code == 200
 
 
 def test_a_job_is_refused_where_the_share_is_full(front: Front, ada: httpx.Client, share: SmallDisk) -> None:

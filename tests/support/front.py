@@ -66,6 +66,11 @@ class Front:
         self.process.send_signal(sign)
         return self.process.wait(15)
 
+    def restart(self) -> None:
+        """With what has changed in its environment."""
+        self.end(signal.SIGTERM)
+        self.start()
+
     def records(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in (self.folder / "web.log").read_text().splitlines()]
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from urllib.parse import quote
-
 import bottle
 import msgspec
 
@@ -22,11 +19,12 @@ from webfront.api.bodies import (
     reply,
 )
 from webfront.api.operations import File, Form, Operation
-from webfront.jobs.views import Download, JobView, LogView
+from webfront.jobs.views import JobView, LogView
 from webfront.scheduling.explanation import Explanation
 from webfront.scheduling.service import Plan
 from webfront.web import actions
 from webfront.web.guard import identity
+from webfront.web.sending import attachment
 from webfront.web.services import Services
 
 
@@ -170,23 +168,15 @@ def register(app: bottle.Bottle, services: Services) -> None:
         "/api/v1/jobs/<job_id>/outputs/<name:path>",
         action="job.download",
         operation=Operation(
-            "A result file of the attempt that counts, as an attachment; 410 when it is too old", {200: File}
+            "A result file of the attempt that counts, as an attachment; 410 when it is too old",
+            {200: File, 206: File},
+            headers={
+                "Range": "the part that is wanted, `bytes=1000-`: how a download that was cut off goes on",
+                "If-Range": "the file's ETag: the whole of it where it is another file by now",
+            },
+            answer_headers={"ETag": "the file's SHA-256, in quotes"},
         ),
     )
     def output(job_id: str, name: str) -> bottle.HTTPResponse:
         actions.note("skerry.job", job_id[:26])
         return attachment(jobs.output(identity().account, job_id, name))
-
-
-def attachment(download: Download) -> bottle.HTTPResponse:
-    """The file, as one that a browser saves rather than shows: it is a stranger's."""
-    plain = re.sub(r"[^A-Za-z0-9._-]", "_", download.name)
-    return bottle.HTTPResponse(
-        download.file,
-        **{
-            "Content-Type": "application/octet-stream",
-            "Content-Length": str(download.size),
-            "Content-Disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(download.name)}",
-            "ETag": f'"{download.sha256}"',
-        },
-    )

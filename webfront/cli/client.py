@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import secrets
 import shlex
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
 
 from webfront.cli.credentials import Credentials
 from webfront.cli.errors import NOT_SIGNED_IN, REFUSED, UNREACHABLE, USAGE, CliError, Unanswered
@@ -92,34 +88,14 @@ class Client:
         given = {name: value for name, value in params.items() if value is not None}
         return self.call("GET", path, params=given, timeout=_GET_S)
 
-    def download(self, job_id: str, output: dict[str, Any], folder: Path) -> Path:
-        """Fetch a result into `folder`, whole: beside first, its checksum compared, then renamed."""
-        name = str(output["name"])
-        parts = name.split("/")
-        if any(part in {"", ".", ".."} or "\\" in part for part in parts):
-            raise CliError(f"The server names an output {name!r}, which is no file name.")
-        target = folder.joinpath(*parts)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-        digest = hashlib.sha256()
-        try:
-            with (
-                self._errors(),
-                self._http.stream("GET", f"jobs/{job_id}/outputs/{quote(name)}") as answer,
-                beside.open("xb") as out,
-            ):
-                if answer.is_error:
-                    answer.read()
-                    _check(answer)
-                for chunk in answer.iter_bytes():
-                    digest.update(chunk)
-                    out.write(chunk)
-            if digest.hexdigest() != output["sha256"]:
-                raise CliError(f"{name} arrived damaged: its checksum is another one. Try again.", UNREACHABLE)
-            beside.replace(target)
-        finally:
-            beside.unlink(missing_ok=True)
-        return target
+    @contextlib.contextmanager
+    def receiving(self, path: str, headers: dict[str, str]) -> Iterator[httpx.Response]:
+        """An answer whose body is taken as it comes. CliError."""
+        with self._errors(), self._http.stream("GET", path, headers=headers) as answer:
+            if answer.is_error:
+                answer.read()
+                _check(answer)
+            yield answer
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:

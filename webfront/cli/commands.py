@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 from webfront.cli import credentials
 from webfront.cli.client import Client
+from webfront.cli.downloading import fetch
 from webfront.cli.errors import FAILED, OK, USAGE, CliError
 from webfront.cli.following import print_page, wait
 from webfront.cli.packing import packed
@@ -172,7 +173,7 @@ def signed_in() -> Client:
 
 
 def _fetch(client: Client, job: dict[str, Any], folder: Path) -> list[Path]:
-    return [client.download(job["id"], output, folder) for output in job["outputs"]]
+    return [fetch(client, job["id"], output, folder, tell=tell, sleep=time.sleep) for output in job["outputs"]]
 
 
 def pairs_of(given: list[str]) -> dict[str, str]:

@@ -66,6 +66,7 @@ REASONS: Final[Mapping[str, str]] = {
     "conflict": "not possible in the state it was in",
     "key_reused": "its idempotency key had come with another request",
     "too_large": "too large",
+    "too_slow": "it came too slowly",
     "throttled": "too many tries",
     "not_set_up": "the platform does without it",
     "unavailable": "a part of the platform did not answer",

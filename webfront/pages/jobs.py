@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import bottle
 
@@ -20,6 +20,7 @@ from webfront.pages.rendering import refused, render, see_other
 from webfront.pages.table import Table, preview
 from webfront.web import actions, guard
 from webfront.web.navigation import Nav
+from webfront.web.sending import attachment
 from webfront.web.services import Services
 
 _PAGE = 50
@@ -132,17 +133,7 @@ def register(app: bottle.Bottle, services: Services) -> None:
     @app.get("/jobs/<job_id>/outputs/<name>", action="job.download")
     def output(job_id: str, name: str) -> bottle.HTTPResponse:
         actions.note("skerry.job", job_id[:26])
-        found = jobs.output(guard.identity().account, job_id, name)
-        return bottle.HTTPResponse(
-            found.file,
-            headers={
-                # An app's output is a stranger's file: it is saved, never shown as a page of ours.
-                "Content-Type": "application/octet-stream",
-                "Content-Disposition": f"attachment; filename*=UTF-8''{quote(found.name)}",
-                "Content-Length": str(found.size),
-                "X-Content-Type-Options": "nosniff",
-            },
-        )
+        return attachment(jobs.output(guard.identity().account, job_id, name))
 
 
 def given_parameters() -> dict[str, str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import bottle
@@ -64,12 +65,23 @@ class Answers:
         return answered
 
 
-class Connections:
-    """A database connection for each request's thread.
+@contextmanager
+def connected() -> Iterator[None]:
+    """The database connection of this request's thread.
 
-    It is given back at the request's end, since a server closes one that is idle for long; but SQLite's, which is an
+    It is given back at the block's end, since a server closes one that is idle for long; but SQLite's, which is an
     open file and costs more to open than to use, stays with its thread.
     """
+    try:
+        database.obj.connect(reuse_if_open=True)
+        yield
+    finally:
+        if not isinstance(database.obj, peewee.SqliteDatabase) and not database.obj.is_closed():
+            database.obj.close()
+
+
+class Connections:
+    """A database connection for each request."""
 
     name = "skerry.connections"
     api = 2
@@ -78,17 +90,14 @@ class Connections:
         if route.config.get("database") is False:
             return callback
 
-        def connected(*args: Any, **kwargs: Any) -> Any:
+        def in_connection(*args: Any, **kwargs: Any) -> Any:
             try:
-                database.obj.connect(reuse_if_open=True)
-                return callback(*args, **kwargs)
+                with connected():
+                    return callback(*args, **kwargs)
             except TROUBLE as error:  # it cannot be reached; what it says once it is, is translated further in
                 raise _unavailable(error) from error
-            finally:
-                if not isinstance(database.obj, peewee.SqliteDatabase) and not database.obj.is_closed():
-                    database.obj.close()
 
-        return connected
+        return in_connection
 
 
 class Trouble:

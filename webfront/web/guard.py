@@ -8,7 +8,8 @@ A route says what it needs where it is declared, and is closed when it says noth
 
 Inside a route, `identity()` tells who asks. An unsafe method that comes with a session cookie must carry the session's
 CSRF token, as the header `X-CSRF-Token` or the form field `csrf_token`; with a bearer token it needs none. A signed-in
-user's multipart form may be as large as `SKERRY_MAX_UPLOAD_MB` says, every other body 1 MiB.
+user's multipart form may be as large as `SKERRY_MAX_UPLOAD_MB` says, every other body of theirs 1 MiB, and one of
+nobody who is known 16 KiB.
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ import bottle
 from webfront.accounts.policy import Act, require
 from webfront.accounts.views import Account
 from webfront.activity import deeds
-from webfront.errors import Forbidden, NotSignedIn
+from webfront.database.connection import TROUBLE
+from webfront.errors import Forbidden, NotSignedIn, SkerryError
 from webfront.settings import Settings
 from webfront.web import bodies
+from webfront.web.answers import connected
 from webfront.web.services import Services
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -51,8 +54,6 @@ class Guard:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        # What surrounds the file in its multipart body comes on top.
-        self._largest_upload = services.settings.max_upload_mb * 2**20 + bodies.SMALL
 
     def apply(self, callback: Callable[..., Any], route: bottle.Route) -> Callable[..., Any]:
         access = route.config.get("access", "user")
@@ -73,15 +74,32 @@ class Guard:
                 require(found.account, Act.ADMINISTER)
             if bottle.request.method not in SAFE_METHODS:
                 _check_origin(found)
-                # Only now is a body read at all: nobody fills this disk who may not.
-                bodies.prepare(self._largest_upload if found is not None else bodies.SMALL)
+                bodies.prepare(_largest(found, bottle.request.environ, self._services))
                 _check_csrf(found)
-            try:
-                return callback(*args, **kwargs)
-            finally:
-                bodies.close_files()
+            return callback(*args, **kwargs)
 
         return guarded
+
+
+def may_send(services: Services, environ: dict[str, Any]) -> int:
+    """How many bytes of a body are taken in from who sends this request: asked before any of them are read.
+
+    Nothing is refused here. The request goes on without its body, and what is said is the guard's to say, or that the
+    database does not answer.
+    """
+    bottle.request.bind(environ)
+    try:
+        with connected():
+            return _largest(identify(services), environ, services)
+    except (SkerryError, *TROUBLE):
+        return bodies.UNKNOWN
+
+
+def _largest(found: Identity | None, environ: Mapping[str, Any], services: Services) -> int:
+    if found is None:
+        return bodies.UNKNOWN
+    # What surrounds the file in its multipart body comes on top.
+    return services.settings.max_upload_mb * 2**20 + bodies.SMALL if bodies.is_form(environ) else bodies.SMALL
 
 
 def identity() -> Identity:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import hashlib
 import os
 from pathlib import Path
 
 import pytest
 from support.bench import Bench
 
-from node_scripts.running import results
-from wire.messages import Cause
+from node_scripts.running import files, results
+from wire.messages import Cause, OutputFile
 
 
 @pytest.mark.parametrize(
@@ -51,6 +53,41 @@ def test_a_commit_that_was_cut_off_is_done_again(tmp_path: Path) -> None:
     assert (job / "1" / "a").read_text() == "right"
     assert [path.name for path in job.iterdir()] == ["1"]
     assert results.commit(outputs, ["a"], job, 1, owner=os.getuid(), limit_mb=1) == first
+
+
+def test_what_a_cut_off_commit_has_brought_to_the_disk_is_not_copied_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "STRETCH", 2**20)
+    content, written, write = os.urandom(8 * 2**20), 0, os.write
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a").write_bytes(content)
+
+    def breaks(fd: int, data: bytes) -> int:
+        nonlocal written
+        if written >= 5 * 2**20:
+            raise OSError(errno.EIO, "the share is gone")
+        done = write(fd, data)
+        written += done
+        return done
+
+    def commit() -> tuple[OutputFile, ...]:
+        return results.commit(
+            tmp_path / "out", ["a"], tmp_path / "job", 1, owner=None, limit_mb=10, noted=tmp_path / "stored.json"
+        )
+
+    monkeypatch.setattr(os, "write", breaks)
+    with pytest.raises(OSError, match="gone"):
+        commit()
+    # What came after the last stretch may be anything: the machine lost its power, perhaps.
+    with (tmp_path / "job" / ".1.partial" / "a").open("r+b") as half:
+        half.seek(0, os.SEEK_END)
+        half.write(b"no such thing")
+    written = 0
+    (one,) = commit()
+    assert written < 5 * 2**20
+    assert (tmp_path / "job" / "1" / "a").read_bytes() == content
+    assert (one.size, one.sha256) == (len(content), hashlib.sha256(content).hexdigest())
 
 
 def test_a_file_of_somebody_else_is_no_result(tmp_path: Path) -> None:

