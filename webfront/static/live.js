@@ -49,7 +49,7 @@ function tell(words) {
 }
 
 export async function applyFresh(main) {
-  const response = await fetch(location.href, { cache: "no-store" });
+  const response = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(LONGEST_ANSWER_MS) });
   if (!response.ok) throw new Error(`the page answered ${response.status}`);
   const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
   const wanted = fresh.getElementById("main");
@@ -65,7 +65,7 @@ export function watch() {
   let seen = null;
   poll(async () => {
     if (!main.dataset.live) return "done";
-    const answer = (await Promise.all(main.dataset.live.split(" ").map(getJson))).join("\n");
+    const answer = (await Promise.all(main.dataset.live.split(" ").map((url) => getJson(url)))).join("\n");
     // The first answer may already be newer than the page.
     if (answer !== seen) await applyFresh(main);
     seen = answer;
