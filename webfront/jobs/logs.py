@@ -6,16 +6,18 @@ either end of a log, and any line of it, is one step down an index and one read 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import BinaryIO, Final, NamedTuple
 
-from webfront.database.models import LARGEST_NUMBER, Attempt, Job
+from webfront.database.models import LARGEST_NUMBER, Attempt, Job, LogChunk
 from webfront.database.rows import octets, rows, value
 from webfront.errors import NotFound
-from webfront.jobs.logfiles import LogText, log_text
+from webfront.jobs.logfiles import FOLDER, LogText, log_text
 from webfront.jobs.states import OPEN_JOBS, AttemptState
 from webfront.jobs.views import LogLine, LogView
+from webfront.share import open_inside
 
 MOST_LINES: Final = 5000
 SETTLES_S: Final = 10.0
@@ -33,6 +35,9 @@ _CHUNKS: Final = (
 _PIECES: Final = (
     "SELECT `first`, `count`, at, position, size, `lines` FROM log_piece WHERE attempt_id = ? AND `first` >= COALESCE("
     "(SELECT MAX(`first`) FROM log_piece WHERE attempt_id = ? AND `first` <= ?), 0) ORDER BY `first` LIMIT ?"
+)
+_ALL_PIECES: Final = (
+    "SELECT `first`, `count`, at, position, size, `lines` FROM log_piece WHERE attempt_id = ? ORDER BY `first`"
 )
 _TEXTS: Final = "SELECT id, text FROM log_chunk WHERE id IN (?*)"
 _NEWEST: Final = (
@@ -106,6 +111,34 @@ def printed_lines(share: Path, job: str, attempt: int) -> Iterator[PrintedLine]:
             for one in _told(row, text, 0):
                 if isinstance(one, PrintedLine):
                     yield one
+
+
+def whole_file(share: Path, job: Job, attempt: int | None) -> BinaryIO | None:
+    """The file of an attempt's log, open, where it holds all of its lines in order and nothing else.
+
+    None where it does not: while the attempt runs, where lines are left out, or some are in the database yet.
+    """
+    number = job.attempts if attempt is None else attempt
+    if number > LARGEST_NUMBER:
+        return None
+    row = Attempt.get_or_none(Attempt.job == job, Attempt.number == number, Attempt.state == AttemptState.ENDED)
+    if row is None or not row.log_bytes or LogChunk.select().where(LogChunk.attempt == row).exists():
+        return None
+    line, position = 1, 0
+    for one in rows(_Piece, _ALL_PIECES, row.id):
+        if (one.first, one.position, one.lines) != (line, position, one.count):
+            return None
+        line, position = line + one.count, position + one.size
+    if (line - 1, position) != (row.log_lines, row.log_bytes):
+        return None
+    try:
+        file = open_inside(share, FOLDER, job.id, str(number))
+    except NotFound:
+        return None  # whoever reads it line by line is told what is wrong
+    if os.fstat(file.fileno()).st_size != position:
+        file.close()
+        return None
+    return file
 
 
 def _newest(row: Attempt) -> int:

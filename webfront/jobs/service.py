@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import BinaryIO
 
 from webfront.accounts.views import Account
 from webfront.clock import Clock, system_clock
@@ -13,7 +14,7 @@ from webfront.jobs.deleting import delete_job
 from webfront.jobs.inputs import SharedInput
 from webfront.jobs.lifecycle import request_cancel
 from webfront.jobs.listing import list_jobs
-from webfront.jobs.logs import read_log
+from webfront.jobs.logs import read_log, whole_file
 from webfront.jobs.queries import find_job, get_job, outputs_of, still_there
 from webfront.jobs.submission import Submission
 from webfront.jobs.views import Download, JobView, LogView
@@ -80,6 +81,12 @@ class JobService:
         still_there(job.log_run, "Its log was")
         now = self._clock()
         return read_log(self._share, job, after=after, attempt=attempt, limit=limit, now=now, last=last)
+
+    def log_file(self, account: Account, job_id: str, attempt: int | None = None) -> BinaryIO | None:
+        """A log's file, open, where the file is the log; None where it must be put together by `log`."""
+        job = find_job(account, job_id)
+        still_there(job.log_run, "Its log was")
+        return whole_file(self._share, job, attempt)
 
     def output(self, account: Account, job_id: str, name: str) -> Download:
         """A result file of the attempt that counts. NotFound for any other name or attempt, Gone once they are old."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from typing import BinaryIO
 from urllib.parse import urlencode
 
 import bottle
@@ -123,12 +124,13 @@ def register(app: bottle.Bottle, services: Services) -> None:
         return see_other(f"/jobs/{jobs.cancel(guard.identity().account, job_id).id}")
 
     @app.get("/jobs/<job_id>/log.txt", action="job.download")
-    def log_file(job_id: str) -> Iterator[bytes]:
+    def log_file(job_id: str) -> BinaryIO | Iterator[bytes]:
         actions.note("skerry.job", job_id[:26])
-        attempt = bottle.request.query.get("attempt", "")
-        lines = whole_log(jobs, guard.identity().account, job_id, int(attempt) if attempt.isdecimal() else None)
+        given = bottle.request.query.get("attempt", "")
+        account, attempt = guard.identity().account, int(given) if given.isdecimal() else None
+        found = jobs.log_file(account, job_id, attempt) or whole_log(jobs, account, job_id, attempt)
         bottle.response.content_type = "text/plain; charset=utf-8"
-        return lines
+        return found
 
     @app.get("/jobs/<job_id>/outputs/<name>", action="job.download")
     def output(job_id: str, name: str) -> bottle.HTTPResponse:

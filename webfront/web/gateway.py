@@ -173,6 +173,8 @@ def environ_of(scope: Scope) -> dict[str, Any]:
         "wsgi.file_wrapper": _File,
     }
     for name, value in scope.headers.items():
+        if "_" in name:
+            continue  # as its twin with a hyphen, which a proxy may have checked, it would be read
         key = name.upper().replace("-", "_")
         if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
             key = f"HTTP_{key}"

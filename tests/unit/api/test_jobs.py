@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from webfront.database.models import Attempt, Job, LogChunk, LogPiece
 from webfront.jobs.identifiers import PATTERN, Ulids
 from webfront.jobs.logfiles import write_text
+from webfront.jobs.logs import whole_file
 from webfront.jobs.submission import sweep_inputs
 from webfront.settings import Settings
 
@@ -161,6 +163,39 @@ def test_a_log_is_read_from_either_end_and_any_line_and_as_a_file(ada: httpx.Cli
     assert (answer.status_code, "share with the log" in answer.json()["error"]["message"]) == (503, True)
     assert "The share with the log cannot be read now" in ada.get(f"/jobs/{job_id}").text
     assert ada.get(f"/jobs/{job_id}/log.txt").status_code == 503
+
+
+def test_a_log_whose_lines_all_are_in_its_file_is_that_file(ada: httpx.Client, settings: Settings) -> None:
+    job_id = submit(ada)["id"]
+    share, text = settings.share_dir, b"a\nb\n\nd\n"
+    attempt = run(job_id, log_lines=4, log_bytes=len(text))
+    write_text(share, job_id, 1, 0, text)
+    for first, position in ((1, 0), (3, 4)):
+        LogPiece.create(attempt=attempt, first=first, count=2, at=1.0, position=position, size=4 - first // 3, lines=2)
+    job = Job.get_by_id(job_id)
+
+    def is_file(number: int | None = None) -> bool:
+        found = whole_file(share, job, number)
+        with found or contextlib.nullcontext():
+            assert found is None or found.read() == text
+        return found is not None
+
+    assert (is_file(), is_file(1), is_file(2), is_file(2**70)) == (True, True, False, False)
+    assert ada.get(f"/jobs/{job_id}/log.txt").content == text
+    for changed in ({"log_lines": 5}, {"log_bytes": 9}, {"state": "running"}):
+        Attempt.update(changed).execute()
+        assert not is_file(), changed
+        Attempt.update(log_lines=4, log_bytes=len(text), state="ended").execute()
+    for changed in ({"lines": 1}, {"first": 4}, {"position": 3}):
+        LogPiece.update(changed).where(LogPiece.first == 3).execute()
+        assert not is_file(), changed
+        LogPiece.update(lines=2, first=3, position=4).where(LogPiece.first != 1).execute()
+    late = LogChunk.create(attempt=attempt, first=5, count=1, at=1.0, text="e")
+    assert not is_file()
+    late.delete_instance()
+    assert is_file()
+    write_text(share, job_id, 1, len(text), b"more")
+    assert not is_file()
 
 
 def test_a_hole_in_a_living_log_is_waited_for_a_while(ada: httpx.Client) -> None:
