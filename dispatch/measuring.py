@@ -16,19 +16,17 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from dispatch.line import Reached
 from dispatch.plays import Plays
 from node_scripts.running.rooms import read_record, write_record
+from webfront.fleet.agentless import MISSES
 from wire.messages import Metrics
 
 _log = logging.getLogger(__name__)
-
-MISSES: Final = 3
-"""Measurings in vain after which a machine counts as out of reach."""
 
 
 class Measured(msgspec.Struct, frozen=True):

@@ -49,6 +49,9 @@ class Heartbeats:
         self._elsewhere = elsewhere
         self._collect: Callable[[], Metrics | None] = (elsewhere or Collection(state_dir)).collect
         self._metrics = self._collect()
+        self._told: Metrics | None = None
+        """The last figures that went out."""
+        self._back_in_s = 0.0
         self._measuring: asyncio.Future[Metrics | None] | None = None
         self._boot = uuid.uuid4().hex
         self._benchmark: benchmark.Benchmark | None = None
@@ -59,10 +62,14 @@ class Heartbeats:
         self._benchmark = benchmark.load(self._state_dir)
 
     def send(self) -> None:
-        """Send one now, with the newest figures there are."""
-        metrics = self._metrics
+        """Send one now, with the newest figures there are.
+
+        Of a machine that has none any more, with the last ones: it is out of reach.
+        """
+        metrics = self._metrics or self._told
         if metrics is None:
             return
+        self._told = metrics
         if self._elsewhere is None and self._benchmark is not None:
             metrics = msgspec.structs.replace(
                 metrics,
@@ -81,9 +88,16 @@ class Heartbeats:
                     agent_version=VERSION,
                     arch=self._elsewhere.arch if self._elsewhere is not None else os.uname().machine,
                     boot=self._boot,
+                    back_in_s=self._back_in_s,
+                    out_of_reach=self._metrics is None,
                 )
             ),
         )
+
+    def leave(self, back_in_s: float) -> None:
+        """Say now, and from now on, that the agent ends and is to be back within so many seconds."""
+        self._back_in_s = back_in_s
+        self.send()
 
     async def run(self) -> None:
         """Measure and send, until cancelled."""

@@ -4,6 +4,10 @@ A turn is one database transaction (`webfront.scheduling.turn`). Messages are ac
 published after that. So whatever line this process dies on, a message that was not applied comes again, an applied one
 that comes again changes nothing, and an order that was not published is found by the sweep of whoever takes over.
 
+It has two connections: this one, and that of the `seat`, which says who leads and which nodes are connected. It leads
+while both stand. Whoever takes over has the broker close the connection of the one before, which may hold it without
+being able to use it.
+
 The loop of turns, its order of commit and acknowledgement, and what becomes of a turn that fails are
 `webfront.broker.consuming`'s. While all slots are taken it gathers: so a busy scheduler makes large turns and leaves
 the database to others between them, and an idle one answers a message at once.
@@ -24,6 +28,7 @@ from typing import Final
 
 from webfront.activity.term import Deposed, Term
 from webfront.broker.consuming import Consumer, Item
+from webfront.broker.standing import Standing
 from webfront.broker.topology import declare_nodes, declare_platform
 from webfront.broker.unread import Unread
 from webfront.database import models
@@ -37,10 +42,11 @@ from webfront.scheduling.events import Conclusion
 from webfront.scheduling.inbox import SOURCES, Content, Inbox
 from webfront.scheduling.leadership import Leadership
 from webfront.scheduling.mirror import node_names
+from webfront.scheduling.seat import Seat
 from webfront.scheduling.turn import Input, Output, Turns
 from webfront.settings import Settings
 from wire import topology
-from wire.broker import Broker, BrokerError, BrokerLost, Connect, Connection, QueueLocked, Unroutable
+from wire.broker import Broker, BrokerError, BrokerLost, Connect, Connection, Unroutable
 from wire.logs import LogShipper
 from wire.messages import Cancel, Cause, Submitted, encode
 
@@ -48,6 +54,14 @@ _log = logging.getLogger(__name__)
 
 _SWEEP_S: Final = 1.0
 _STANDBY_S: Final = 1.0
+_UP_FOR_S: Final = 60.0
+"""A broker that is up for so long has not just been restarted."""
+_ASKING_S: Final = 1.0
+"""How long a takeover waits for the management API, which is no part of it."""
+_EVICTIONS_S: Final = (0.0, 2.0, 4.0)
+"""Pauses before each try: a young connection may not be in the broker's list yet."""
+_CANARY: Final = "skerry.canary"
+"""A routing key that leads nowhere: a broker in need says so to who has published, and to nobody else."""
 _NOTE_S: Final = 0.2
 """How long the broker's confirms may wait for a turn that notes them."""
 
@@ -73,7 +87,7 @@ async def _run(settings: Settings) -> None:
 
 
 class Scheduler:
-    """One scheduler: on standby until it holds the exclusive queue, then at work until the connection breaks."""
+    """One scheduler: on standby until it has the seat, then at work until it loses that, or the connection breaks."""
 
     def __init__(
         self,
@@ -81,18 +95,33 @@ class Scheduler:
         clock: Callable[[], float] = time.time,
         *,
         connect: Connect = Connection,
+        holder: str = "",
+        seat: Seat | None = None,
+        standing: Standing | None = None,
         beside: Beside | None = None,
         ships_logs: bool = True,
     ) -> None:
-        """`connect` makes the connections to the broker; `beside` runs beside the turns, in place of the usual."""
+        """`connect` makes the connection to the broker. `beside` runs beside the turns, in place of the usual.
+
+        `holder` names this process among all that may lead, with its own `seat`; `standing` is asked of the broker.
+        """
         self._clock = clock
         address = settings.broker_address()
-        self._leadership = Leadership(f"{platform.node()}:{os.getpid()}")
+        self._leadership = Leadership(holder or f"{platform.node()}:{os.getpid()}")
+        self._seat = seat or Seat(address, self._leadership.holder)
+        self._standing = standing or Standing(settings)
+        self._seated = asyncio.Event()
+        self._connected: dict[str, bool] = {}
+        self._evicting: asyncio.Task[None] | None = None
         self._turns = Turns(settings, self._leadership)
         self._unread = Unread()
         self._inbox = Inbox(address.user, self._unread, clock)
         self._broker = Broker(
-            address, name="skerry scheduler", on_connected=self._begin, on_lost=self._lost, connect=connect
+            address,
+            name=_connection_name(self._leadership.holder),
+            on_connected=self._begin,
+            on_lost=self._lost,
+            connect=connect,
         )
         self._consumer = Consumer(
             self._broker,
@@ -121,6 +150,7 @@ class Scheduler:
         if self._ships_logs:
             self._shipper = LogShipper(self._broker, asyncio.get_running_loop())
             self._shipper.attach()
+        self._seat.begin(taken=self._seated.set, lost=self._unseated, seen=self._seen)
         connection = asyncio.create_task(self._broker.run())
         sweeps = asyncio.create_task(self._sweep())
         stopped = asyncio.create_task(self._stopping.wait())
@@ -133,6 +163,9 @@ class Scheduler:
             self._shipper.finish()
         await self._broker.stop()
         await connection
+        if self._evicting is not None:
+            self._evicting.cancel()
+        await self._seat.end()
         if self._failure is not None:
             raise self._failure
 
@@ -143,29 +176,68 @@ class Scheduler:
         self._stopping.set()
 
     async def _begin(self) -> None:
-        """Connected: wait for the leadership, take over, and begin to consume."""
+        """Connected: wait for the seat, take over, and begin to consume."""
         await declare_platform(self._broker)
-        if self._shipper is not None:
-            self._shipper.flush_waiting()
-        told = False
-        while True:
-            try:
-                await self._broker.declare_queue(topology.LEADER, durable=False, exclusive=True)
+        while not self._seated.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._seated.wait(), _STANDBY_S)
                 break
-            except QueueLocked:
-                if not told:
-                    _log.info("another scheduler is leading; this one stands by")
-                told = True
-                await asyncio.sleep(_STANDBY_S)
+            self._flush_logs()
+            if not self._broker.connected:
+                raise BrokerLost("the connection broke on standby")
+        asking = asyncio.create_task(self._is_same_broker())
         term, nodes = await self._take_over()
+        if self._evicting is not None:
+            self._evicting.cancel()
+        self._evicting = asyncio.create_task(self._evict(self._leadership.former))
         await declare_nodes(self._broker, nodes)
+        self._seat.watch(nodes)
         self._turns.distrust()
-        self._turns.leases.reset()
+        self._turns.leases.reset(same_broker=await asking)
         self._sweep_due = True  # which publishes what an earlier scheduler left unpublished
         await self._consumer.begin()
         await self._losses.begin()
         self._beside.begin(term)
         _log.info("leading, as epoch %s", term.epoch, extra={"event.action": "scheduler.take_over"})
+        # Only now: a broker in need reads nothing more of a connection that publishes.
+        self._flush_logs()
+        self._broker.publish_unconfirmed("", _CANARY, b"")
+
+    def _flush_logs(self) -> None:
+        if self._shipper is not None:
+            self._shipper.flush_waiting()
+
+    async def _is_same_broker(self) -> bool:
+        """Whether the broker is known to have been up for a while."""
+        with contextlib.suppress(TimeoutError):
+            up_for = await asyncio.wait_for(asyncio.to_thread(self._standing.up_for), _ASKING_S)
+            return up_for is not None and up_for > _UP_FOR_S
+        return False
+
+    async def _evict(self, former: str) -> None:
+        """Have the broker close what the former leader holds, so that what comes is delivered here."""
+        own = former == self._leadership.holder
+        for pause in _EVICTIONS_S:
+            await asyncio.sleep(pause)
+            name = _connection_name(former)
+            closed = await asyncio.to_thread(functools.partial(self._standing.evict, name, but_the_newest=own))
+            if closed:
+                _log.warning("the connection of the scheduler that led before, %s, is closed", former)
+
+    def _seen(self, connected: dict[str, bool]) -> None:
+        """What the broker says of the nodes' connections."""
+        changed = any(self._connected.get(name) is not there for name, there in connected.items())
+        self._connected = connected
+        if changed and self._consumer.working:
+            self._sweep_due = True
+            self._consumer.wake()
+
+    def _unseated(self) -> None:
+        """Another may lead from now on; this connection is in its way."""
+        self._seated.clear()
+        self._connected = {}
+        self._leadership.resign()
+        self._broker.drop("the seat of the leading scheduler is lost")
 
     async def _take_over(self) -> tuple[Term, list[str]]:
         """The term, and the nodes there are."""
@@ -190,10 +262,12 @@ class Scheduler:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(_SWEEP_S)
+            self._seat.pulse()
             self._unread.tell(self._clock())
             self._losses.tell()
             if self._consumer.working:
-                self._turns.leases.tick(asyncio.get_running_loop().time())
+                self._turns.leases.tick(asyncio.get_running_loop().time(), blocked=bool(self._broker.blocked))
+                self._seat.watch(self._turns.mirror.nodes)
                 self._sweep_due = True
                 self._consumer.wake()
 
@@ -206,6 +280,8 @@ class Scheduler:
             given = Input(conclusions=self._conclusions, published=self._published)
             self._conclusions, self._published = [], []
             sweep, self._sweep_due = self._sweep_due, False
+            given.blocked = self._broker.blocked
+            given.connected = self._connected if sweep else {}
         conclusions, published = list(given.conclusions), given.published
         try:
             self._inbox.sort(items, given)
@@ -255,6 +331,11 @@ class Scheduler:
         self._note_timer = None
         if self._published:
             self._consumer.wake()
+
+
+def _connection_name(holder: str) -> str:
+    """As the broker's list of connections shows a scheduler."""
+    return f"skerry scheduler {holder}"
 
 
 def _forget_database(error: Exception) -> None:

@@ -1,7 +1,8 @@
 """What must be true of the database after each change, and at the end.
 
 One outcome a job, which never changes; one live attempt a job, the newest, and no other changes any more; an outcome
-is what the app on that attempt's own node came to. In the end each end is recorded once and nothing is in hand.
+is what the app on that attempt's own node came to. No node is taken for dead for what happened to the broker or to the
+scheduler. In the end each end is recorded once and nothing is in hand.
 """
 
 from __future__ import annotations
@@ -58,10 +59,19 @@ class Checker:
     """Looks at the database whenever it has changed."""
 
     def __init__(
-        self, connection: sqlite3.Connection, told: Callable[[str, Key], list[Ended]], found: Callable[[str], None]
+        self,
+        connection: sqlite3.Connection,
+        told: Callable[[str, Key], list[Ended]],
+        found: Callable[[str], None],
+        is_well: Callable[[str], bool],
     ) -> None:
-        """`told(node, key)` are the ends that the runner there has told of that attempt."""
+        """`told(node, key)` are the ends that the runner there has told of that attempt.
+
+        `is_well(node)`: nothing has happened to that node itself for so long that it must not be given up.
+        """
         self._connection = connection
+        self._is_well = is_well
+        self._dead: set[str] = set()
         self._told = told
         self._found = found
         self._changes = -1
@@ -80,6 +90,11 @@ class Checker:
         self.looks += 1
         jobs = {row[0]: JobRow(*row) for row in self._connection.execute(_JOBS)}
         attempts = {(row[0], row[1]): AttemptRow(*row) for row in self._connection.execute(_ATTEMPTS)}
+        dead = {row[0] for row in self._connection.execute("SELECT name FROM node WHERE state = 'dead'")}
+        for name in dead - self._dead:
+            if self._is_well(name):
+                self._found(f"{name} is taken for dead, and nothing has happened to it")
+        self._dead = dead
         if jobs != self.jobs or attempts != self.attempts:
             self._compare(jobs, attempts)
             self.jobs, self.attempts = jobs, attempts

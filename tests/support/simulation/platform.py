@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 import shutil
 from pathlib import Path
 from random import Random
+from typing import Final
 
 from webfront.broker.topology import node_queues
 from wire import topology
@@ -17,6 +19,10 @@ from .network import Link, Weather
 from .plan import Break, Fault, Plan
 from .processes import Clock, Controller, NodeAgent, Process, Site, journal_folder
 from .rabbit import Rabbit, Session
+
+
+_PATIENCE_S: Final = {"seat": ((2.0, 3.0), (6.0, 6.0)), "others": ((10.0, 40.0), (10.0, 40.0))}
+"""For how long the broker, and the process, may hear nothing before they give a connection up."""
 
 
 class Platform:
@@ -35,6 +41,8 @@ class Platform:
         """Nodes that do not come back."""
         self.without_journal: set[str] = set()
         """Nodes that have lost one."""
+        self.own_trouble: dict[str, float] = {}
+        """Until when a node has had trouble of its own: it was cut off, stopped, dead."""
         self.beginnings = 0
         """How often a scheduler may have had to send orders again: it began, its connection broke, its clock jumped."""
         (folder / "password").write_text("-")
@@ -68,8 +76,10 @@ class Platform:
     def _ended(self, process: Process) -> None:
         del self.running[process.name]
         self.rabbit.closed_by_host(process)
-        after = self.timeline.rng.random() * (2.0 if self._faults_over else 12.0)
-        self.timeline.after(0.1 + after, lambda: self.start(process.name))
+        after = 0.1 + self.timeline.rng.random() * (2.0 if self._faults_over else 12.0)
+        if process.name in self.machines:
+            self.own_trouble[process.name] = self.timeline.now + (math.inf if process.name in self.gone else after)
+        self.timeline.after(after, lambda: self.start(process.name))
 
     def fail(self, fault: Fault) -> None:
         schedulers = [name for name in self._names if name not in self.machines]
@@ -100,6 +110,13 @@ class Platform:
                 names = [topology.EVENTS, *map(topology.jobs_queue, nodes)]
                 if (queue := self.rabbit.queues.get(names[fault.where % len(names)])) is not None:
                     queue.ready.clear()
+            case Break.STOPPED:
+                self._stop(self._names[fault.where % len(self._names)], fault)
+            case Break.BROKER_BLOCKS:
+                if self.rabbit.up:
+                    self.beginnings += 1
+                    self.rabbit.block("low on disk")
+                    self.timeline.after(fault.seconds, lambda: self.rabbit.block(""))
             case Break.NODE_GOES:
                 name = nodes[fault.where % len(nodes)]
                 if len(self.gone | {name}) < len(nodes):
@@ -126,23 +143,37 @@ class Platform:
     def _cut(self, name: str, fault: Fault) -> None:
         now, link = self.timeline.now, self._links[name]
         self.beginnings += 1
+        if name in self.machines:
+            # The process may find that only when it next says something, and waits before it connects again.
+            self.own_trouble[name] = now + max(fault.seconds, 40.0)
         if fault.way != "down":
             link.up_cut_until = now + fault.seconds
         if fault.way != "up":
             link.down_cut_until = now + fault.seconds
-        client = self.running.get(name)
-        sessions = [one for one in self.rabbit.sessions if one.client is client]
-        # Each end misses the other's heartbeats, when it hears nothing for long enough.
-        for session in sessions:
-            self.timeline.after(
-                10 + self.timeline.rng.random() * 30, functools.partial(self._broker_gives_up, session, link)
-            )
-            self.timeline.after(
-                10 + self.timeline.rng.random() * 30, functools.partial(self._process_gives_up, session, link)
-            )
+        self._expect_silence(name)
+
+    def _stop(self, name: str, fault: Fault) -> None:
+        process = self.running.get(name)
+        if process is None or process.is_stopped:
+            return
+        self.beginnings += 1
+        if (machine := self.machines.get(name)) is not None:
+            self.own_trouble[machine.name] = self.timeline.now + fault.seconds
+        process.stop_for(fault.seconds)
+        self._expect_silence(name)
+
+    def _expect_silence(self, name: str) -> None:
+        """Each end misses the other's heartbeats, when it hears nothing for long enough."""
+        process, link = self.running.get(name), self._links[name]
+        for session in [one for one in self.rabbit.sessions if one.client is process]:
+            broker_s, process_s = _PATIENCE_S["seat" if session.name.startswith("skerry seat") else "others"]
+            for (least, most), gives_up in ((broker_s, self._broker_gives_up), (process_s, self._process_gives_up)):
+                after = least + self.timeline.rng.random() * (most - least)
+                self.timeline.after(after, functools.partial(gives_up, session, link))
 
     def _broker_gives_up(self, session: Session, link: Link) -> None:
-        if self.timeline.now < link.up_cut_until:
+        process = self.running.get(session.client.name)
+        if self.timeline.now < link.up_cut_until or (process is session.client and process.is_stopped):
             session.drop()
             session.tell("the broker closed it")
 
@@ -155,5 +186,6 @@ class Platform:
         self._faults_over = True
         self.rabbit.weather = Weather()
         self.rabbit.start()
+        self.rabbit.block("")
         for process in self.running.values():
             process.fuse = None
