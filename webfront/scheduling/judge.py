@@ -49,9 +49,7 @@ _LEASED: Final = (NodeState.ACTIVE, NodeState.SUSPECT)
 class NodeJudge:
     """Changes nodes' states; the reasons are words for the node's page."""
 
-    def __init__(
-        self, mirror: Mirror, leases: Leases, *, suspect_s: float, dead_s: float, agentless_s: float
-    ) -> None:
+    def __init__(self, mirror: Mirror, leases: Leases, *, suspect_s: float, dead_s: float, agentless_s: float) -> None:
         self._mirror = mirror
         self._leases = leases
         self._suspect_s = suspect_s

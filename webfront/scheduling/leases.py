@@ -6,8 +6,8 @@ Silence is counted only while somebody could have been heard. What is no node's 
   rows, after listening itself for as long as it takes to hear what has been sent meanwhile.
 * A broker that was restarted, or may have been: each node gets its full time again, and before that the time it takes
   to connect.
-* A broker in need, which takes nothing of what nodes say (`blocked`): the clock stands, and each node gets its full time
-  again.
+* A broker in need, which takes nothing of what nodes say (`blocked`): the clock stands, and then each node gets its
+  full time again.
 * This process itself, where it was stopped or held up: it compares its own lag first. For as long as it was late the
   clock stands again, up to a bound, since whoever shares its machine was stopped as well and has to come back first.
 

@@ -61,7 +61,7 @@ _ASKING_S: Final = 1.0
 _EVICTIONS_S: Final = (0.0, 2.0, 4.0)
 """Pauses before each try: a young connection may not be in the broker's list yet."""
 _CANARY: Final = "skerry.canary"
-"""A routing key that leads nowhere: a broker in need says so to who has published, and to nobody else."""
+"""A routing key that leads nowhere: a broker in need says so to who publishes, and to nobody else."""
 _NOTE_S: Final = 0.2
 """How long the broker's confirms may wait for a turn that notes them."""
 
@@ -201,7 +201,6 @@ class Scheduler:
         _log.info("leading, as epoch %s", term.epoch, extra={"event.action": "scheduler.take_over"})
         # Only now: a broker in need reads nothing more of a connection that publishes.
         self._flush_logs()
-        self._broker.publish_unconfirmed("", _CANARY, b"")
 
     def _flush_logs(self) -> None:
         if self._shipper is not None:
@@ -217,7 +216,7 @@ class Scheduler:
     async def _evict(self, former: str) -> None:
         """Have the broker close what the former leader holds, so that what comes is delivered here."""
         own = former == self._leadership.holder
-        for pause in _EVICTIONS_S:
+        for pause in _EVICTIONS_S if former else ():
             await asyncio.sleep(pause)
             name = _connection_name(former)
             closed = await asyncio.to_thread(functools.partial(self._standing.evict, name, but_the_newest=own))
@@ -268,6 +267,8 @@ class Scheduler:
             if self._consumer.working:
                 self._turns.leases.tick(asyncio.get_running_loop().time(), blocked=bool(self._broker.blocked))
                 self._seat.watch(self._turns.mirror.nodes)
+                if not self._broker.blocked:
+                    self._broker.publish_unconfirmed("", _CANARY, b"")
                 self._sweep_due = True
                 self._consumer.wake()
 

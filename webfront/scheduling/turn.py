@@ -152,6 +152,8 @@ class Turns:
         ledger = Ledger(self._versions)
         blocked = bool(given.blocked)
         self.leases.connected(given.connected)
+        for name, _ in given.beats:
+            self.leases.heard(name)  # before anybody is judged by what is older
         for (job, number), at in given.published:
             ledger.note_published(job, number, at)
             if (live := self.mirror.live.get((job, number))) is not None:

@@ -57,8 +57,10 @@ class Broker:
 
     @property
     def blocked(self) -> str:
-        """While the broker takes nothing of what is published here: why, as it says it. A broker in need (no disk, no
-        memory) says so to who has published on this connection, and to nobody else."""
+        """While the broker takes nothing of what is published here: why, as it says it.
+
+        A broker in need (no disk, no memory) says so to who publishes, and to nobody else.
+        """
         return self._connection.blocked if self._connection is not None else ""
 
     @property

@@ -73,9 +73,7 @@ class _Pika(AsyncioConnection):  # type: ignore[misc]  # pika is not typed
 class Connection:
     """One connection. Each has its own state, so that the late end of one cannot be taken for the end of the next."""
 
-    def __init__(
-        self, address: BrokerAddress, host: Host, name: str, *, heartbeat_s: int = _AMQP_HEARTBEAT_S
-    ) -> None:
+    def __init__(self, address: BrokerAddress, host: Host, name: str, *, heartbeat_s: int = _AMQP_HEARTBEAT_S) -> None:
         """To one of the address's hosts. `name` is shown in RabbitMQ's list of connections.
 
         The broker takes it for gone when it has heard nothing of it for two to three times `heartbeat_s`.

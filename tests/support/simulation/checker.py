@@ -24,6 +24,7 @@ _ATTEMPTS: Final = (
     "SELECT job_id, number, node, state, cause, ended_at, outputs, log_lines, exit_code, message, id FROM attempt "
     "ORDER BY job_id, number"
 )
+_DEATHS: Final = "SELECT node FROM fact WHERE kind = 'node.state' AND data LIKE '%\"dead\"%' ORDER BY id"
 _APPS_OWN: Final = frozenset({Cause.OK, Cause.APP_ERROR, Cause.TIMEOUT, Cause.OUT_OF_MEMORY})
 """Causes that only the app's run on the node can be the source of."""
 
@@ -71,7 +72,7 @@ class Checker:
         """
         self._connection = connection
         self._is_well = is_well
-        self._dead: set[str] = set()
+        self._deaths = 0
         self._told = told
         self._found = found
         self._changes = -1
@@ -90,11 +91,11 @@ class Checker:
         self.looks += 1
         jobs = {row[0]: JobRow(*row) for row in self._connection.execute(_JOBS)}
         attempts = {(row[0], row[1]): AttemptRow(*row) for row in self._connection.execute(_ATTEMPTS)}
-        dead = {row[0] for row in self._connection.execute("SELECT name FROM node WHERE state = 'dead'")}
-        for name in dead - self._dead:
+        deaths = self._connection.execute(_DEATHS).fetchall()
+        for (name,) in deaths[self._deaths :]:
             if self._is_well(name):
                 self._found(f"{name} is taken for dead, and nothing has happened to it")
-        self._dead = dead
+        self._deaths = len(deaths)
         if jobs != self.jobs or attempts != self.attempts:
             self._compare(jobs, attempts)
             self.jobs, self.attempts = jobs, attempts

@@ -11,6 +11,7 @@ from random import Random
 from typing import Final
 
 from webfront.broker.topology import node_queues
+from webfront.database.models import Leadership
 from wire import topology
 
 from .loop import Timeline
@@ -20,6 +21,8 @@ from .plan import Break, Fault, Plan
 from .processes import Clock, Controller, NodeAgent, Process, Site, journal_folder
 from .rabbit import Rabbit, Session
 
+TAKEOVER_S: Final = 5.0
+"""A takeover from one that is stopped takes so long at most."""
 
 _PATIENCE_S: Final = {"seat": ((2.0, 3.0), (6.0, 6.0)), "others": ((10.0, 40.0), (10.0, 40.0))}
 """For how long the broker, and the process, may hear nothing before they give a connection up."""
@@ -41,6 +44,7 @@ class Platform:
         """Nodes that do not come back."""
         self.without_journal: set[str] = set()
         """Nodes that have lost one."""
+        self._found = found.append
         self.own_trouble: dict[str, float] = {}
         """Until when a node has had trouble of its own: it was cut off, stopped, dead."""
         self.beginnings = 0
@@ -110,6 +114,8 @@ class Platform:
                 names = [topology.EVENTS, *map(topology.jobs_queue, nodes)]
                 if (queue := self.rabbit.queues.get(names[fault.where % len(names)])) is not None:
                     queue.ready.clear()
+            case Break.CONTROLLER_STALLS:
+                self._stall(fault.seconds)
             case Break.STOPPED:
                 self._stop(self._names[fault.where % len(self._names)], fault)
             case Break.BROKER_BLOCKS:
@@ -161,6 +167,44 @@ class Platform:
             self.own_trouble[machine.name] = self.timeline.now + fault.seconds
         process.stop_for(fault.seconds)
         self._expect_silence(name)
+        self._expect_takeover(process)
+
+    def _stall(self, seconds: float) -> None:
+        """The whole controller: nodes hear nothing of it, and may open their connections anew when it is back."""
+        self.beginnings += 1
+        until = self.timeline.now + seconds
+        for name in self.machines:
+            link = self._links[name]
+            link.up_cut_until, link.down_cut_until = max(link.up_cut_until, until), max(link.down_cut_until, until)
+            for session in [one for one in self.rabbit.sessions if one.client is self.running.get(name)]:
+                after = 10 + self.timeline.rng.random() * 30
+                self.timeline.after(after, functools.partial(self._process_gives_up, session, link))
+        for process in self.running.values():
+            if isinstance(process, Controller) and not process.is_stopped:
+                process.stop_for(seconds)
+
+    def _expect_takeover(self, former: Process) -> None:
+        """Where it led, and another stands by that nothing happens to, that one leads before long and hears the nodes."""
+        epoch, troubles = _leader(), self.beginnings
+        others = [one for one in self.running.values() if isinstance(one, Controller) and one is not former]
+        is_led = any(one.name == f"skerry seat {former.name}" for one in self.rabbit.sessions if one.holds_the_seat)
+        well = self.rabbit.up and not self.rabbit.blocked and not self.rabbit.weather.slow
+        if not (is_led and well and others) or any(self.timeline.now - one.begun < 1 for one in others):
+            return
+        connected = [one for one in self.rabbit.sessions if one.client in others]
+        if len(connected) < 2 or any(one.fuse is not None or one.is_stopped for one in others):
+            return
+
+        def look() -> None:
+            undisturbed = all(one.alive and one.fuse is None for one in others)
+            if self.beginnings != troubles or not former.is_stopped or not undisturbed:
+                return  # something else has happened, or it went on
+            if _leader() == epoch:
+                self._found(f"{former.name} was stopped {TAKEOVER_S:.0f} s ago, and leads yet")
+            elif any(one.client is former and one.consumes for one in self.rabbit.sessions):
+                self._found(f"{former.name} was stopped {TAKEOVER_S:.0f} s ago, and whoever leads hears nothing")
+
+        self.timeline.after(TAKEOVER_S, look)
 
     def _expect_silence(self, name: str) -> None:
         """Each end misses the other's heartbeats, when it hears nothing for long enough."""
@@ -189,3 +233,9 @@ class Platform:
         self.rabbit.block("")
         for process in self.running.values():
             process.fuse = None
+
+
+def _leader() -> int:
+    """The epoch of whoever leads."""
+    row = Leadership.get_or_none()
+    return 0 if row is None else int(row.epoch)

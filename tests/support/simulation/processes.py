@@ -70,6 +70,7 @@ class Process:
         # It is a loop as far as the platform's processes use one, and abstract in the rest.
         self.loop = Loop(site.timeline, lambda words: site.found.append(f"{name}: {words}"))  # type: ignore[abstract]
         self.alive = True
+        self.begun = site.timeline.now
         self.stopped_until = 0.0
         self.fuse: int | None = None
         self._on_end = on_end

@@ -51,6 +51,15 @@ class Session:
         """As the broker's list of connections shows it."""
         return self._connection.name
 
+    @property
+    def consumes(self) -> bool:
+        return any(channel.consumer is not None for channel in self.channels)
+
+    @property
+    def holds_the_seat(self) -> bool:
+        queue = self.rabbit.queues.get(topology.LEADER)
+        return queue is not None and queue.owner is self
+
     def up(self, call: Callable[[], None], *, publishes: bool = False) -> None:
         """From the process to the broker: in order, once, unless the connection breaks first."""
         self._up_at = self.rabbit.arrival(self._up_at, self.client.link.up_cut_until)
