@@ -1,7 +1,7 @@
 """What the scheduler asks of the broker beside its connections: whether it was restarted, and to close another's.
 
-A scheduler that is stopped or cut off has lost its seat within seconds, while the broker would hold its other connection
-for a minute, with all that waits in its queues: whoever takes over has that closed.
+A scheduler that is stopped or cut off has lost its seat within seconds, while the broker would hold the other
+connection of it for a minute, with all that comes meanwhile: whoever takes over has that closed.
 
 Nothing here fails: where the management API does not answer, nothing is known, and AMQP's own heartbeat closes it.
 """

@@ -1,6 +1,6 @@
 """Nodes' states as the scheduler changes them: heard again, silent, dead, set aside, tried again. In a transaction.
 
-A node is **away** when its connection to the broker is closed: it is `suspect` at once, and so gets no orders. Silent or
+A node is **away** when its connection to the broker is closed: it is `suspect` at once, and gets no orders. Silent or
 away, it is given up after `dead_s`; later where its agent has said that it is back in so many seconds. One without an
 agent is given up when its machine could not be measured several times in a row, which the process that does that tells;
 silence, or a closed connection, is that process's own, and there is as much time as those measurings take.

@@ -1,8 +1,8 @@
 """Who works, of several schedulers: the one that has the seat and whose epoch is the database's.
 
-The seat (`webfront.scheduling.seat`) decides who begins. The epoch makes sure of the rest: the broker may have given the
-seat to another while this process was stopped or cut off, and then its next transaction finds a newer epoch and changes
-nothing.
+The seat (`webfront.scheduling.seat`) decides who begins. The epoch makes sure of the rest: the broker may have given
+the seat to another while this process was stopped or cut off, and then its next transaction finds a newer epoch and
+changes nothing.
 """
 
 from __future__ import annotations

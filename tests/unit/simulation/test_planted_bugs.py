@@ -23,7 +23,6 @@ from webfront.jobs.states import AttemptState, JobState
 from webfront.scheduling import events, placing, turn
 from webfront.scheduling.inbox import Inbox
 from webfront.scheduling.joblog import Coverage
-from webfront.scheduling.judge import NodeJudge
 from webfront.scheduling.leases import Leases
 from webfront.scheduling.scheduler import Scheduler
 
@@ -129,9 +128,15 @@ def stall_that_is_taken_for_deaths(patch: Patch) -> None:
 
 
 def restart_of_the_broker_that_is_taken_for_deaths(patch: Patch) -> None:
-    """As a connection that closes would be, if nobody were given the time to come back."""
-    patch.setattr(Leases, "_begin_anew", lambda leases, allowance: None)
-    patch.setattr(NodeJudge, "_limit", lambda judge, node: 0.5 if judge._leases.is_away(node.name) else 16.0)
+    reset = Leases.reset
+
+    def as_if_nothing_were(leases: Any, *, same_broker: bool = False) -> None:
+        heard, ticked = dict(leases._heard), leases._ticked
+        reset(leases, same_broker=True)
+        leases._heard, leases._ticked = heard, ticked
+
+    patch.setattr(Leases, "reset", as_if_nothing_were)
+    stall_that_is_taken_for_deaths(patch)
 
 
 def alarm_that_is_taken_for_deaths(patch: Patch) -> None:
@@ -154,16 +159,16 @@ SCHEDULER: Final = 1
 """The place of one of them among the processes of such a history."""
 
 
-def happens(kind: Break, *, to: int = 0, seconds: float = 20.0, schedulers: int = 2, slow: float = 0.0) -> Plan:
+def happens(kind: Break, *, to: int = 0, schedulers: int = 2) -> Plan:
     """One thing alone, while one node has a job."""
-    fault = Fault(at=5.0, kind=kind, where=to, seconds=seconds, fuse=0)
+    fault = Fault(at=5.0, kind=kind, where=to, seconds=20.0, fuse=0)
     jobs = (Submission("J1", at=1.0, version=1, cancel_at=None),)
-    return Plan(0, slots=(1,), schedulers=schedulers, weather=Weather(slow=slow), jobs=jobs, faults=(fault,))
+    return Plan(0, slots=(1,), schedulers=schedulers, weather=Weather(), jobs=jobs, faults=(fault,))
 
 
 STALL: Final = happens(Break.CONTROLLER_STALLS, schedulers=1)
 TAKEOVER: Final = happens(Break.STOPPED, to=SCHEDULER)
-RESTART: Final = happens(Break.BROKER_RESTARTS, seconds=1.0, slow=0.3)
+RESTART: Final = happens(Break.BROKER_RESTARTS)
 ALARM: Final = happens(Break.BROKER_BLOCKS)
 
 
