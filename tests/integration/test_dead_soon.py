@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from support.agents import AgentProcess, put_app
 from support.platform import Platform, ScriptedNode, until
 from support.rabbitmq import PrivateRabbit
 from support.stores import Store
@@ -39,12 +40,23 @@ runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 """
 """A scheduler that stops itself in the middle of a transaction when there is such a file."""
 
+TICKING = """
+import sys, time
+from pathlib import Path
+given = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+time.sleep(SECONDS)
+Path(given["--output"], "predictions.csv").write_text("y\\n4\\n")
+"""
+
 ROOM_S = 10.0
 """For a machine that is slow and does other things."""
 
 
 @pytest.fixture
 def platform(broker: PrivateRabbit, store: Store, database: object, tmp_path: Path) -> Platform:
+    # Users that apps run as must be able to reach the folder.
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
     return Platform(broker, store, tmp_path)
 
 
@@ -222,6 +234,36 @@ def test_a_scheduler_that_was_stopped_for_a_minute_takes_no_node_for_dead(platfo
             await asyncio.sleep(6)
             assert state("alpha") == "active"
             assert "is dead" not in platform.log()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("end", "away_s"),
+    [(signal.SIGKILL, 2.0), (signal.SIGTERM, 20.0)],
+    ids=["killed, and started again by its unit", "stopped for an upgrade, longer than a node is waited for"],
+)
+def test_an_agent_that_is_back_in_time_loses_nothing(
+    platform: Platform, alpha: AgentProcess, end: signal.Signals, away_s: float
+) -> None:
+    async def scenario() -> None:
+        files = {"main.py": TICKING.replace("SECONDS", str(away_s + 10))}
+        version = put_app(platform, "ticking", files, retries={"node_lost": 0})
+        async with platform.working(**SHIPPED):
+            alpha.start()
+            await until(lambda: state("alpha") == "active", 60)
+            (job,) = platform.submit(version)
+            await until(lambda: Job.get_by_id(job).state == "running", 60)
+            alpha.signal(end)
+            await until(lambda: state("alpha") == "suspect", 2 + ROOM_S)
+            await asyncio.sleep(away_s)
+            assert state("alpha") == "suspect"
+            alpha.start()
+            await until(lambda: state("alpha") == "active", 60)
+            await until(lambda: Job.get_by_id(job).state == "succeeded", 60)
+            assert attempts(job) == [("alpha", "ok")]
+            if end is signal.SIGTERM:
+                assert "its agent has stopped, and is to be back within 60 s" in platform.log()
 
     asyncio.run(scenario())
 

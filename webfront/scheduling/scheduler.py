@@ -43,6 +43,7 @@ from webfront.scheduling.inbox import SOURCES, Content, Inbox
 from webfront.scheduling.leadership import Leadership
 from webfront.scheduling.mirror import node_names
 from webfront.scheduling.seat import Seat
+from webfront.scheduling.takeover import Takeover, connection_name
 from webfront.scheduling.turn import Input, Output, Turns
 from webfront.settings import Settings
 from wire import topology
@@ -54,12 +55,6 @@ _log = logging.getLogger(__name__)
 
 _SWEEP_S: Final = 1.0
 _STANDBY_S: Final = 1.0
-_UP_FOR_S: Final = 60.0
-"""A broker that is up for so long has not just been restarted."""
-_ASKING_S: Final = 1.0
-"""How long a takeover waits for the management API, which is no part of it."""
-_EVICTIONS_S: Final = (0.0, 2.0, 4.0)
-"""Pauses before each try: a young connection may not be in the broker's list yet."""
 _CANARY: Final = "skerry.canary"
 """A routing key that leads nowhere: a broker in need says so to who publishes, and to nobody else."""
 _NOTE_S: Final = 0.2
@@ -109,16 +104,15 @@ class Scheduler:
         address = settings.broker_address()
         self._leadership = Leadership(holder or f"{platform.node()}:{os.getpid()}")
         self._seat = seat or Seat(address, self._leadership.holder)
-        self._standing = standing or Standing(settings)
+        self._takeover = Takeover(standing or Standing(settings), self._leadership.holder)
         self._seated = asyncio.Event()
         self._connected: dict[str, bool] = {}
-        self._evicting: asyncio.Task[None] | None = None
         self._turns = Turns(settings, self._leadership)
         self._unread = Unread()
         self._inbox = Inbox(address.user, self._unread, clock)
         self._broker = Broker(
             address,
-            name=_connection_name(self._leadership.holder),
+            name=connection_name(self._leadership.holder),
             on_connected=self._begin,
             on_lost=self._lost,
             connect=connect,
@@ -163,8 +157,7 @@ class Scheduler:
             self._shipper.finish()
         await self._broker.stop()
         await connection
-        if self._evicting is not None:
-            self._evicting.cancel()
+        self._takeover.end()
         await self._seat.end()
         if self._failure is not None:
             raise self._failure
@@ -185,11 +178,9 @@ class Scheduler:
             self._flush_logs()
             if not self._broker.connected:
                 raise BrokerLost("the connection broke on standby")
-        asking = asyncio.create_task(self._is_same_broker())
+        asking = asyncio.create_task(self._takeover.is_same_broker())
         term, nodes = await self._take_over()
-        if self._evicting is not None:
-            self._evicting.cancel()
-        self._evicting = asyncio.create_task(self._evict(self._leadership.former))
+        self._takeover.evict(self._leadership.former)
         await declare_nodes(self._broker, nodes)
         self._seat.watch(nodes)
         self._turns.distrust()
@@ -205,23 +196,6 @@ class Scheduler:
     def _flush_logs(self) -> None:
         if self._shipper is not None:
             self._shipper.flush_waiting()
-
-    async def _is_same_broker(self) -> bool:
-        """Whether the broker is known to have been up for a while."""
-        with contextlib.suppress(TimeoutError):
-            up_for = await asyncio.wait_for(asyncio.to_thread(self._standing.up_for), _ASKING_S)
-            return up_for is not None and up_for > _UP_FOR_S
-        return False
-
-    async def _evict(self, former: str) -> None:
-        """Have the broker close what the former leader holds, so that what comes is delivered here."""
-        own = former == self._leadership.holder
-        for pause in _EVICTIONS_S if former else ():
-            await asyncio.sleep(pause)
-            name = _connection_name(former)
-            closed = await asyncio.to_thread(functools.partial(self._standing.evict, name, but_the_newest=own))
-            if closed:
-                _log.warning("the connection of the scheduler that led before, %s, is closed", former)
 
     def _seen(self, connected: dict[str, bool]) -> None:
         """What the broker says of the nodes' connections."""
@@ -332,11 +306,6 @@ class Scheduler:
         self._note_timer = None
         if self._published:
             self._consumer.wake()
-
-
-def _connection_name(holder: str) -> str:
-    """As the broker's list of connections shows a scheduler."""
-    return f"skerry scheduler {holder}"
 
 
 def _forget_database(error: Exception) -> None:

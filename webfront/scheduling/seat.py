@@ -71,6 +71,7 @@ class Seat:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._looking: asyncio.Task[None] | None = None
         self._running: asyncio.Future[None] | None = None
+        self._ending: asyncio.Future[None] | None = None
 
     def begin(
         self, *, taken: Callable[[], None], lost: Callable[[], None], seen: Callable[[dict[str, bool]], None]
@@ -106,7 +107,7 @@ class Seat:
         await self._broker.run()
 
     def _stop(self) -> None:
-        self._stopping = asyncio.ensure_future(self._broker.stop())
+        self._ending = asyncio.ensure_future(self._broker.stop())
 
     async def _take(self) -> None:
         told = False

@@ -43,7 +43,7 @@ _RECOVERED_S: Final = 60.0
 _OVERDUE_S: Final = 30.0
 """How long an order waits to be claimed before it is sent again."""
 
-_TABLES: Final = ("log_chunk", "attempt", "job", "fact", "node")
+_TABLES: Final = ("log_chunk", "attempt", "job", "fact", "node", "look", "leadership")
 
 
 @dataclasses.dataclass

@@ -184,7 +184,7 @@ class Platform:
                 process.stop_for(seconds)
 
     def _expect_takeover(self, former: Process) -> None:
-        """Where it led and another stands by to which nothing happens, that one leads before long and hears the nodes."""
+        """Where it led and another stands by to which nothing happens, that one soon leads and hears the nodes."""
         epoch, troubles = _leader(), self.beginnings
         others = [one for one in self.running.values() if isinstance(one, Controller) and one is not former]
         is_led = any(one.name == f"skerry seat {former.name}" for one in self.rabbit.sessions if one.holds_the_seat)

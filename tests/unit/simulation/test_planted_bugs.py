@@ -24,7 +24,7 @@ from webfront.scheduling import events, placing, turn
 from webfront.scheduling.inbox import Inbox
 from webfront.scheduling.joblog import Coverage
 from webfront.scheduling.leases import Leases
-from webfront.scheduling.scheduler import Scheduler
+from webfront.scheduling.takeover import Takeover
 
 Patch = pytest.MonkeyPatch
 
@@ -145,10 +145,7 @@ def alarm_that_is_taken_for_deaths(patch: Patch) -> None:
 
 
 def former_leader_that_keeps_what_comes(patch: Patch) -> None:
-    async def evict(scheduler: Any, former: str) -> None:
-        pass
-
-    patch.setattr(Scheduler, "_evict", evict)
+    patch.setattr(Takeover, "evict", lambda takeover, former: None)
 
 
 def seat_of_one_that_is_stopped(patch: Patch) -> None:
