@@ -1,8 +1,8 @@
 """The figures of machines without an agent: a play every minute about all of them, and what heartbeats tell in between.
 
 The node's heartbeats go out every few seconds, as an agent's do, with the newest figures there are, and so renew the
-leases of what runs there. Once three measurings in a row were in vain they say that the machine is out of reach, and the
-scheduler gives it up. The newest figures are kept on disk, so that a restart of this process costs nobody a lease.
+leases of what runs there. Once three measurings in a row were in vain they say that the machine is out of reach, and
+the scheduler gives it up. The newest figures are kept on disk, so that a restart of this process costs nobody a lease.
 
 Each measuring also tells the machine which attempts are wanted there; it ends and removes all others.
 """

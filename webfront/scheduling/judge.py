@@ -101,7 +101,7 @@ class NodeJudge:
                 lost.append(node.name)
                 if node.state in _LEASED:
                     self._change(node, NodeState.DEAD, _why(silence, away=away))
-            elif node.state is NodeState.SUSPECT and node.state_reason == _LEFT and self._leases.is_there(node.name):
+            elif self._is_back(node, silence):
                 self._welcome(node)
             elif silence >= self._suspect_s and node.state is NodeState.ACTIVE:
                 self._change(node, NodeState.SUSPECT, f"no heartbeat for {silence:.0f} s")
@@ -110,6 +110,16 @@ class NodeJudge:
             if node.state is not NodeState.SUSPECT:
                 self._rests_since.pop(node.name, None)
         return lost
+
+    def _is_back(self, node: NodeEntry, silence: float) -> bool:
+        """Whether a suspect node is connected again; its heartbeat may have come before the broker was asked."""
+        return (
+            node.state is NodeState.SUSPECT
+            and self._leases.is_there(node.name)
+            and silence < self._suspect_s
+            and not node.awaited_s
+            and not node.state_reason.startswith(_SET_ASIDE)
+        )
 
     def _limit(self, node: NodeEntry) -> float:
         """For how long it may be silent."""

@@ -24,7 +24,7 @@ import platform
 import signal
 import time
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from webfront.activity.term import Deposed, Term
 from webfront.broker.consuming import Consumer, Item
@@ -144,11 +144,12 @@ class Scheduler:
         if self._ships_logs:
             self._shipper = LogShipper(self._broker, asyncio.get_running_loop())
             self._shipper.attach()
-        self._seat.begin(taken=self._seated.set, lost=self._unseated, seen=self._seen)
+        seat = self._seat.begin(taken=self._seated.set, lost=self._unseated, seen=self._seen)
         connection = asyncio.create_task(self._broker.run())
         sweeps = asyncio.create_task(self._sweep())
         stopped = asyncio.create_task(self._stopping.wait())
-        await asyncio.wait({connection, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        parts: set[asyncio.Future[Any]] = {connection, stopped, seat}
+        await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
         self._consumer.stop()
         await asyncio.to_thread(self._beside.end, wait=True)
         for task in (sweeps, stopped):
@@ -159,6 +160,8 @@ class Scheduler:
         await connection
         self._takeover.end()
         await self._seat.end()
+        if seat.done():
+            seat.result()
         if self._failure is not None:
             raise self._failure
 

@@ -75,8 +75,8 @@ class Seat:
 
     def begin(
         self, *, taken: Callable[[], None], lost: Callable[[], None], seen: Callable[[dict[str, bool]], None]
-    ) -> None:
-        """Try to get it, from now on and again each time it is lost.
+    ) -> asyncio.Future[None]:
+        """Try to get it, from now on and again each time it is lost. What is returned ends with what goes wrong.
 
         `seen` is told, as long as it is taken, of each node that is watched and has a queue, whether it is connected.
         """
@@ -86,6 +86,7 @@ class Seat:
             self._running = asyncio.ensure_future(_in_a_thread(lambda: asyncio.run(self._run())))
         else:
             self._running = asyncio.ensure_future(self._run())
+        return self._running
 
     def watch(self, nodes: Collection[str]) -> None:
         """Look after these nodes from now on."""
@@ -168,20 +169,22 @@ def _nothing(*_: object) -> None:
 async def _in_a_thread(run: Callable[[], None]) -> None:
     """Run this in a thread that does not keep the process from ending."""
     loop = asyncio.get_running_loop()
-    ended = loop.create_future()
+    ended: asyncio.Future[None] = loop.create_future()
 
-    def end() -> None:
-        if not ended.done():
+    def end(error: Exception | None) -> None:
+        if not ended.done() and error is not None:
+            ended.set_exception(error)
+        elif not ended.done():
             ended.set_result(None)
 
     def work() -> None:
+        error: Exception | None = None
         try:
             run()
-        except Exception:
-            _log.exception("the thread of the seat ended")
-        finally:
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(end)
+        except Exception as found:
+            error = found
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(end, error)
 
     threading.Thread(target=work, name="seat", daemon=True).start()
     await ended

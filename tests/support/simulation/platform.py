@@ -57,6 +57,7 @@ class Platform:
         self._names = [*self.machines, *(f"scheduler{number}" for number in range(1, plan.schedulers + 1))]
         self._links = {name: Link() for name in self._names}
         self._faults_over = False
+        self._faults = 0
         for name in self._names:
             self.start(name)
 
@@ -86,6 +87,7 @@ class Platform:
         self.timeline.after(after, lambda: self.start(process.name))
 
     def fail(self, fault: Fault) -> None:
+        self._faults += 1
         schedulers = [name for name in self._names if name not in self.machines]
         nodes = list(self.machines)
         match fault.kind:
@@ -162,7 +164,8 @@ class Platform:
         process = self.running.get(name)
         if process is None or process.is_stopped:
             return
-        self.beginnings += 1
+        if isinstance(process, Controller):
+            self.beginnings += 1
         if (machine := self.machines.get(name)) is not None:
             self.own_trouble[machine.name] = self.timeline.now + fault.seconds
         process.stop_for(fault.seconds)
@@ -185,7 +188,7 @@ class Platform:
 
     def _expect_takeover(self, former: Process) -> None:
         """Where it led and another stands by to which nothing happens, that one soon leads and hears the nodes."""
-        epoch, troubles = _leader(), self.beginnings
+        epoch, troubles = _leader(), self._faults
         others = [one for one in self.running.values() if isinstance(one, Controller) and one is not former]
         is_led = any(one.name == f"skerry seat {former.name}" for one in self.rabbit.sessions if one.holds_the_seat)
         well = self.rabbit.up and not self.rabbit.blocked and not self.rabbit.weather.slow
@@ -197,7 +200,7 @@ class Platform:
 
         def look() -> None:
             undisturbed = all(one.alive and one.fuse is None for one in others)
-            if self.beginnings != troubles or not former.is_stopped or not undisturbed:
+            if self._faults != troubles or not former.is_stopped or not undisturbed:
                 return  # something else has happened, or it went on
             if _leader() == epoch:
                 self._found(f"{former.name} was stopped {TAKEOVER_S:.0f} s ago, and leads yet")
