@@ -1,9 +1,8 @@
 """The figures of machines without an agent: a play every minute about all of them, and what heartbeats tell in between.
 
 The node's heartbeats go out every few seconds, as an agent's do, with the newest figures there are, and so renew the
-leases of what runs there. They stop once three measurings in a row were in vain; from then on the scheduler counts the
-silence as any other's: suspect after `SKERRY_HEARTBEAT_SUSPECT_S`, dead after `SKERRY_HEARTBEAT_DEAD_S`. The newest
-figures are kept on disk, so that a restart of this process costs nobody a lease.
+leases of what runs there. Once three measurings in a row were in vain they say that the machine is out of reach, and
+the scheduler gives it up. The newest figures are kept on disk, so that a restart of this process costs nobody a lease.
 
 Each measuring also tells the machine which attempts are wanted there; it ends and removes all others.
 """
@@ -16,19 +15,17 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from dispatch.line import Reached
 from dispatch.plays import Plays
 from node_scripts.running.rooms import read_record, write_record
+from webfront.fleet.agentless import MISSES
 from wire.messages import Metrics
 
 _log = logging.getLogger(__name__)
-
-MISSES: Final = 3
-"""Measurings in vain after which a machine counts as out of reach."""
 
 
 class Measured(msgspec.Struct, frozen=True):

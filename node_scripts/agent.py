@@ -147,6 +147,7 @@ class Agent:
 
     async def _wind_down(self) -> None:
         _log.info("the agent stops; what runs is left running", extra={"event.action": "agent.stop"})
+        self._heartbeats.leave(self._settings.back_s)
         if self._claiming is not None:
             await asyncio.wait([self._claiming], timeout=_DRAIN_S)
         if self._orders_tag is not None:

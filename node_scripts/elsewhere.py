@@ -21,7 +21,7 @@ class Elsewhere(Protocol):
     def collect(self) -> Metrics | None:
         """The newest figures, the benchmark's among them; None while the machine counts as out of reach.
 
-        At once, since it is asked at each heartbeat. For None no heartbeat is sent, as if its agent were gone.
+        At once, since it is asked at each heartbeat. For None the heartbeat says that the machine is out of reach.
         """
 
     async def benchmark(self) -> bool:

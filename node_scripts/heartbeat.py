@@ -1,4 +1,7 @@
-"""The sign of life: metrics and held attempts, every few seconds, as a transient message."""
+"""The sign of life: metrics and held attempts, every few seconds, as a transient message.
+
+The last one of an agent that ends says that it is to be back.
+"""
 
 from __future__ import annotations
 
@@ -49,6 +52,11 @@ class Heartbeats:
         self._elsewhere = elsewhere
         self._collect: Callable[[], Metrics | None] = (elsewhere or Collection(state_dir)).collect
         self._metrics = self._collect()
+        self._told: Metrics | None = None
+        """The last figures that went out."""
+        self._back_in_s = 0.0
+        self._confirm: asyncio.Future[None] | None = None
+        """Of the last heartbeat."""
         self._measuring: asyncio.Future[Metrics | None] | None = None
         self._boot = uuid.uuid4().hex
         self._benchmark: benchmark.Benchmark | None = None
@@ -59,17 +67,21 @@ class Heartbeats:
         self._benchmark = benchmark.load(self._state_dir)
 
     def send(self) -> None:
-        """Send one now, with the newest figures there are."""
-        metrics = self._metrics
+        """Send one now, with the newest figures there are.
+
+        Of a machine that has none any more, with the last ones: it is out of reach.
+        """
+        metrics = self._metrics or self._told
         if metrics is None:
             return
+        self._told = metrics
         if self._elsewhere is None and self._benchmark is not None:
             metrics = msgspec.structs.replace(
                 metrics,
                 events_per_second=self._benchmark.events_per_second,
                 events_measured_at=self._benchmark.measured_at,
             )
-        self._broker.publish_unconfirmed(
+        self._confirm = self._broker.publish(
             topology.HEARTBEATS,
             "",
             encode(
@@ -81,9 +93,17 @@ class Heartbeats:
                     agent_version=VERSION,
                     arch=self._elsewhere.arch if self._elsewhere is not None else os.uname().machine,
                     boot=self._boot,
+                    back_in_s=self._back_in_s,
+                    out_of_reach=self._metrics is None,
                 )
             ),
+            persistent=False,
         )
+
+    def leave(self, back_in_s: float) -> None:
+        """Say now, and from now on, that the agent ends and is to be back within so many seconds."""
+        self._back_in_s = back_in_s
+        self.send()
 
     async def run(self) -> None:
         """Measure and send, until cancelled."""
@@ -95,11 +115,21 @@ class Heartbeats:
             await asyncio.sleep(due - loop.time())
             await self._measure(loop)
             self.reload_benchmark()
+            self._leave_what_is_dead()
             self.send()
             is_busy = bool(self._held())
             if was_busy and not is_busy:
                 give_back_memory()
             was_busy = is_busy
+
+    def _leave_what_is_dead(self) -> None:
+        """Of a cluster's host that was switched off nothing comes back: another one is tried before AMQP notices it.
+
+        A broker in need confirms nothing either, and says so.
+        """
+        unanswered = self._confirm is not None and not self._confirm.done()
+        if unanswered and self._broker.is_cluster and not self._broker.blocked:
+            self._broker.drop("it has not confirmed the last heartbeat")
 
     async def _measure(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._measuring is None:

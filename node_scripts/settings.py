@@ -29,6 +29,8 @@ class NodeSettings:
     slots: Annotated[int, Variable("NODE_SLOTS", least=1, most=1024)] = 1
     """How many attempts run at once."""
     heartbeat_s: Annotated[float, Variable(least=0.05, most=3600.0)] = 5.0
+    back_s: Annotated[float, Variable("NODE_BACK_S", least=0, most=3600.0)] = 60.0
+    """An agent that stops says that it is back within so many seconds: for so long what it runs is not given up."""
     uid_base: Annotated[int, Variable("NODE_UID_BASE", least=1000, most=2**31)] = 60600
     """Slot `n` runs its apps as user `uid_base + n`, when the agent is root."""
     cache_apps: Annotated[int, Variable("NODE_CACHE_APPS", least=1, most=100_000)] = 20

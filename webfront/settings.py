@@ -65,8 +65,8 @@ class Settings:
     plays_socket: Path = Path("plays.sock")
     controller_name: _HostName = "controller"
     """Which controller this is, of several on one database."""
-    heartbeat_suspect_s: _Seconds = 15.0
-    heartbeat_dead_s: _Seconds = 45.0
+    heartbeat_suspect_s: _Seconds = 8.0
+    heartbeat_dead_s: _Seconds = 15.0
     agentless_measure_s: _Seconds = 60.0
     """How often nodes without an agent are measured; three in vain, and one counts as out of reach."""
     node_backlog: Annotated[int, Variable(least=0, most=10_000)] = 1

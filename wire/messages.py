@@ -221,6 +221,10 @@ class Heartbeat(Message, frozen=True, tag="heartbeat", kw_only=True):
     """As `platform.machine()` says it: `x86_64`, `aarch64`."""
     boot: str = ""
     """A fresh identifier for each start of the agent process."""
+    back_in_s: float = 0.0
+    """The agent ends now, what it runs goes on, and it is back within so many seconds; 0 while it does not end."""
+    out_of_reach: bool = False
+    """Of a node without an agent: its machine could not be measured, several times in a row. The figures are old."""
 
 
 class Cancel(Message, frozen=True, tag="cancel", kw_only=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import secrets
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -16,11 +17,13 @@ from support.agents import APP, AgentProcess
 from support.elasticsearch import PrivateElasticsearch
 from support.front import PASSWORD, Front
 from support.node import VERSION, Controller
+from support.platform import Platform
 from support.rabbitmq import PrivateRabbit
 from support.shipping import Shipping, Writer, install
 from support.stores import SQLITE, Store
 
 from webfront.accounts.users import create_user
+from webfront.broker.admission import admit, dismiss
 from webfront.database.schema import migrate_database, open_database
 
 STREAMS = itertools.count(1)
@@ -112,3 +115,32 @@ def writer(shipping: Shipping, broker: PrivateRabbit) -> Iterator[Writer]:
     made = Writer(broker)
     yield made
     made.stop()
+
+
+@pytest.fixture
+def alpha(platform: Platform) -> Iterator[AgentProcess]:
+    """The node alpha with three slots, and its agent, which nobody has started yet."""
+    password_file = platform.directory / "alpha.password"
+    password_file.touch(mode=0o600)
+    password_file.write_text(secrets.token_urlsafe(24))
+    admit(platform.api, "alpha", password_file.read_text())
+    platform.node("alpha", slots=3)
+    for folder in ("apps", "inputs", "results"):
+        (platform.directory / "share" / folder).mkdir(parents=True)
+    environment = {
+        "SKERRY_NODE_ID": "alpha",
+        "SKERRY_NODE_STATE_DIR": str(platform.directory / "alpha"),
+        "SKERRY_SHARE_DIR": str(platform.directory / "share"),
+        "SKERRY_BROKER_URL": f"amqp://node-alpha@127.0.0.1:{platform.rabbit.port}/",
+        "SKERRY_BROKER_PASSWORD_FILE": str(password_file),
+        "SKERRY_HEARTBEAT_S": "0.5",
+        "SKERRY_NODE_SLOTS": "3",
+        "SKERRY_NODE_UID_BASE": "61300",
+    }
+    agent = AgentProcess(environment, platform.directory / "agent.log")
+    yield agent
+    if agent.process is not None and agent.process.poll() is None:
+        agent.process.kill()
+        agent.process.wait()
+    dismiss(platform.api, "alpha")
+    print(agent.log.read_text()[-5000:] if agent.log.exists() else "")

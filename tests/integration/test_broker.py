@@ -123,3 +123,47 @@ def test_the_late_end_of_a_connection_is_not_taken_for_the_end_of_the_next(
             assert "cannot be reached" not in caplog.text
 
     asyncio.run(scenario())
+
+
+def test_the_consumers_of_many_queues_are_counted_as_they_are_now(broker: PrivateRabbit) -> None:
+    async def scenario() -> None:
+        names = [f"t.count.{number}" for number in range(60)]
+        async with connected(broker) as link, connected(broker) as other:
+            for name in names[1:]:  # the first is not there
+                await link.declare_queue(name, arguments={"x-queue-type": "classic"})
+            for name in names[5:8]:
+                await other.consume(name, lambda _: None, prefetch=1)
+            expected = {name: int(name in names[5:8]) for name in names[1:]}
+            assert await link.count_consumers(names) == expected
+            other.drop("the test")
+            await until(lambda: other.connects == 2)
+            assert await link.count_consumers(names) == dict.fromkeys(names[1:], 0)
+            for name in names[1:]:
+                await link.delete_queue(name)
+
+    asyncio.run(scenario())
+
+
+def test_a_broker_in_need_says_so_to_who_publishes_and_answers_who_does_not(broker: PrivateRabbit) -> None:
+    async def scenario() -> None:
+        async with connected(broker) as speaking, connected(broker) as silent:
+            await silent.declare_queue("t.need", arguments={"x-queue-type": "classic"})
+            broker.control("set_disk_free_limit", "900GB")
+            try:
+
+                def spoken() -> bool:
+                    if not speaking.blocked:
+                        speaking.publish_unconfirmed("", "t.nowhere", b"")
+                    return bool(speaking.blocked)
+
+                await until(spoken)
+                assert "disk" in speaking.blocked
+                assert await silent.count_consumers(["t.need"]) == {"t.need": 0}
+                assert silent.blocked == ""
+            finally:
+                broker.control("set_disk_free_limit", "50MB")
+            await until(lambda: not speaking.blocked)
+            await speaking.publish("", "t.need", b"x")
+            await silent.delete_queue("t.need")
+
+    asyncio.run(scenario())

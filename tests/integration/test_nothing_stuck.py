@@ -14,7 +14,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -53,35 +53,6 @@ def platform(broker: PrivateRabbit, store: Store, database: object, tmp_path: Pa
     for folder in (tmp_path, *tmp_path.parents[:2]):
         folder.chmod(0o755)
     return Platform(broker, store, tmp_path)
-
-
-@pytest.fixture
-def alpha(platform: Platform) -> Iterator[AgentProcess]:
-    """The node alpha with three slots, and its agent, which nobody has started yet."""
-    password_file = platform.directory / "alpha.password"
-    password_file.touch(mode=0o600)
-    password_file.write_text(secrets.token_urlsafe(24))
-    admit(platform.api, "alpha", password_file.read_text())
-    platform.node("alpha", slots=3)
-    for folder in ("apps", "inputs", "results"):
-        (platform.directory / "share" / folder).mkdir(parents=True)
-    environment = {
-        "SKERRY_NODE_ID": "alpha",
-        "SKERRY_NODE_STATE_DIR": str(platform.directory / "alpha"),
-        "SKERRY_SHARE_DIR": str(platform.directory / "share"),
-        "SKERRY_BROKER_URL": f"amqp://node-alpha@127.0.0.1:{platform.rabbit.port}/",
-        "SKERRY_BROKER_PASSWORD_FILE": str(password_file),
-        "SKERRY_HEARTBEAT_S": "0.5",
-        "SKERRY_NODE_SLOTS": "3",
-        "SKERRY_NODE_UID_BASE": "61300",
-    }
-    agent = AgentProcess(environment, platform.directory / "agent.log")
-    yield agent
-    if agent.process is not None and agent.process.poll() is None:
-        agent.process.kill()
-        agent.process.wait()
-    dismiss(platform.api, "alpha")
-    print(agent.log.read_text()[-5000:] if agent.log.exists() else "")
 
 
 def put_app(platform: Platform, name: str, *, seconds: float, **manifest: object) -> AppVersion:

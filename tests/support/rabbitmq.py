@@ -82,8 +82,21 @@ class PrivateRabbit:
 
     def start(self) -> None:
         """Start it and wait until its management API answers."""
+        with (self.directory / "output").open("ab") as output:
+            self.process = subprocess.Popen(
+                [str(SERVER)], env=self._environment(), stdout=output, stderr=output, start_new_session=True
+            )
+        self._wait()
+
+    def control(self, *words: str) -> None:
+        """Call `rabbitmqctl`."""
+        subprocess.run(
+            [str(SERVER.with_name("rabbitmqctl")), *words], env=self._environment(), check=True, capture_output=True
+        )
+
+    def _environment(self) -> dict[str, str]:
         home = self.directory
-        environment = {
+        return {
             "PATH": os.environ["PATH"],
             "HOME": str(home),
             "LANG": "C.UTF-8",
@@ -102,11 +115,6 @@ class PrivateRabbit:
             # Idle schedulers of Erlang spin by default, which costs the tests' own processor.
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+sbwt none +sbwtdcpu none +sbwtdio none",
         }
-        with (home / "output").open("ab") as output:
-            self.process = subprocess.Popen(
-                [str(SERVER)], env=environment, stdout=output, stderr=output, start_new_session=True
-            )
-        self._wait()
 
     def _wait(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S

@@ -76,9 +76,12 @@ class Management:
             cluster=address.is_cluster,
         )
 
-    def get(self, *path: str) -> Any:
-        """What is at this path, or None when nothing is. The parts of the path are quoted here."""
-        return self._call("GET", path, None, missing=True)
+    def get(self, *path: str, columns: str = "") -> Any:
+        """What is at this path, or None when nothing is. The parts of the path are quoted here.
+
+        Of a list, only these `columns` ("name,user").
+        """
+        return self._call("GET", path, None, missing=True, query=f"?columns={columns}" if columns else "")
 
     def put(self, *path: str, body: dict[str, Any]) -> None:
         """Make or replace what is at this path. Raises `Conflict` when the broker refuses the change."""
@@ -92,12 +95,20 @@ class Management:
         """Remove what is at this path; False when nothing was there."""
         return self._call("DELETE", path, None, missing=True) is not None
 
-    def _call(self, method: str, path: tuple[str, ...], body: dict[str, Any] | None, *, missing: bool = False) -> Any:
+    def _call(
+        self,
+        method: str,
+        path: tuple[str, ...],
+        body: dict[str, Any] | None,
+        *,
+        missing: bool = False,
+        query: str = "",
+    ) -> Any:
         """The decoded answer (`{}` for an empty one), or None for a 404 that is allowed."""
         content = b""
         for url in list(self._urls):
             try:
-                content = self._ask(url, method, path, body)
+                content = self._ask(url, method, path, body, query)
                 break
             except urllib.error.HTTPError as error:
                 if error.code == 404 and missing:
@@ -115,19 +126,19 @@ class Management:
         self._urls.sort(key=lambda one: one != url)
         return json.loads(content) if content else {}
 
-    def _ask(self, url: str, method: str, path: tuple[str, ...], body: dict[str, Any] | None) -> bytes:
+    def _ask(self, url: str, method: str, path: tuple[str, ...], body: dict[str, Any] | None, query: str) -> bytes:
         for _ in range(_TRIES - 1):
             try:
-                return self._send(url, method, path, body)
+                return self._send(url, method, path, body, query)
             except urllib.error.HTTPError as error:
                 if error.code != http.HTTPStatus.INTERNAL_SERVER_ERROR:
                     raise
                 time.sleep(_AGAIN_S)
-        return self._send(url, method, path, body)
+        return self._send(url, method, path, body, query)
 
-    def _send(self, url: str, method: str, path: tuple[str, ...], body: dict[str, Any] | None) -> bytes:
+    def _send(self, url: str, method: str, path: tuple[str, ...], body: dict[str, Any] | None, query: str) -> bytes:
         request = urllib.request.Request(  # noqa: S310 - the scheme is the administrator's own setting
-            f"{url}/api/" + "/".join(urllib.parse.quote(part, safe="") for part in path),
+            f"{url}/api/" + "/".join(urllib.parse.quote(part, safe="") for part in path) + query,
             method=method,
             data=None if body is None else json.dumps(body).encode(),
             headers={"Authorization": self._authorization, "Content-Type": "application/json"},

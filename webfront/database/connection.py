@@ -70,15 +70,18 @@ def sqlite_file(url: str) -> Path | None:
 
 
 @contextlib.contextmanager
-def transaction() -> Iterator[None]:
-    """All or nothing. On SQLite the write lock is taken at once, so that a read in it cannot be overtaken."""
+def transaction(*, hurried: bool = False) -> Iterator[None]:
+    """All or nothing. On SQLite the write lock is taken at once, so that a read in it cannot be overtaken.
+
+    `hurried`: there, a process that is stopped while it holds that lock is ended sooner (`webfront.database.stopped`).
+    """
     database = models.database.obj
     calls = _calls()
     outermost, before = not database.in_transaction(), len(calls)
     try:
         if isinstance(database, peewee.SqliteDatabase):
             with contextlib.ExitStack() as turn:
-                _begin(database, turn)
+                _begin(database, turn, hurried=hurried)
                 yield
         else:
             with database.atomic():
@@ -136,12 +139,12 @@ def _calls() -> list[Callable[[], None]]:
     return found
 
 
-def _begin(database: peewee.SqliteDatabase, turn: contextlib.ExitStack) -> None:
+def _begin(database: peewee.SqliteDatabase, turn: contextlib.ExitStack, *, hurried: bool) -> None:
     """Begin a transaction that may write, and have its end on `turn`."""
     if database.database == ":memory:" or database.in_transaction():
         turn.enter_context(database.atomic("IMMEDIATE"))
         return
-    with _watch(database).waiting():
+    with _watch(database).waiting(hurried=hurried):
         turn.enter_context(_turn(database))
         turn.enter_context(database.atomic("IMMEDIATE"))
 

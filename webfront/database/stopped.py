@@ -28,6 +28,9 @@ PATIENCE_S: Final = 2.0
 STOPPED_S: Final = 3.0
 """How long a process is seen stopped before it is ended: a debugger stops one for a moment."""
 
+HURRIED_S: Final = 0.5
+"""How long, where somebody takes over from a scheduler that has not been heard for seconds."""
+
 _LOOK_S: Final = 1.0
 
 
@@ -45,35 +48,48 @@ class Watch:
         # The turn's file, and the one in whose bytes SQLite keeps its own locks.
         self._files = (f"{database}-turn", f"{database}-shm")
         self._waiting: dict[int, float] = {}
+        self._hurried: set[int] = set()
+        """Those of them that cannot wait."""
+        self._hurry = threading.Event()
         self._seen: dict[Holder, float] = {}
         threading.Thread(target=self._run, name="stopped-writers", daemon=True).start()
 
     @contextlib.contextmanager
-    def waiting(self) -> Iterator[None]:
-        """This thread waits for its turn to write, until the block ends."""
+    def waiting(self, *, hurried: bool = False) -> Iterator[None]:
+        """This thread waits for its turn to write, until the block ends. `hurried`: for `HURRIED_S` at most."""
         thread = threading.get_ident()
         self._waiting[thread] = time.monotonic()
+        if hurried:
+            self._hurried.add(thread)
+            self._hurry.set()
         try:
             yield
         finally:
             del self._waiting[thread]
+            self._hurried.discard(thread)
 
     def _run(self) -> None:
-        never = threading.Event()
-        while not never.wait(_LOOK_S):
+        while True:
+            if self._hurry.wait(_LOOK_S):
+                time.sleep(HURRIED_S / 2)
+            self._hurry.clear()
+            if self._hurried:
+                self._hurry.set()
             try:
                 self._look(time.monotonic())
             except Exception:
                 _log.exception("who holds the database's locks cannot be told")
 
     def _look(self, now: float) -> None:
-        if all(now - since < PATIENCE_S for since in list(self._waiting.values())):
+        hurried = bool(self._hurried)
+        patience, stopped_s = (0.0, HURRIED_S) if hurried else (PATIENCE_S, STOPPED_S)
+        if all(now - since < patience for since in list(self._waiting.values())):
             self._seen.clear()
             return
         stopped = {holder for holder in holders(self._files) if is_stopped(holder)}
         self._seen = {holder: self._seen.get(holder, now) for holder in stopped}
         for holder, since in self._seen.items():
-            if now - since >= STOPPED_S:
+            if now - since >= stopped_s:
                 self._end(holder)
 
     def _end(self, holder: Holder) -> None:

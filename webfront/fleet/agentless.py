@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from webfront.database.models import Node
+
+MISSES: Final = 3
+"""Measurings in vain after which a machine counts as out of reach."""
 
 
 class Machine(msgspec.Struct, frozen=True):

@@ -43,6 +43,8 @@ class Ending:
     outputs: tuple[dict[str, Any], ...] = ()
     log_lines: int | None = None
     usage: dict[str, Any] | None = None
+    withdrawn: bool = False
+    """The scheduler took the order back before its node had claimed it, which speaks against nobody."""
 
     @property
     def words(self) -> str:
@@ -105,6 +107,8 @@ def _job(ending: Ending, tried: Tried) -> After:
     """Once to its outcome, with as many attempts as its manifest allows for each cause."""
     if ending.cause is Cause.OK:
         return Finish(JobState.SUCCEEDED, Cause.OK, ending.message)
+    if ending.withdrawn:
+        return Retry(f"attempt {tried.number} on {tried.node} ended: {ending.words}")
     # An agent ends an attempt as cancelled only when asked to; if the user did not ask, it is a node's failure.
     unasked = ending.cause is Cause.CANCELLED and not tried.cancel_requested
     cause = Cause.NODE_LOST if unasked else ending.cause

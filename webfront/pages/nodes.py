@@ -32,7 +32,8 @@ def register(app: bottle.Bottle, services: Services) -> None:
         found = fleet.nodes()
         account = guard.identity().account
         asking = services.invitations.asking(account) if may(account, Act.ADMINISTER) else ()
-        return render("nodes.html", nodes=found, summary=summary(found), asking=asking)
+        trouble = services.placement.trouble()
+        return render("nodes.html", nodes=found, summary=summary(found), asking=asking, trouble=trouble)
 
     @app.get("/nodes/register")
     def form() -> str:
@@ -62,6 +63,7 @@ def register(app: bottle.Bottle, services: Services) -> None:
         return render(
             "node.html",
             node=found,
+            trouble=services.placement.trouble(),
             host_keys=hostkeys.as_listed(found.host_key),
             leave_line=nodewords.LEAVE_LINE,
             attempts=fleet.attempts(account, name),

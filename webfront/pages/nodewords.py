@@ -17,7 +17,7 @@ STATES: Final = {
     NodeState.REGISTERING: "It is being set up.",
     NodeState.UNREGISTERED: "It is not registered; it gets no jobs.",
     NodeState.ACTIVE: "It takes jobs.",
-    NodeState.SUSPECT: "Its heartbeat is late; it gets no new jobs until it is heard again.",
+    NodeState.SUSPECT: "It cannot be counted on now; it gets no new jobs until it is heard again.",
     NodeState.DRAINING: "It gets no new jobs, and finishes those it has.",
     NodeState.DRAINED: "It has finished its jobs and gets no new ones.",
     NodeState.DEAD: "It has not been heard for too long; its jobs were given to others.",

@@ -49,6 +49,15 @@ class NodeEntry:
     """When its newest metrics were taken: by its own clock, or as its row says until it is heard here."""
     trial: bool = False
     """Set aside before, and now tried out: one attempt at a time until one succeeds."""
+    silent_s: float = 0.0
+    """For how long it has been silent, as its row says."""
+    awaited_s: float = 0.0
+    """How long it asked to be waited for; 0 where it did not."""
+
+    @property
+    def agentless(self) -> bool:
+        """Plays do for it what an agent does elsewhere."""
+        return self.metrics is not None and self.metrics.measured_at is not None
 
     def room(self, backlog: int) -> int:
         """How many attempts it may hold."""

@@ -44,6 +44,8 @@ class Conclusion:
     message: str
     only_unclaimed: bool = False
     """Of no effect once the node has claimed the attempt."""
+    withdrawn: bool = False
+    """It was not begun there, and is to be begun elsewhere: it counts as no failure."""
 
 
 class Unwanted(NamedTuple):
@@ -172,7 +174,7 @@ class EventBook:
             return
         if one.only_unclaimed and attempt.state is not AttemptState.PLACED:
             return
-        self._end(ledger, job, attempt, Ending(one.cause, now, one.message), now)
+        self._end(ledger, job, attempt, Ending(one.cause, now, one.message, withdrawn=one.withdrawn), now)
 
     def _end(self, ledger: Ledger, job: JobRecord, attempt: AttemptRecord, ending: Ending, now: float) -> None:
         earlier = ledger.earlier.get(job.id, [])

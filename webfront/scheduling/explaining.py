@@ -106,6 +106,18 @@ SITUATIONS: Final = (
         lambda facts: "nothing more happens to it",
     ),
     Rule(
+        Situation.BLOCKED,
+        lambda facts: facts.connected and bool(facts.trouble),
+        lambda facts: _sentence(facts.trouble),
+        "the broker to take messages again",
+        lambda facts: facts.trouble_at,
+        _never,
+        lambda facts: (
+            "nothing is lost: what runs goes on, no node is given up, and all that waits is told then; free what the "
+            "broker lacks (docs/operating.md)"
+        ),
+    ),
+    Rule(
         Situation.UNDECIDED,
         _is_undecided,
         lambda facts: (

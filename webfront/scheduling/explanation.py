@@ -23,6 +23,7 @@ class Situation(enum.StrEnum):
     """Where a job is, more closely than its state says."""
 
     ENDED = "ended"
+    BLOCKED = "blocked"
     STOPPING = "stopping"
     UNDECIDED = "undecided"
     NO_NODE = "no_node"
@@ -85,6 +86,9 @@ class Facts:
     suspect_s: float
     dead_s: float
     before: int = 0
+    trouble: str = ""
+    """What keeps the broker from working, as the scheduler has last seen it."""
+    trouble_at: float | None = None
 
     @functools.cached_property
     def placement(self) -> Placement:

@@ -1,5 +1,10 @@
 """Nodes' states as the scheduler changes them: heard again, silent, dead, set aside, tried again. In a transaction.
 
+A node is **away** when its connection to the broker is closed: it is `suspect` at once, and gets no orders. Silent or
+away, it is given up after `dead_s`; later where its agent has said that it is back in so many seconds. One without an
+agent is given up when its machine could not be measured several times in a row, which the process that does that tells;
+silence, or a closed connection, is that process's own, and there is as much time as those measurings take.
+
 A node is **set aside** when several jobs in a row have failed on it and then succeeded on another node: the fault is
 the node's then, not the apps'. It is `suspect` with the reason in words, gets no work for a while, and is then tried
 with one attempt at a time until one succeeds on it.
@@ -8,11 +13,12 @@ with one attempt at a time until one succeeds on it.
 from __future__ import annotations
 
 import logging
+import math
 from typing import Final
 
 from webfront.fleet.states import NodeState, change_node
 from webfront.scheduling.entries import NodeEntry
-from webfront.scheduling.leases import Leases
+from webfront.scheduling.leases import OWN_EAR_S, Leases
 from webfront.scheduling.mirror import Mirror
 
 _log = logging.getLogger(__name__)
@@ -25,6 +31,15 @@ REST_S: Final = 300.0
 
 _SET_ASIDE: Final = "set aside"
 
+_LEFT: Final = "its connection to the broker is closed"
+_LEAVING: Final = "its agent has stopped"
+_OUT_OF_REACH: Final = "it could not be measured several times in a row"
+
+_LOOK_S: Final = 1.0
+"""Nodes are judged each second: one that is silent is given up no later than its time."""
+_NOTED_S: Final = 5.5
+"""A silence of one heartbeat that did not come."""
+
 _AWAITED: Final = (NodeState.REGISTERING, NodeState.UNREGISTERED, NodeState.SUSPECT, NodeState.DEAD)
 """A heartbeat sets such a node active."""
 
@@ -34,17 +49,32 @@ _LEASED: Final = (NodeState.ACTIVE, NodeState.SUSPECT)
 class NodeJudge:
     """Changes nodes' states; the reasons are words for the node's page."""
 
-    def __init__(self, mirror: Mirror, leases: Leases, *, suspect_s: float, dead_s: float) -> None:
+    def __init__(self, mirror: Mirror, leases: Leases, *, suspect_s: float, dead_s: float, agentless_s: float) -> None:
         self._mirror = mirror
         self._leases = leases
         self._suspect_s = suspect_s
         self._dead_s = dead_s
+        self._agentless_s = agentless_s
         self._rests_since: dict[str, float] = {}
         """By node, of those set aside. Not in the database: a new scheduler lets them rest anew."""
 
     def heard(self, node: NodeEntry) -> None:
         """A heartbeat came: a node that was awaited, silent or dead takes work; one set aside goes on resting."""
         self._leases.heard(node.name)
+        if node.state is not NodeState.SUSPECT or not self._leases.is_away(node.name):
+            self._welcome(node)
+
+    def leaves(self, node: NodeEntry) -> None:
+        """Its agent says that it ends, and how soon it is back."""
+        self._leases.heard(node.name)
+        if node.state is NodeState.ACTIVE:
+            self._change(node, NodeState.SUSPECT, f"{_LEAVING}, and is to be back within {node.awaited_s:.0f} s")
+
+    def out_of_reach(self, node: NodeEntry) -> None:
+        """Who measures it says that its machine does not answer any more."""
+        self._leases.lost(node.name)
+
+    def _welcome(self, node: NodeEntry) -> None:
         if node.state not in _AWAITED:
             return
         if not _set_aside(node):
@@ -59,11 +89,20 @@ class NodeJudge:
         """Judge every node by its silence. Returns the names of those whose attempts are lost."""
         lost = []
         for node in self._mirror.nodes.values():
+            limit = self._limit(node)
+            self._leases.resume(node.name, min(node.silent_s, limit - OWN_EAR_S))
+            away = self._leases.is_away(node.name)
+            if away and node.state is NodeState.ACTIVE:
+                self._leases.heard(node.name)  # its time begins: no earlier scheduler has seen it go
+                self._change(node, NodeState.SUSPECT, _LEFT)
             silence = self._leases.silence(node.name)
-            if silence >= self._dead_s:
+            self._mirror.note_silence(node, min(silence, limit) if silence > _NOTED_S or away else 0.0)
+            if silence >= (limit if away else limit - _LOOK_S):
                 lost.append(node.name)
                 if node.state in _LEASED:
-                    self._change(node, NodeState.DEAD, f"no heartbeat for {silence:.0f} s")
+                    self._change(node, NodeState.DEAD, _why(silence, away=away))
+            elif self._is_back(node, silence):
+                self._welcome(node)
             elif silence >= self._suspect_s and node.state is NodeState.ACTIVE:
                 self._change(node, NodeState.SUSPECT, f"no heartbeat for {silence:.0f} s")
             elif node.state is NodeState.SUSPECT and _set_aside(node) and self._rested(node, now):
@@ -71,6 +110,20 @@ class NodeJudge:
             if node.state is not NodeState.SUSPECT:
                 self._rests_since.pop(node.name, None)
         return lost
+
+    def _is_back(self, node: NodeEntry, silence: float) -> bool:
+        """Whether a suspect node is connected again; its heartbeat may have come before the broker was asked."""
+        return (
+            node.state is NodeState.SUSPECT
+            and self._leases.is_there(node.name)
+            and silence < self._suspect_s
+            and not node.awaited_s
+            and not node.state_reason.startswith(_SET_ASIDE)
+        )
+
+    def _limit(self, node: NodeEntry) -> float:
+        """For how long it may be silent."""
+        return max(self._dead_s, node.awaited_s, self._agentless_s if node.agentless else 0.0)
 
     def succeeded(self, name: str) -> None:
         """A job succeeded on this node: whatever failed there before was not the node."""
@@ -125,6 +178,12 @@ class NodeJudge:
         if to is NodeState.ACTIVE:
             node.consecutive_failures = 0
         return True
+
+
+def _why(silence: float, *, away: bool) -> str:
+    if math.isinf(silence):
+        return _OUT_OF_REACH
+    return f"{_LEFT} for {silence:.0f} s" if away else f"no heartbeat for {silence:.0f} s"
 
 
 def _set_aside(node: NodeEntry) -> bool:

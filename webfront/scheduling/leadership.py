@@ -1,37 +1,46 @@
-"""Who works, of several schedulers: the one that holds the exclusive queue and whose epoch is the database's.
+"""Who works, of several schedulers: the one that has the seat and whose epoch is the database's.
 
-The queue decides who begins. The epoch makes sure of the rest: the broker may have given the queue to another while
-this process was stopped or cut off, and then its next transaction finds a newer epoch and changes nothing.
+The seat (`webfront.scheduling.seat`) decides who begins. The epoch makes sure of the rest: the broker may have given
+the seat to another while this process was stopped or cut off, and then its next transaction finds a newer epoch and
+changes nothing.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from webfront.activity.term import Deposed, Term
 from webfront.database.connection import transaction
 from webfront.database.models import Leadership as LeadershipRow
-from webfront.database.rows import locked, value
+from webfront.database.rows import locked, rows
 
-_EPOCH: Final = "SELECT epoch FROM leadership"
+_LEADER: Final = "SELECT epoch, holder FROM leadership"
+
+
+class _Row(NamedTuple):
+    epoch: int
+    holder: str
 
 
 class Leadership:
     """This process's claim to work."""
 
     def __init__(self, holder: str) -> None:
-        self._holder = holder
+        self.holder = holder
+        self.former = ""
+        """Who led before this one took over."""
         self.term: Term | None = None
 
     def take_over(self, now: float) -> Term:
-        """Begin a new term, which ends that of any other scheduler. Only with the exclusive queue in hand."""
-        with transaction():
-            found = value(locked(_EPOCH))
-            epoch = 1 if found is None else found + 1
-            if found is not None:
-                LeadershipRow.update(epoch=epoch, holder=self._holder, since=now).execute()
+        """Begin a new term, which ends that of any other scheduler. Only with the seat taken."""
+        with transaction(hurried=True):
+            found = rows(_Row, locked(_LEADER))
+            epoch = found[0].epoch + 1 if found else 1
+            if found:
+                LeadershipRow.update(epoch=epoch, holder=self.holder, since=now).execute()
             else:
-                LeadershipRow.create(epoch=epoch, holder=self._holder, since=now)
+                LeadershipRow.create(epoch=epoch, holder=self.holder, since=now)
+        self.former = found[0].holder if found else ""
         self.term = Term(epoch)
         return self.term
 
@@ -42,7 +51,7 @@ class Leadership:
         self.term.check()
 
     def resign(self) -> None:
-        """The exclusive queue is gone."""
+        """The seat is lost, or the connection."""
         if self.term is not None:
             self.term.end()
         self.term = None

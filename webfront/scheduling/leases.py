@@ -1,7 +1,18 @@
 """How long each node has been silent, and which claims a node no longer holds. No clock, no database, no broker.
 
-Silence is counted only while the scheduler itself is connected and awake: a broker that was away, or a scheduler that
-was stopped for a while, is no node's fault. Each connect gives every node its full time again.
+Silence is counted only while somebody could have been heard. What is no node's fault:
+
+* A scheduler that was not connected: its clock stands. Whoever schedules next goes on from what is noted in the nodes'
+  rows, after listening itself for as long as it takes to hear what has been sent meanwhile.
+* A broker that was restarted, or may have been: each node gets its full time again, and before that the time it takes
+  to connect.
+* A broker in need, which takes nothing of what nodes say (`blocked`): the clock stands, and then each node gets its
+  full time again.
+* This process itself, where it was stopped or held up: it compares its own lag first. For as long as it was late the
+  clock stands again, up to a bound, since whoever shares its machine was stopped as well and has to come back first.
+
+A node whose connection has closed is **away**: the broker says so, and so it is known at once. A heartbeat of it may
+still be in the queue, and does not bring it back.
 
 A claim is lost when its node lives and no longer lists it. Since an attempt leaves that list once the broker has
 confirmed its `Finished` event, and that event may still wait in the queue, a claim that is missing from two heartbeats
@@ -18,7 +29,8 @@ it was set back by: after `_OLDEST_BEAT_S` of our own time it is not asked any m
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterable
+import math
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from webfront.jobs.states import AttemptState
@@ -26,6 +38,14 @@ from webfront.scheduling.entries import Key, Live
 
 _LONGEST_STEP_S: Final = 2.0
 """More time than this between two ticks passed while this process did not run."""
+_STALL_S: Final = 5.0
+"""So much between two ticks is no busy moment any more."""
+_LONGEST_ALLOWANCE_S: Final = 20.0
+"""As long as an agent takes at most to find its connection broken, and to have the next."""
+_CONNECTING_S: Final = 10.0
+"""As long as it takes at most to connect to a broker that has come up."""
+OWN_EAR_S: Final = 2.0
+"""A scheduler that has listened for so long has heard what was sent before it began."""
 
 _MISSED_BEATS: Final = 2
 _OLDEST_BEAT_S: Final = 30.0
@@ -48,31 +68,89 @@ class Leases:
     def __init__(self) -> None:
         self._clock = 0.0
         self._ticked: float | None = None
+        self._allowance = 0.0
+        """For so long the clock stands yet."""
+        self._blocked = False
+        self._resumes = False
+        """Whether a silence that is noted counts."""
         self._heard: dict[str, float] = {}
+        self._away: set[str] = set()
+        self._there: set[str] = set()
+        """Nodes of which the broker has said that they are not connected, and those that are."""
         self._missing: dict[Key, _Missing] = {}
         self._fences: dict[str, dict[Key, _Missing]] = {}
         """By token, in the order in which they were sent."""
 
-    def reset(self) -> None:
-        """A new connection: everyone gets their full time, and fences of the old one may never come back."""
+    def reset(self, *, same_broker: bool = False) -> None:
+        """A new connection; fences of the old one may never come back.
+
+        Everyone gets their full time, unless it is to the `same_broker`, which has been up all the while.
+        """
         self._ticked = None
-        self._heard.clear()
+        self._blocked = False
+        self._away.clear()
+        self._there.clear()
         self._missing.clear()
         self._fences.clear()
+        if same_broker:
+            self._resumes = True
+            self._allowance = OWN_EAR_S
+        else:
+            self._begin_anew(_CONNECTING_S)
 
-    def tick(self, monotonic: float) -> None:
-        """Time passes, while connected."""
-        if self._ticked is not None:
-            self._clock += min(max(0.0, monotonic - self._ticked), _LONGEST_STEP_S)
+    def tick(self, monotonic: float, *, blocked: bool = False) -> None:
+        """Time passes, while connected. `blocked`: the broker takes nothing of anybody."""
+        passed = 0.0 if self._ticked is None else max(0.0, monotonic - self._ticked)
         self._ticked = monotonic
+        if passed > _STALL_S:
+            self._begin_anew(min(passed, _LONGEST_ALLOWANCE_S))
+        elif self._blocked and not blocked:
+            self._begin_anew(0.0)
+        elif not blocked:
+            spare = min(self._allowance, passed)
+            self._allowance -= spare
+            self._clock += min(passed, _LONGEST_STEP_S) - min(spare, _LONGEST_STEP_S)
+        self._blocked = blocked
+
+    def _begin_anew(self, allowance: float) -> None:
+        """Everyone gets their full time, from when the clock has stood for so long."""
+        self._heard.clear()
+        self._resumes = False
+        self._allowance = allowance
 
     def heard(self, node: str) -> None:
-        """A heartbeat of this node came."""
+        """A heartbeat of this node came, or what counts as one."""
         self._heard[node] = self._clock
+
+    def lost(self, node: str) -> None:
+        """It is known to be out of reach: as silent as can be until it is heard."""
+        self._heard[node] = -math.inf
+
+    def resume(self, node: str, silence: float) -> None:
+        """Go on from a silence that an earlier scheduler counted, unless the node has been heard here, or could not."""
+        if self._resumes:
+            self._heard.setdefault(node, self._clock - silence)
 
     def silence(self, node: str) -> float:
         """For how many seconds the node has been silent. Counted from the first question on."""
         return self._clock - self._heard.setdefault(node, self._clock)
+
+    def connected(self, nodes: Mapping[str, bool]) -> None:
+        """What the broker says of nodes' connections. The time of one that comes or goes begins anew."""
+        for name, there in nodes.items():
+            now, before = (self._there, self._away) if there else (self._away, self._there)
+            if name in before:
+                before.remove(name)
+                self.heard(name)
+            now.add(name)
+
+    def is_away(self, node: str) -> bool:
+        """Whether the broker says that nobody is connected as this node."""
+        return node in self._away
+
+    def is_there(self, node: str) -> bool:
+        """Whether it says that somebody is. Neither, of a node that was not asked about or has no queue."""
+        return node in self._there
 
     def doubt(self, held: Collection[Key], beat_at: float, live: Iterable[Live]) -> frozenset[Key]:
         """The live attempts of a node that it has claimed and stopped listing, as of a heartbeat taken at `beat_at`.

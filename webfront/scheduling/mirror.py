@@ -23,7 +23,7 @@ from wire.messages import Heartbeat
 
 _NODES: Final = (
     "SELECT name, state, state_reason, labels, slots, arch, metrics, consecutive_failures, last_heartbeat_at, "
-    "agent_slots, trial FROM node WHERE state <> ?"
+    "agent_slots, trial, silent_s, awaited_s FROM node WHERE state <> ?"
 )
 _LIVE: Final = (
     "SELECT a.job_id, a.number, a.node, a.state, a.placed_at, a.published_at, a.claimed_at, a.started_at, "
@@ -31,11 +31,17 @@ _LIVE: Final = (
 )
 _BEAT: Final = (
     "UPDATE node SET metrics = ?, score = ?, last_heartbeat_at = ?, arch = ?, agent_version = ?, agent_slots = ?, "
-    "trial = ? WHERE name = ?"
+    "trial = ?, silent_s = 0, awaited_s = ? WHERE name = ?"
 )
+_SILENT: Final = "UPDATE node SET silent_s = ? WHERE name = ?"
 _FAILURES: Final = "UPDATE node SET consecutive_failures = ? WHERE name = ?"
 
 _STATES: Final = "SELECT name, state FROM node WHERE state <> ?"
+
+LONGEST_AWAITED_S: Final = 3600.0
+"""However long an agent says that it is away for."""
+
+_SILENCE_STEP_S: Final = 1.0
 
 
 class _NodeRow(NamedTuple):
@@ -50,6 +56,8 @@ class _NodeRow(NamedTuple):
     last_heartbeat_at: float | None
     agent_slots: int | None
     trial: int
+    silent_s: float
+    awaited_s: float
 
 
 class _LiveRow(NamedTuple):
@@ -81,11 +89,13 @@ class Mirror:
         self._versions = versions
         self._beats: dict[str, tuple[Heartbeat, float]] = {}
         self._failures: set[str] = set()
+        self._silent: set[str] = set()
 
     def load(self) -> None:
         """Read everything again, forgetting what was not written."""
         self._beats.clear()
         self._failures.clear()
+        self._silent.clear()
         self.live = {
             (row.job_id, row.number): Live(
                 job=row.job_id,
@@ -123,6 +133,8 @@ class Mirror:
                 agent_slots=row.agent_slots,
                 metrics_at=(metrics.measured_at if metrics is not None else None) or row.last_heartbeat_at or 0.0,
                 trial=bool(row.trial),
+                silent_s=row.silent_s,
+                awaited_s=row.awaited_s,
             )
             before = known.get(row.name)
             if before is not None:
@@ -147,7 +159,15 @@ class Mirror:
         node.metrics_at = heartbeat.at if measured_at is None else measured_at
         node.agent_slots = heartbeat.slots
         node.arch = heartbeat.arch or node.arch
+        node.silent_s, node.awaited_s = 0.0, min(max(0.0, heartbeat.back_in_s), LONGEST_AWAITED_S)
+        self._silent.discard(node.name)
         self._beats[node.name] = (heartbeat, now)
+
+    def note_silence(self, node: NodeEntry, seconds: float) -> None:
+        """Note for how long it has been silent, for whoever schedules next."""
+        if seconds - node.silent_s >= _SILENCE_STEP_S or seconds < node.silent_s:
+            node.silent_s = seconds
+            self._silent.add(node.name)
 
     def count_failures(self, node: NodeEntry, failures: int) -> None:
         """Note how many jobs in a row have failed on it and then succeeded elsewhere."""
@@ -208,7 +228,7 @@ class Mirror:
             room=node.room(self._backlog),
             score=self._score(node, held),
             memory_gb=node.metrics.memory_gb if node.metrics is not None else 0.0,
-            agentless=node.metrics is not None and node.metrics.measured_at is not None,
+            agentless=node.agentless,
         )
 
     def flush(self) -> None:
@@ -228,14 +248,17 @@ class Mirror:
                     heartbeat.agent_version[:32],
                     node.agent_slots,
                     node.trial,
+                    node.awaited_s,
                     name,
                 )
             )
         many(_BEAT, beats)
         failed = [self.nodes[name] for name in self._failures if name in self.nodes]
         many(_FAILURES, [(node.consecutive_failures, node.name) for node in failed])
+        many(_SILENT, [(self.nodes[name].silent_s, name) for name in self._silent if name in self.nodes])
         self._beats.clear()
         self._failures.clear()
+        self._silent.clear()
 
     def _score(self, node: NodeEntry, held: list[Live]) -> Score | None:
         if node.metrics is None:

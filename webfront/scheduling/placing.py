@@ -8,13 +8,14 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from webfront.database.models import Attempt, Job
-from webfront.database.rows import change, locked, many, rows, value
+from webfront.database.rows import locked, many, rows, value
 from webfront.fleet.states import NodeState
 from webfront.jobs import lifecycle
 from webfront.jobs.lifecycle import JobRecord
 from webfront.jobs.states import AttemptState, JobState
 from webfront.scheduling.constraints import Candidate, Demand, could_ever_take
 from webfront.scheduling.ledger import JOB_COLUMNS, Ledger, OrderRow, QueuedRow, job_record
+from webfront.scheduling.looks import note_look
 from webfront.scheduling.mirror import Mirror
 from webfront.scheduling.placement import decide
 from webfront.scheduling.versions import Versions
@@ -33,9 +34,6 @@ _WAITING: Final = (
     "SELECT id, app_version_id, excluded_nodes, waiting_reason FROM job WHERE state = ? ORDER BY id LIMIT ?"
 )
 _NEXT_IN_LINE: Final = "it is placed as soon as the jobs before it are"
-_LOOKS: Final = "SELECT COUNT(*) FROM look"
-_FIRST_LOOK: Final = "INSERT INTO look (at) VALUES (0)"
-_LOOKED: Final = "UPDATE look SET at = ?"
 _REASON: Final = "UPDATE job SET waiting_reason = ? WHERE id = ? AND state = ?"
 
 
@@ -187,9 +185,7 @@ def explain_waiting(mirror: Mirror, versions: Versions, now: float) -> None:
         if known[key] != reason:
             changed.append((known[key], job_id, JobState.QUEUED.value))
     many(_REASON, changed)
-    if not value(_LOOKS):
-        change(_FIRST_LOOK)
-    change(_LOOKED, now)
+    note_look(now)
 
 
 def _lift_exclusions(job_id: str, demand: Demand, excluded: list[str], views: list[Candidate], now: float) -> None:

@@ -4,6 +4,10 @@ A turn is one database transaction (`webfront.scheduling.turn`). Messages are ac
 published after that. So whatever line this process dies on, a message that was not applied comes again, an applied one
 that comes again changes nothing, and an order that was not published is found by the sweep of whoever takes over.
 
+It has two connections: this one, and that of the `seat`, which says who leads and which nodes are connected. It leads
+while both stand. Whoever takes over has the broker close the connection of the one before, which may hold it without
+being able to use it.
+
 The loop of turns, its order of commit and acknowledgement, and what becomes of a turn that fails are
 `webfront.broker.consuming`'s. While all slots are taken it gathers: so a busy scheduler makes large turns and leaves
 the database to others between them, and an idle one answers a message at once.
@@ -20,10 +24,11 @@ import platform
 import signal
 import time
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from webfront.activity.term import Deposed, Term
 from webfront.broker.consuming import Consumer, Item
+from webfront.broker.standing import Standing
 from webfront.broker.topology import declare_nodes, declare_platform
 from webfront.broker.unread import Unread
 from webfront.database import models
@@ -37,10 +42,12 @@ from webfront.scheduling.events import Conclusion
 from webfront.scheduling.inbox import SOURCES, Content, Inbox
 from webfront.scheduling.leadership import Leadership
 from webfront.scheduling.mirror import node_names
+from webfront.scheduling.seat import Seat
+from webfront.scheduling.takeover import Takeover, connection_name
 from webfront.scheduling.turn import Input, Output, Turns
 from webfront.settings import Settings
 from wire import topology
-from wire.broker import Broker, BrokerError, BrokerLost, Connect, Connection, QueueLocked, Unroutable
+from wire.broker import Broker, BrokerError, BrokerLost, Connect, Connection, Unroutable
 from wire.logs import LogShipper
 from wire.messages import Cancel, Cause, Submitted, encode
 
@@ -48,6 +55,8 @@ _log = logging.getLogger(__name__)
 
 _SWEEP_S: Final = 1.0
 _STANDBY_S: Final = 1.0
+_CANARY: Final = "skerry.canary"
+"""A routing key that leads nowhere: a broker in need says so to who publishes, and to nobody else."""
 _NOTE_S: Final = 0.2
 """How long the broker's confirms may wait for a turn that notes them."""
 
@@ -73,7 +82,7 @@ async def _run(settings: Settings) -> None:
 
 
 class Scheduler:
-    """One scheduler: on standby until it holds the exclusive queue, then at work until the connection breaks."""
+    """One scheduler: on standby until it has the seat, then at work until it loses that, or the connection breaks."""
 
     def __init__(
         self,
@@ -81,18 +90,32 @@ class Scheduler:
         clock: Callable[[], float] = time.time,
         *,
         connect: Connect = Connection,
+        holder: str = "",
+        seat: Seat | None = None,
+        standing: Standing | None = None,
         beside: Beside | None = None,
         ships_logs: bool = True,
     ) -> None:
-        """`connect` makes the connections to the broker; `beside` runs beside the turns, in place of the usual."""
+        """`connect` makes the connection to the broker. `beside` runs beside the turns, in place of the usual.
+
+        `holder` names this process among all that may lead, with its own `seat`; `standing` is asked of the broker.
+        """
         self._clock = clock
         address = settings.broker_address()
-        self._leadership = Leadership(f"{platform.node()}:{os.getpid()}")
+        self._leadership = Leadership(holder or f"{platform.node()}:{os.getpid()}")
+        self._seat = seat or Seat(address, self._leadership.holder)
+        self._takeover = Takeover(standing or Standing(settings), self._leadership.holder)
+        self._seated = asyncio.Event()
+        self._connected: dict[str, bool] = {}
         self._turns = Turns(settings, self._leadership)
         self._unread = Unread()
         self._inbox = Inbox(address.user, self._unread, clock)
         self._broker = Broker(
-            address, name="skerry scheduler", on_connected=self._begin, on_lost=self._lost, connect=connect
+            address,
+            name=connection_name(self._leadership.holder),
+            on_connected=self._begin,
+            on_lost=self._lost,
+            connect=connect,
         )
         self._consumer = Consumer(
             self._broker,
@@ -121,10 +144,12 @@ class Scheduler:
         if self._ships_logs:
             self._shipper = LogShipper(self._broker, asyncio.get_running_loop())
             self._shipper.attach()
+        seat = self._seat.begin(taken=self._seated.set, lost=self._unseated, seen=self._seen)
         connection = asyncio.create_task(self._broker.run())
         sweeps = asyncio.create_task(self._sweep())
         stopped = asyncio.create_task(self._stopping.wait())
-        await asyncio.wait({connection, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        parts: set[asyncio.Future[Any]] = {connection, stopped, seat}
+        await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
         self._consumer.stop()
         await asyncio.to_thread(self._beside.end, wait=True)
         for task in (sweeps, stopped):
@@ -133,6 +158,10 @@ class Scheduler:
             self._shipper.finish()
         await self._broker.stop()
         await connection
+        self._takeover.end()
+        await self._seat.end()
+        if seat.done():
+            seat.result()
         if self._failure is not None:
             raise self._failure
 
@@ -143,29 +172,48 @@ class Scheduler:
         self._stopping.set()
 
     async def _begin(self) -> None:
-        """Connected: wait for the leadership, take over, and begin to consume."""
+        """Connected: wait for the seat, take over, and begin to consume."""
         await declare_platform(self._broker)
-        if self._shipper is not None:
-            self._shipper.flush_waiting()
-        told = False
-        while True:
-            try:
-                await self._broker.declare_queue(topology.LEADER, durable=False, exclusive=True)
+        while not self._seated.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._seated.wait(), _STANDBY_S)
                 break
-            except QueueLocked:
-                if not told:
-                    _log.info("another scheduler is leading; this one stands by")
-                told = True
-                await asyncio.sleep(_STANDBY_S)
+            self._flush_logs()
+            if not self._broker.connected:
+                raise BrokerLost("the connection broke on standby")
+        asking = asyncio.create_task(self._takeover.is_same_broker())
         term, nodes = await self._take_over()
+        self._takeover.evict(self._leadership.former)
         await declare_nodes(self._broker, nodes)
+        self._seat.watch(nodes)
         self._turns.distrust()
-        self._turns.leases.reset()
+        self._turns.leases.reset(same_broker=await asking)
         self._sweep_due = True  # which publishes what an earlier scheduler left unpublished
         await self._consumer.begin()
         await self._losses.begin()
         self._beside.begin(term)
         _log.info("leading, as epoch %s", term.epoch, extra={"event.action": "scheduler.take_over"})
+        # Only now: a broker in need reads nothing more of a connection that publishes.
+        self._flush_logs()
+
+    def _flush_logs(self) -> None:
+        if self._shipper is not None:
+            self._shipper.flush_waiting()
+
+    def _seen(self, connected: dict[str, bool]) -> None:
+        """What the broker says of the nodes' connections."""
+        changed = any(self._connected.get(name) is not there for name, there in connected.items())
+        self._connected = connected
+        if changed and self._consumer.working:
+            self._sweep_due = True
+            self._consumer.wake()
+
+    def _unseated(self) -> None:
+        """Another may lead from now on; this connection is in its way."""
+        self._seated.clear()
+        self._connected = {}
+        self._leadership.resign()
+        self._broker.drop("the seat of the leading scheduler is lost")
 
     async def _take_over(self) -> tuple[Term, list[str]]:
         """The term, and the nodes there are."""
@@ -190,10 +238,14 @@ class Scheduler:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(_SWEEP_S)
+            self._seat.pulse()
             self._unread.tell(self._clock())
             self._losses.tell()
             if self._consumer.working:
-                self._turns.leases.tick(asyncio.get_running_loop().time())
+                self._turns.leases.tick(asyncio.get_running_loop().time(), blocked=bool(self._broker.blocked))
+                self._seat.watch(self._turns.mirror.nodes)
+                if not self._broker.blocked:
+                    self._broker.publish_unconfirmed("", _CANARY, b"")
                 self._sweep_due = True
                 self._consumer.wake()
 
@@ -206,6 +258,8 @@ class Scheduler:
             given = Input(conclusions=self._conclusions, published=self._published)
             self._conclusions, self._published = [], []
             sweep, self._sweep_due = self._sweep_due, False
+            given.blocked = self._broker.blocked
+            given.connected = self._connected if sweep else {}
         conclusions, published = list(given.conclusions), given.published
         try:
             self._inbox.sort(items, given)

@@ -21,13 +21,13 @@ from webfront.scheduling.answers import NodeAnswer, Work, answers
 from webfront.scheduling.entries import Live
 from webfront.scheduling.explaining import explain
 from webfront.scheduling.explanation import Explanation, Facts
+from webfront.scheduling.looks import last_look
 from webfront.scheduling.mirror import Mirror
 from webfront.scheduling.placement import Placement, decide
 from webfront.scheduling.versions import Versions
 from webfront.settings import Settings
 
 _MOST_COUNTED: Final = 1000
-_LOOKED: Final = "SELECT MAX(at) FROM look"
 _BEFORE: Final = (
     "SELECT COUNT(*) FROM (SELECT 1 FROM job WHERE state = ? AND (priority > ? OR (priority = ? AND id < ?)) "
     "LIMIT ?) waiting"
@@ -61,6 +61,7 @@ class PlacementService:
         versions = Versions()
         mirror = self._mirror(versions, with_nodes=not job.is_over)
         version = versions[row.app_version_id]
+        look = last_look()
         newest = mirror.live.get((job.id, job.attempts[-1].number)) if job.attempts else None
         return explain(
             Facts(
@@ -72,11 +73,13 @@ class PlacementService:
                 views=mirror.views(),
                 work=_work(mirror, versions),
                 published_at=newest.published_at if newest is not None else None,
-                looked_at=value(_LOOKED),
+                looked_at=None if look is None else look.at,
                 connected=self._broker_connected(),
                 suspect_s=self._settings.heartbeat_suspect_s,
                 dead_s=self._settings.heartbeat_dead_s,
                 before=_before(job.priority, job.id) if job.state is JobState.QUEUED else 0,
+                trouble="" if look is None else look.trouble,
+                trouble_at=None if look is None else look.trouble_at,
             )
         )
 
@@ -96,6 +99,11 @@ class PlacementService:
             excluded=tuple(one for one in said if not one.fits),
             before=_before(0, _LAST_ID),
         )
+
+    def trouble(self) -> str:
+        """What keeps the broker from working, in words, as the scheduler has last seen it; empty when nothing does."""
+        look = last_look()
+        return "" if look is None else look.trouble
 
     def _mirror(self, versions: Versions, *, with_nodes: bool = True) -> Mirror:
         """The nodes and live attempts as the rows have them now; what the scheduler itself knows besides is in them."""

@@ -14,6 +14,7 @@ attempt says as well.
 from __future__ import annotations
 
 import dataclasses
+import logging
 import secrets
 from collections.abc import Collection
 from typing import Final, NamedTuple
@@ -24,6 +25,8 @@ from webfront.changeable.table import LOGS_MAX_MB
 from webfront.changeable.values import Values
 from webfront.database.connection import transaction
 from webfront.database.rows import rows
+from webfront.fleet.agentless import MISSES
+from webfront.fleet.states import NodeState
 from webfront.jobs.states import LIVE_JOBS, AttemptState
 from webfront.scheduling.entries import Key, Live
 from webfront.scheduling.events import Conclusion, EventBook, Unwanted
@@ -32,12 +35,15 @@ from webfront.scheduling.judge import NodeJudge
 from webfront.scheduling.leadership import Leadership
 from webfront.scheduling.leases import Leases
 from webfront.scheduling.ledger import Ledger, OrderRow
+from webfront.scheduling.looks import note_trouble, words_of
 from webfront.scheduling.mirror import Mirror
 from webfront.scheduling.placing import explain_waiting, place_queued
 from webfront.scheduling.versions import Versions
 from webfront.settings import Settings
 from wire.batches import UnreadEvent
 from wire.messages import Cause, Claimed, Events, Heartbeat, Order
+
+_log = logging.getLogger(__name__)
 
 CLAIM_OVERDUE_S: Final = 30.0
 """An order that a living node has not claimed by then is sent once more: the first may have gone with a lost queue."""
@@ -50,7 +56,7 @@ UNTAKEN_S: Final = 300.0
 _UNTAKEN: Final = "the broker has not taken the order for {node} within {seconds:.0f} s"
 _UNANSWERED: Final = "{node} is running, and has not answered the order, however often it was sent ({times} times)"
 _UNCLAIMED: Final = "cancelled; {node} has not said that it took the order"
-
+_WITHDRAWN: Final = "{node} went away before it had claimed the order"
 _CANCELS: Final = (
     "SELECT a.node, a.job_id AS job, a.number AS attempt FROM job j "
     "JOIN attempt a ON a.job_id = j.id AND a.number = j.attempts WHERE j.state IN (?*) AND j.cancel_requested = 1"
@@ -78,6 +84,10 @@ class Input:
     conclusions: list[Conclusion] = dataclasses.field(default_factory=list)
     published: list[tuple[Key, float]] = dataclasses.field(default_factory=list)
     """Orders the broker has confirmed, and when."""
+    connected: dict[str, bool] = dataclasses.field(default_factory=dict)
+    """Of nodes, whether somebody is connected to the broker as them now."""
+    blocked: str = ""
+    """Why the broker takes nothing of anybody at present, as it says itself; empty while it works."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -100,11 +110,17 @@ class Turns:
         self.leases = Leases()
         self.mirror = Mirror(settings.score, settings.node_backlog, self._versions)
         self._judge = NodeJudge(
-            self.mirror, self.leases, suspect_s=settings.heartbeat_suspect_s, dead_s=settings.heartbeat_dead_s
+            self.mirror,
+            self.leases,
+            suspect_s=settings.heartbeat_suspect_s,
+            dead_s=settings.heartbeat_dead_s,
+            agentless_s=MISSES * settings.agentless_measure_s,
         )
         self._book = EventBook(self.mirror, self._judge, self.leases, self._coverage, self._versions)
         self._suspect_s = settings.heartbeat_suspect_s
         self._values = Values(settings)
+        self._trouble: str | None = None
+        """What was last told of the broker; None where that is not known."""
         self._sent: dict[Key, float] = {}
         """Of orders whose confirm is awaited, when that was first seen."""
         self._stale = True
@@ -126,6 +142,7 @@ class Turns:
                     self._coverage.forget_all()
                     self._book.forget_unread()
                     self.mirror.load()
+                    self._trouble = None
                     self._stale = False
                 output = self._within(given, now, sweep=sweep, place=place, in_flight=in_flight)
         except BaseException:
@@ -136,6 +153,10 @@ class Turns:
     def _within(self, given: Input, now: float, *, sweep: bool, place: bool, in_flight: Collection[Key]) -> Output:
         output = Output()
         ledger = Ledger(self._versions)
+        blocked = bool(given.blocked)
+        self.leases.connected(given.connected)
+        for name, _ in given.beats:
+            self.leases.heard(name)  # before anybody is judged by what is older
         for (job, number), at in given.published:
             ledger.note_published(job, number, at)
             if (live := self.mirror.live.get((job, number))) is not None:
@@ -145,9 +166,14 @@ class Turns:
         unwanted: set[Unwanted] = set()
         if sweep:
             self.mirror.refresh()
+            self._tell_trouble(given.blocked, now)
             conclusions.extend(self._lost_attempts(now))
+            conclusions.extend(self._withdrawn())
             unwanted = set(rows(Unwanted, _CANCELS, list(LIVE_JOBS)))
-            conclusions.extend(self._unanswered(unwanted, now, in_flight))
+            if blocked:
+                self._sent = dict.fromkeys(in_flight, now)  # nothing can be confirmed
+            else:
+                conclusions.extend(self._unanswered(unwanted, now, in_flight))
         said = [*given.events, *self._listed(given.beats, now)]
         output.cancels |= self._book.apply(ledger, said, conclusions, now, unread=given.unread)
         # Only after the events that came with them: see `Leases`.
@@ -158,8 +184,9 @@ class Turns:
         self._hear(given.beats, output, now)
         if sweep:
             output.cancels |= unwanted
+        if sweep and not blocked:
             output.orders.extend(self._orders(self._unclaimed(now, in_flight)))
-        if place:
+        if place and not blocked:
             # A ledger of its own: it reads rows that the first one has written.
             placed = Ledger(self._versions)
             place_queued(placed, self.mirror, self._versions, now)
@@ -176,9 +203,14 @@ class Turns:
         for name, beat in beats:
             node = self.mirror.nodes.get(name)
             held = {(one.job, one.attempt) for one in beat.held}
-            if node is not None:
-                self._judge.heard(node)
+            if node is not None and beat.out_of_reach:
+                self._judge.out_of_reach(node)
+            elif node is not None:
                 self.mirror.beat(node, beat, now)
+                if node.awaited_s:
+                    self._judge.leaves(node)
+                else:
+                    self._judge.heard(node)
             for key in held:
                 live = self.mirror.live.get(key)
                 if live is None or live.node != name:
@@ -197,6 +229,24 @@ class Turns:
             for one in self.mirror.live.values()
             if one.node in lost or one.node not in self.mirror.nodes
         ]
+
+    def _withdrawn(self) -> list[Conclusion]:
+        """The orders that nodes which are away have not claimed; where there is another node to have them."""
+        active = {node.name for node in self.mirror.nodes.values() if node.state is NodeState.ACTIVE}
+        return [
+            Conclusion(*key, Cause.CANCELLED, _WITHDRAWN.format(node=one.node), only_unclaimed=True, withdrawn=True)
+            for key, one in self.mirror.live.items()
+            if one.state is AttemptState.PLACED and self.leases.is_away(one.node) and active - {one.node}
+        ]
+
+    def _tell_trouble(self, blocked: str, now: float) -> None:
+        """What keeps the broker from working, for pages to show."""
+        words = words_of(blocked)
+        if words != self._trouble:
+            note_trouble(words, now)
+            if words or self._trouble:
+                _log.warning("%s", words or "the broker works again", extra={"event.action": "broker.blocked"})
+            self._trouble = words
 
     def _no_longer_held(self, key: Key) -> Conclusion:
         live = self.mirror.live.get(key)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from wire.broker.address import BrokerAddress
@@ -54,6 +54,14 @@ class Broker:
     def connected(self) -> bool:
         """Whether publishing works now."""
         return self._connection is not None and self._connection.ready
+
+    @property
+    def blocked(self) -> str:
+        """While the broker takes nothing of what is published here: why, as it says it.
+
+        A broker in need (no disk, no memory) says so to who publishes, and to nobody else.
+        """
+        return self._connection.blocked if self._connection is not None else ""
 
     @property
     def is_cluster(self) -> bool:
@@ -130,6 +138,15 @@ class Broker:
     async def queue_length(self, name: str) -> int:
         """How many messages wait in a queue, which must be there; those that somebody holds are not among them."""
         return await self._established().queue_length(name)
+
+    async def count_consumers(self, queues: Sequence[str]) -> dict[str, int]:
+        """How many consumers each of these queues has now; those that are not there are left out."""
+        return await self._established().count_consumers(queues)
+
+    def drop(self, reason: str) -> None:
+        """Let go of the connection there is; `run` opens the next."""
+        if self._connection is not None:
+            self._connection.broken(reason)
 
     async def cancel(self, consumer_tag: str) -> None:
         """Stop this consumer. What it has not acknowledged goes back to its queue."""

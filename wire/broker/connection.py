@@ -20,6 +20,8 @@ from wire.broker.errors import BrokerError, BrokerLost, QueueDiffers, QueueLocke
 _REFUSALS: Final[dict[int, type[BrokerError]]] = {404: QueueDiffers, 405: QueueLocked, 406: QueueDiffers}
 """Why the broker closed a channel for a call: not found (or its host is away), locked, precondition failed."""
 _AMQP_HEARTBEAT_S: Final = 20
+_COUNTED_AT_ONCE: Final = 50
+"""Queues that one channel asks for, one after the other."""
 _CONNECT_TIMEOUT_S: Final = 15.0
 _NEXT_HOST_S: Final = 5.0
 """How long a host of a cluster may take to answer at all, before the next is tried."""
@@ -71,17 +73,23 @@ class _Pika(AsyncioConnection):  # type: ignore[misc]  # pika is not typed
 class Connection:
     """One connection. Each has its own state, so that the late end of one cannot be taken for the end of the next."""
 
-    def __init__(self, address: BrokerAddress, host: Host, name: str) -> None:
-        """To one of the address's hosts. `name` is shown in RabbitMQ's list of connections."""
+    def __init__(self, address: BrokerAddress, host: Host, name: str, *, heartbeat_s: int = _AMQP_HEARTBEAT_S) -> None:
+        """To one of the address's hosts. `name` is shown in RabbitMQ's list of connections.
+
+        The broker takes it for gone when it has heard nothing of it for two to three times `heartbeat_s`.
+        """
         self._address = address
         self._host, self._port = host
         self._name = name
+        self._heartbeat_s = heartbeat_s
         self._pika: _Pika | None = None
         self._publisher: Channel | None = None
         self._consumers: dict[str, Channel] = {}
         self.confirms = Confirms(address.user)
         self.closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         """Ends with the reason when the connection, or a channel it cannot do without, is gone."""
+        self.blocked = ""
+        """While the broker takes nothing of what is published here: its reason, as it says it ("low on disk")."""
 
     @property
     def ready(self) -> bool:
@@ -121,7 +129,7 @@ class Connection:
                 socket_timeout=_NEXT_HOST_S if self._address.is_cluster else _CONNECT_TIMEOUT_S,
                 virtual_host=self._address.vhost,
                 credentials=pika.PlainCredentials(self._address.user, self._address.password),
-                heartbeat=_AMQP_HEARTBEAT_S,
+                heartbeat=self._heartbeat_s,
                 client_properties={"connection_name": self._name},
             ),
             on_open_callback=on_open,
@@ -130,6 +138,8 @@ class Connection:
             custom_ioloop=loop,
         )
         await asyncio.wait_for(opened, _CONNECT_TIMEOUT_S)
+        self._pika.add_on_connection_blocked_callback(lambda _, frame: self._set_blocked(frame.method.reason))
+        self._pika.add_on_connection_unblocked_callback(lambda *_: self._set_blocked(""))
         channel = await self._open_channel()
         channel.add_on_return_callback(self.confirms.on_return)
         channel.add_on_close_callback(lambda _, error: self.broken(describe(error)))
@@ -185,6 +195,26 @@ class Connection:
             await _call(declare, channel)
         return told[0]
 
+    async def count_consumers(self, queues: Sequence[str]) -> dict[str, int]:
+        """How many consumers each of these queues has at this moment. One that is not there is left out."""
+        parts = [queues[start : start + _COUNTED_AT_ONCE] for start in range(0, len(queues), _COUNTED_AT_ONCE)]
+        found: dict[str, int] = {}
+        for counted in await asyncio.gather(*(self._count_consumers(part) for part in parts)):
+            found |= counted
+        return found
+
+    async def _count_consumers(self, queues: Sequence[str]) -> dict[str, int]:
+        found: dict[str, int] = {}
+        waiting = list(reversed(queues))
+        while waiting:
+            # A queue that is not there ends the channel; those after it are asked for on another.
+            with contextlib.suppress(QueueDiffers):
+                async with self._channel() as channel:
+                    while waiting:
+                        name = waiting.pop()
+                        found[name] = await _consumers_of(name, channel)
+        return found
+
     def broken(self, reason: str) -> None:
         """Also called for a channel that the broker closed: half a connection is of no use, so all of it goes."""
         self._publisher = None
@@ -201,6 +231,9 @@ class Connection:
             if not self.closed.done():
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(asyncio.shield(self.closed), _CLOSE_S)
+
+    def _set_blocked(self, reason: str) -> None:
+        self.blocked = reason
 
     def _on_consumer_closed(self, channel: Channel, error: object) -> None:
         if channel in self._consumers.values():
@@ -233,6 +266,20 @@ class Connection:
 
 Connect = Callable[[BrokerAddress, Host, str], Connection]
 """Makes a connection that is not open yet: the broker's address, the host of it, and the connection's name."""
+
+
+async def _consumers_of(queue: str, channel: Channel) -> int:
+    told: list[int] = []
+
+    def ask(done: Callable[..., None]) -> None:
+        def on_answer(frame: Any) -> None:
+            told.append(frame.method.consumer_count)
+            done()
+
+        channel.queue_declare(queue, passive=True, callback=on_answer)
+
+    await _call(ask, channel)
+    return told[0]
 
 
 async def _call(method: Callable[[Callable[..., None]], object], channel: Channel) -> None:

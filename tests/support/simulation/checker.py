@@ -1,7 +1,8 @@
 """What must be true of the database after each change, and at the end.
 
 One outcome a job, which never changes; one live attempt a job, the newest, and no other changes any more; an outcome
-is what the app on that attempt's own node came to. In the end each end is recorded once and nothing is in hand.
+is what the app on that attempt's own node came to. No node is taken for dead for what happened to the broker or to the
+scheduler. In the end each end is recorded once and nothing is in hand.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ _ATTEMPTS: Final = (
     "SELECT job_id, number, node, state, cause, ended_at, outputs, log_lines, exit_code, message, id FROM attempt "
     "ORDER BY job_id, number"
 )
+_DEATHS: Final = "SELECT node FROM fact WHERE kind = 'node.state' AND data LIKE '%\"dead\"%' ORDER BY id"
 _APPS_OWN: Final = frozenset({Cause.OK, Cause.APP_ERROR, Cause.TIMEOUT, Cause.OUT_OF_MEMORY})
 """Causes that only the app's run on the node can be the source of."""
 
@@ -58,10 +60,19 @@ class Checker:
     """Looks at the database whenever it has changed."""
 
     def __init__(
-        self, connection: sqlite3.Connection, told: Callable[[str, Key], list[Ended]], found: Callable[[str], None]
+        self,
+        connection: sqlite3.Connection,
+        told: Callable[[str, Key], list[Ended]],
+        found: Callable[[str], None],
+        is_well: Callable[[str], bool],
     ) -> None:
-        """`told(node, key)` are the ends that the runner there has told of that attempt."""
+        """`told(node, key)` are the ends that the runner there has told of that attempt.
+
+        `is_well(node)`: nothing has happened to that node itself for so long that it must not be given up.
+        """
         self._connection = connection
+        self._is_well = is_well
+        self._deaths = 0
         self._told = told
         self._found = found
         self._changes = -1
@@ -80,6 +91,11 @@ class Checker:
         self.looks += 1
         jobs = {row[0]: JobRow(*row) for row in self._connection.execute(_JOBS)}
         attempts = {(row[0], row[1]): AttemptRow(*row) for row in self._connection.execute(_ATTEMPTS)}
+        deaths = self._connection.execute(_DEATHS).fetchall()
+        for (name,) in deaths[self._deaths :]:
+            if self._is_well(name):
+                self._found(f"{name} is taken for dead, and nothing has happened to it")
+        self._deaths = len(deaths)
         if jobs != self.jobs or attempts != self.attempts:
             self._compare(jobs, attempts)
             self.jobs, self.attempts = jobs, attempts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import pika
@@ -21,7 +21,7 @@ _ANSWER_S: Final = 5.0
 
 def connect(rabbit: Rabbit, client: Client) -> Connect:
     """Makes this process's connections."""
-    return lambda address, host, name: SimulatedConnection(rabbit, client, address)
+    return lambda address, host, name: SimulatedConnection(rabbit, client, address, name)
 
 
 class SimulatedChannel:
@@ -72,7 +72,7 @@ class SimulatedChannel:
                 self.session.down(lambda: confirms.on_return(self.as_pika(), None, properties, body))
             self.session.down(lambda: confirms.on_confirm(pika.frame.Method(1, pika.spec.Basic.Ack(tag, False))))
 
-        self.session.up(arrive)
+        self.session.up(arrive, publishes=True)
 
     def basic_ack(self, tag: int, multiple: bool) -> None:
         if (consumer := self.consumer) is not None and self.session.client.effect():
@@ -107,8 +107,9 @@ class SimulatedChannel:
 class SimulatedConnection(Connection):
     """One connection of a process to the simulated broker."""
 
-    def __init__(self, rabbit: Rabbit, client: Client, address: BrokerAddress) -> None:
-        super().__init__(address, (address.host, address.port), client.name)
+    def __init__(self, rabbit: Rabbit, client: Client, address: BrokerAddress, name: str) -> None:
+        super().__init__(address, (address.host, address.port), name)
+        self.name = name
         self.client = client
         self._rabbit = rabbit
         self._session: Session | None = None
@@ -147,6 +148,20 @@ class SimulatedConnection(Connection):
 
     async def queue_length(self, name: str) -> int:
         raise NotImplementedError("nobody here asks for it")
+
+    async def count_consumers(self, queues: Sequence[str]) -> dict[str, int]:
+        found: dict[str, int] = {}
+
+        def count() -> None:
+            known = self._rabbit.queues
+            found.update((name, len(known[name].consumers)) for name in queues if name in known)
+
+        await self._ask(self._established(), count)
+        return found
+
+    def told_blocked(self, reason: str) -> None:
+        """The broker says that it takes nothing of what is published here, or does again."""
+        self.blocked = reason
 
     async def close(self) -> None:
         session, self._session = self._session, None

@@ -6,6 +6,7 @@ import collections
 import dataclasses
 import functools
 import logging
+import math
 import shutil
 import sqlite3
 import zlib
@@ -36,10 +37,13 @@ WITHIN_S: Final = 600.0
 _QUIET_S: Final = 120.0
 """Nothing is in hand any more this long after every job has ended."""
 
+_RECOVERED_S: Final = 60.0
+"""A node that had trouble has been heard by then, or given up for it."""
+
 _OVERDUE_S: Final = 30.0
 """How long an order waits to be claimed before it is sent again."""
 
-_TABLES: Final = ("log_chunk", "attempt", "job", "fact", "node")
+_TABLES: Final = ("log_chunk", "attempt", "job", "fact", "node", "look", "leadership")
 
 
 @dataclasses.dataclass
@@ -113,7 +117,7 @@ class History:
         """When each order was sent."""
         self._digest = 0
         self._connection: sqlite3.Connection = models.database.obj.connection()
-        self._checker = Checker(self._connection, self._told, self.found.append)
+        self._checker = Checker(self._connection, self._told, self.found.append, self._is_well)
         self._platform.rabbit.said = self._said
         self._platform.rabbit.acknowledged = self._acknowledged
 
@@ -178,6 +182,11 @@ class History:
     def _journals(self, node: str, key: Key) -> bool:
         held, ended = journalled(self._platform.site, node)
         return key in held or key in ended
+
+    def _is_well(self, node: str) -> bool:
+        """Whether the node itself has had no trouble for long, whatever happened to the broker and the scheduler."""
+        troubled_until = self._platform.own_trouble.get(node, -math.inf)
+        return not self.plan.weather.lost and self._timeline.now - troubled_until > _RECOVERED_S
 
     def _told(self, node: str, key: Key) -> list[Any]:
         return self._platform.machines[node].told.get(key, [])

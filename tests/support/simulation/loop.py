@@ -76,10 +76,12 @@ class Loop(asyncio.AbstractEventLoop):
         self._on_error = on_error
         self._ready: collections.deque[asyncio.Handle] = collections.deque()
         self._tasks: list[asyncio.Task[Any]] = []
-        self._dead = self._unwinding = False
+        self._dead = self._unwinding = self._stopped = False
 
     def step(self) -> bool:
         """Call the next callback. Whether there are more of them."""
+        if self._stopped:
+            return False
         if self._ready:
             handle = self._ready.popleft()
             if not handle.cancelled():
@@ -95,12 +97,23 @@ class Loop(asyncio.AbstractEventLoop):
         finally:
             asyncio.events._set_running_loop(before)
 
+    def stop_for(self, seconds: float) -> None:
+        """As by SIGSTOP and SIGCONT: it does nothing meanwhile, and then all that has become due."""
+        self._stopped = True
+        self._timeline.after(seconds, self._go_on)
+
+    def _go_on(self) -> None:
+        self._stopped = False
+        if self._ready:
+            self._timeline.awake(self)
+
     def kill(self) -> None:
         """Call nothing of it any more: whatever it is in the middle of has no effect if it is cut off from the world.
 
         Soon its coroutines are unwound, which Python would do later and in any order.
         """
         self._dead = True
+        self._stopped = False
         self._ready.clear()
         self._timeline.after(0, self._unwind)
 
@@ -206,6 +219,6 @@ class Loop(asyncio.AbstractEventLoop):
     def _put(self, handle: asyncio.Handle) -> None:
         if self._dead and not self._unwinding:
             return
-        if not self._ready and not self._dead:
+        if not self._ready and not self._dead and not self._stopped:
             self._timeline.awake(self)
         self._ready.append(handle)

@@ -34,6 +34,12 @@ class Break(enum.StrEnum):
     QUEUE_PURGED = "queue purged"
     NODE_GOES = "node goes"
     """For good, while another one stays."""
+    CONTROLLER_STALLS = "controller stalls"
+    """The schedulers and the broker, for as long as by SIGSTOP; what is on its way comes afterwards."""
+    STOPPED = "stopped"
+    """A process, as by SIGSTOP."""
+    BROKER_BLOCKS = "broker blocks"
+    """It takes nothing of what is published: its disk is full."""
 
 
 _SHARES: Final = {
@@ -45,6 +51,9 @@ _SHARES: Final = {
     Break.CLOCK_JUMPS: 2,
     Break.QUEUE_PURGED: 3,
     Break.NODE_GOES: 3,
+    Break.CONTROLLER_STALLS: 2,
+    Break.STOPPED: 4,
+    Break.BROKER_BLOCKS: 2,
 }
 
 

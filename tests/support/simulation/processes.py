@@ -13,9 +13,11 @@ from node_scripts.agent import Agent
 from node_scripts.journal import Journal, Key
 from node_scripts.settings import NodeSettings
 from webfront.activity.term import Term
+from webfront.broker.standing import Standing
 from webfront.errors import Unavailable
 from webfront.scheduling.beside import Beside
 from webfront.scheduling.scheduler import Scheduler
+from webfront.scheduling.seat import Seat
 from webfront.settings import Settings
 from wire import topology
 from wire.broker import BrokerAddress
@@ -68,6 +70,8 @@ class Process:
         # It is a loop as far as the platform's processes use one, and abstract in the rest.
         self.loop = Loop(site.timeline, lambda words: site.found.append(f"{name}: {words}"))  # type: ignore[abstract]
         self.alive = True
+        self.begun = site.timeline.now
+        self.stopped_until = 0.0
         self.fuse: int | None = None
         self._on_end = on_end
 
@@ -79,6 +83,15 @@ class Process:
                 self.die()
                 raise Died
         return self.alive
+
+    def stop_for(self, seconds: float) -> None:
+        """As by SIGSTOP and SIGCONT."""
+        self.stopped_until = self.site.timeline.now + seconds
+        self.loop.stop_for(seconds)
+
+    @property
+    def is_stopped(self) -> bool:
+        return self.alive and self.site.timeline.now < self.stopped_until
 
     def die(self) -> None:
         """At this very moment."""
@@ -149,6 +162,24 @@ class _NothingBeside(Beside):
         pass
 
 
+class _SimulatedStanding(Standing):
+    """What the management API would say and do; it answers as long as the broker is there."""
+
+    def __init__(self, rabbit: Rabbit) -> None:
+        self._rabbit = rabbit
+
+    def up_for(self) -> float | None:
+        return self._rabbit.timeline.now - self._rabbit.up_since if self._rabbit.up else None
+
+    def evict(self, name: str, *, but_the_newest: bool = False) -> int:
+        found = [one for one in self._rabbit.sessions if one.name == name]
+        found = found[:-1] if but_the_newest else found
+        for session in found:
+            session.drop()
+            session.tell("closed by management")
+        return len(found)
+
+
 class Controller(Process):
     """A scheduler."""
 
@@ -167,7 +198,14 @@ class Controller(Process):
         )
         self.scheduler = self.loop.within(
             lambda: Scheduler(
-                settings, clock.now, connect=connect(site.rabbit, self), beside=_NothingBeside(), ships_logs=False
+                settings,
+                clock.now,
+                connect=connect(site.rabbit, self),
+                holder=name,
+                seat=Seat(settings.broker_address(), name, connect=connect(site.rabbit, self), own_thread=False),
+                standing=_SimulatedStanding(site.rabbit),
+                beside=_NothingBeside(),
+                ships_logs=False,
             )
         )
         self._begin(lambda: self.loop.create_task(self.scheduler.run()))

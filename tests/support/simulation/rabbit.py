@@ -2,7 +2,8 @@
 
 A persistent message that was confirmed is kept until it is acknowledged, and delivered again when whoever had it is
 gone. All else may be lost, come late, twice, or in another order; a connection may break with either end knowing it
-first, and be cut in one direction alone. The real `wire.broker.Broker` speaks to it by connections of this module's.
+first, and be cut in one direction alone. In need (`block`) it reads nothing more of connections that publish. The real
+`wire.broker.Broker` speaks to it by connections of this module's.
 """
 
 from __future__ import annotations
@@ -42,11 +43,48 @@ class Session:
         self.alive = True
         self.channels: list[SimulatedChannel] = []
         self._up_at = self._down_at = 0.0
+        self._publishes = False
+        self._unread: list[Callable[[], None]] = []
 
-    def up(self, call: Callable[[], None]) -> None:
+    @property
+    def name(self) -> str:
+        """As the broker's list of connections shows it."""
+        return self._connection.name
+
+    @property
+    def consumes(self) -> bool:
+        return any(channel.consumer is not None for channel in self.channels)
+
+    @property
+    def holds_the_seat(self) -> bool:
+        queue = self.rabbit.queues.get(topology.LEADER)
+        return queue is not None and queue.owner is self
+
+    def up(self, call: Callable[[], None], *, publishes: bool = False) -> None:
         """From the process to the broker: in order, once, unless the connection breaks first."""
         self._up_at = self.rabbit.arrival(self._up_at, self.client.link.up_cut_until)
-        self.rabbit.timeline.at(self._up_at, lambda: call() if self.alive else None)
+
+        def arrive() -> None:
+            if publishes and not self._publishes:
+                self._publishes = True
+                if self.rabbit.blocked:
+                    self.tell_blocked()
+            if self.alive and self.rabbit.blocked and self._publishes:
+                self._unread.append(call)
+            elif self.alive:
+                call()
+
+        self.rabbit.timeline.at(self._up_at, arrive)
+
+    def tell_blocked(self) -> None:
+        """Say that the broker is in need, or is no more and goes on to read."""
+        reason = self.rabbit.blocked
+        if self._publishes:
+            self.down(lambda: self._connection.told_blocked(reason))
+        unread, self._unread = ([], self._unread) if reason else (self._unread, [])
+        for call in unread:
+            if self.alive:
+                call()
 
     def down(self, call: Callable[[], None]) -> None:
         """From the broker to the process, the same."""
@@ -90,6 +128,9 @@ class Rabbit:
         self.timeline = timeline
         self.weather = weather
         self.up = True
+        self.up_since = -3600.0
+        self.blocked = ""
+        """Why it takes nothing of what is published; empty while it does."""
         self.queues: dict[str, Queue] = {}
         self.sessions: list[Session] = []
         self._rng: random.Random = timeline.rng
@@ -134,7 +175,7 @@ class Rabbit:
 
     def stop(self) -> None:
         """It goes down: every connection breaks, and what is transient is lost."""
-        self.up = False
+        self.up, self.blocked = False, ""
         for session in list(self.sessions):
             session.drop()
             session.tell("the broker went down")
@@ -144,7 +185,14 @@ class Rabbit:
             queue.ready.extend(kept)
 
     def start(self) -> None:
-        self.up = True
+        if not self.up:
+            self.up, self.up_since = True, self.timeline.now
+
+    def block(self, reason: str) -> None:
+        """It is in need for this reason; for none, no more."""
+        self.blocked = reason
+        for session in list(self.sessions):
+            session.tell_blocked()
 
     def closed_by_host(self, client: Client) -> None:
         """The process is dead: its host closes its connections, after what it had sent."""

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections import namedtuple
 from pathlib import Path
-from types import SimpleNamespace
+from typing import Any
 
 import msgspec
 import psutil
@@ -111,19 +111,82 @@ def test_the_benchmark_takes_the_best_round(tmp_path: Path, monkeypatch: pytest.
     assert benchmark.load(tmp_path) is None
 
 
-def test_a_figure_that_is_measured_while_the_agent_runs_is_told_with_the_next_heartbeat(tmp_path: Path) -> None:
-    sent: list[bytes] = []
-    broker = SimpleNamespace(publish_unconfirmed=lambda exchange, key, body: sent.append(body))
+class Confirming:
+    """A broker, as far as heartbeats use one."""
+
+    def __init__(self, *, cluster: bool = False, blocked: str = "", confirms: bool = True) -> None:
+        self.sent: list[bytes] = []
+        self.dropped: list[str] = []
+        self.is_cluster = cluster
+        self.blocked = blocked
+        self._confirms = confirms
+
+    def publish(self, exchange: str, key: str, body: bytes, *, persistent: bool) -> asyncio.Future[None]:
+        self.sent.append(body)
+        confirm = asyncio.get_running_loop().create_future()
+        if self._confirms:
+            confirm.set_result(None)
+        return confirm
+
+    def drop(self, reason: str) -> None:
+        self.dropped.append(reason)
+
+
+def beating(broker: Confirming, state_dir: Path) -> Heartbeats:
+    return Heartbeats(
+        broker=broker,  # type: ignore[arg-type]
+        held=tuple,
+        slots=1,
+        every_s=0.05,
+        state_dir=state_dir,
+        now=lambda: 1.0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("broker", "dropped"),
+    [
+        ({"cluster": True, "confirms": False}, True),
+        ({"cluster": True, "confirms": True}, False),
+        ({"cluster": True, "confirms": False, "blocked": "low on disk"}, False),
+        ({"cluster": False, "confirms": False}, False),
+    ],
+    ids=["a host that is off", "one that answers", "one in need", "the only one"],
+)
+def test_a_clusters_host_that_confirms_no_heartbeat_is_left(
+    tmp_path: Path, broker: dict[str, Any], dropped: bool
+) -> None:
+    made = Confirming(**broker)
 
     async def live() -> None:
-        heartbeats = Heartbeats(
-            broker=broker,  # type: ignore[arg-type]
-            held=tuple,
-            slots=1,
-            every_s=0.05,
-            state_dir=tmp_path,
-            now=lambda: 1.0,
-        )
+        running = asyncio.create_task(beating(made, tmp_path).run())
+        while len(made.sent) < 3:
+            await asyncio.sleep(0.01)
+        running.cancel()
+
+    asyncio.run(live())
+    assert bool(made.dropped) == dropped
+
+
+def test_an_agent_that_ends_says_when_it_is_back(tmp_path: Path) -> None:
+    made = Confirming()
+
+    async def live() -> None:
+        beats = beating(made, tmp_path)
+        beats.send()
+        beats.leave(60.0)
+        beats.send()
+
+    asyncio.run(live())
+    assert [msgspec.json.decode(body).get("back_in_s") for body in made.sent] == [0.0, 60.0, 60.0]
+
+
+def test_a_figure_that_is_measured_while_the_agent_runs_is_told_with_the_next_heartbeat(tmp_path: Path) -> None:
+    broker = Confirming()
+    sent = broker.sent
+
+    async def live() -> None:
+        heartbeats = beating(broker, tmp_path)
         running = asyncio.create_task(heartbeats.run())
         while len(sent) < 2:
             await asyncio.sleep(0.01)

@@ -1,4 +1,4 @@
-"""The pages of nodes: the form that changes one."""
+"""The pages of nodes: the form that changes one, and what they say of the broker."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import httpx
 
-from webfront.database.models import Node
+from webfront.database.models import Look, Node
 
 
 def test_a_node_is_changed_by_form_and_by_api(browse: Callable[..., httpx.Client]) -> None:
@@ -43,3 +43,12 @@ def test_a_node_is_changed_by_form_and_by_api(browse: Callable[..., httpx.Client
     assert refused.status_code == 503
     assert 'value="7"' in refused.text
     assert Node.get().slots == 1
+
+
+def test_a_broker_in_need_is_told_where_nodes_are_shown(browse: Callable[..., httpx.Client]) -> None:
+    Node.create(name="alpha", state="active", connection="local", address="", created_at=0)
+    bob = browse("bob")
+    assert "blocks" not in bob.get("/nodes").text
+    Look.create(at=0, trouble="the broker blocks: its disk is full", trouble_at=1.0)
+    for page in ("/nodes", "/nodes/alpha"):
+        assert "The broker blocks: its disk is full." in bob.get(page).text

@@ -115,6 +115,13 @@ TABLE: tuple[tuple[Situation, Facts, str, float | None, float | None], ...] = (
         None,
     ),
     (
+        Situation.BLOCKED,
+        facts(candidate(), looked_at=NOW - 6, trouble="the broker blocks: its disk is full", trouble_at=NOW - 30),
+        "The broker blocks: its disk is full.",
+        NOW - 30,
+        None,
+    ),
+    (
         Situation.UNDECIDED,
         facts(candidate(), looked_at=NOW - 6),
         "No scheduler decides at present: none is at work, or it cannot use the broker or the database.",

@@ -39,7 +39,7 @@ class Book:
         self.versions = Versions()
         self.mirror = Mirror(ScoreSettings(), 0, self.versions)
         leases = Leases()
-        judge = NodeJudge(self.mirror, leases, suspect_s=15, dead_s=45)
+        judge = NodeJudge(self.mirror, leases, suspect_s=15, dead_s=45, agentless_s=180)
         self.book = EventBook(self.mirror, judge, leases, Coverage(), self.versions)
         with transaction():
             self.mirror.load()

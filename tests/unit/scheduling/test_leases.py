@@ -35,11 +35,88 @@ def test_time_that_the_scheduler_was_stopped_or_cut_off_is_nobodys_silence() -> 
     leases.heard("alpha")
     leases.tick(1.0)
     leases.tick(500.0)  # SIGSTOP, or a laptop's lid
-    assert leases.silence("alpha") <= 3.0
+    assert leases.silence("alpha") <= 1.0
     leases.reset()
     leases.tick(900.0)
     leases.tick(901.0)
     assert leases.silence("alpha") <= 1.0
+
+
+def silent_for(leases: Leases, seconds: int) -> None:
+    """`alpha` was heard, and then not for so long."""
+    leases.tick(0.0)
+    leases.heard("alpha")
+    pass_time(leases, 0, seconds)
+
+
+def test_a_stall_gives_everyone_their_full_time_and_as_long_to_come_back_as_it_took() -> None:
+    leases = Leases()
+    silent_for(leases, 10)
+    leases.tick(70.0)
+    assert leases.silence("alpha") == 0.0
+    pass_time(leases, 70, 20)
+    assert leases.silence("alpha") == 0.0, "whoever was stopped with it connects again"
+    pass_time(leases, 90, 5)
+    assert leases.silence("alpha") == 5.0
+
+
+def test_a_lag_that_is_shorter_than_a_heartbeat_counts_for_little() -> None:
+    leases = Leases()
+    silent_for(leases, 3)
+    leases.tick(7.0)
+    assert leases.silence("alpha") == 5.0
+
+
+def test_while_the_broker_takes_nothing_nobody_is_silent_and_then_everyone_has_their_full_time() -> None:
+    leases = Leases()
+    silent_for(leases, 10)
+    for second in range(11, 100):
+        leases.tick(float(second), blocked=True)
+    assert leases.silence("alpha") == 10.0
+    leases.tick(100.0)
+    assert leases.silence("alpha") == 0.0
+    pass_time(leases, 100, 5)
+    assert leases.silence("alpha") == 5.0
+
+
+def test_a_scheduler_goes_on_from_the_silence_that_is_noted_where_the_broker_is_the_same() -> None:
+    for same, noted in ((True, 9.0), (False, 0.0)):
+        leases = Leases()
+        leases.reset(same_broker=same)
+        leases.tick(0.0)
+        leases.resume("alpha", 9.0)
+        assert leases.silence("alpha") == noted
+        pass_time(leases, 0, 2)
+        assert leases.silence("alpha") == noted, "first it hears what was sent meanwhile"
+        leases.heard("alpha")
+        leases.resume("alpha", 9.0)
+        assert leases.silence("alpha") == 0.0
+
+
+def test_a_connection_that_is_lost_to_the_same_broker_leaves_the_silence_as_it_is() -> None:
+    leases = Leases()
+    silent_for(leases, 10)
+    leases.reset(same_broker=True)
+    leases.tick(500.0)
+    assert leases.silence("alpha") == 10.0
+    leases.reset()
+    assert leases.silence("alpha") == 0.0
+
+
+def test_the_time_of_a_node_whose_connection_closes_begins_anew_and_it_is_away_until_it_is_back() -> None:
+    leases = Leases()
+    leases.connected({"alpha": True, "gone": False})
+    silent_for(leases, 4)
+    leases.connected({"alpha": False, "gone": False})
+    assert (leases.is_away("alpha"), leases.is_there("alpha"), leases.silence("alpha")) == (True, False, 0.0)
+    pass_time(leases, 4, 3)
+    leases.connected({"alpha": False, "gone": False})
+    leases.heard("other")
+    assert leases.silence("alpha") == 3.0
+    leases.connected({"alpha": True})
+    assert (leases.is_away("alpha"), leases.is_there("alpha"), leases.silence("alpha")) == (False, True, 0.0)
+    assert not leases.is_there("unknown")
+    assert not leases.is_away("unknown")
 
 
 def test_a_claim_is_doubted_after_two_heartbeats_without_it_and_lost_when_the_fence_is_back() -> None:

@@ -162,7 +162,7 @@ def test_a_node_that_was_set_aside_rests_and_is_tried_with_one_job() -> None:
     versions, leases = Versions(), Leases()
     mirror = Mirror(ScoreSettings(), 1, versions)
     mirror.load()
-    health = NodeJudge(mirror, leases, suspect_s=15, dead_s=45)
+    health = NodeJudge(mirror, leases, suspect_s=15, dead_s=45, agentless_s=180)
     for _ in range(3):
         health.blame("alpha")
     mirror.flush()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from support.simulation.history import play, prepare_database
@@ -20,14 +20,29 @@ HISTORIES: Final = 300
 LONGEST_S: Final = 30.0
 """Of processor time, where nobody has asked for more: a slow machine plays fewer."""
 
-ONCE_FAILED: Final = {
-    3370: "the controller's clock went back an hour: for that long a job waited for the only node, which had lost it",
-    4239: "a node's clock was behind when it lost its journal: for that long its claims were not missed",
-}
-"""What these seeds showed before it was mended."""
+
+def _of_one_node(seed: int, *faults: Fault) -> Plan:
+    job = Submission("J1", at=1.0, version=1, cancel_at=None)
+    return Plan(seed=seed, slots=(1,), schedulers=1, weather=Weather(), jobs=(job,), faults=faults)
+
+
+def _fault(at: float, kind: Break, where: int = 0, **more: Any) -> Fault:
+    return Fault(at=at, kind=kind, where=where, seconds=0, fuse=0, **more)
 
 
 MENDED: Final = [
+    # The controller's clock went back an hour: for that long the job waited for the only node, which had lost it.
+    _of_one_node(
+        3,
+        _fault(6.0, Break.AGENT_DIES, takes_apps=True),
+        _fault(24.0, Break.CLOCK_JUMPS, jump_s=-3600.0),
+    ),
+    # A node's clock was behind when it lost its journal: for that long its claims were not missed.
+    _of_one_node(
+        8,
+        _fault(4.0, Break.CLOCK_JUMPS, 1, jump_s=-3600.0),
+        _fault(6.0, Break.AGENT_DIES, takes_journal=True),
+    ),
     # The scheduler dies when its order is out, and what the node says of it is purged: the agent's journal knew the
     # attempt as ended, and the order for it came again and again.
     Plan(
@@ -42,7 +57,7 @@ MENDED: Final = [
         ),
     ),
 ]
-"""Plans that no seed makes so short; what each showed before it was mended."""
+"""What each showed before it was mended: a plan as short as it can be, or that of a seed (`draw`)."""
 
 pytestmark = [
     # The checker reads what SQLite alone can tell at once.
@@ -72,11 +87,6 @@ def test_every_history_keeps_what_the_platform_promises(tmp_path: Path) -> None:
     print(f"{played} histories in {took:.1f} s of one core, {played * 60 / took:.0f} a minute, {turns} changes of the")
     print(f"database; the last job ended {longest:.0f} s after the faults")
     assert not bad, "\n".join(bad)
-
-
-@pytest.mark.parametrize("seed", ONCE_FAILED, ids=str)
-def test_a_seed_that_failed_once_keeps_them(seed: int, tmp_path: Path) -> None:
-    assert play(seed, tmp_path / "history").found == [], ONCE_FAILED[seed]
 
 
 @pytest.mark.parametrize("plan", MENDED, ids=lambda plan: str(plan.seed))

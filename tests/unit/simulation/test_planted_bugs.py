@@ -10,6 +10,9 @@ from typing import Any, Final
 
 import pytest
 from support.simulation.history import play, prepare_database
+from support.simulation.network import Weather
+from support.simulation.plan import Break, Fault, Plan, Submission
+from support.simulation.platform import _PATIENCE_S
 
 from node_scripts.agent import Agent
 from node_scripts.attempts import Attempts
@@ -21,6 +24,7 @@ from webfront.scheduling import events, placing, turn
 from webfront.scheduling.inbox import Inbox
 from webfront.scheduling.joblog import Coverage
 from webfront.scheduling.leases import Leases
+from webfront.scheduling.takeover import Takeover
 
 Patch = pytest.MonkeyPatch
 
@@ -33,6 +37,8 @@ class Planted:
     words: str
     within: int = 120
     """How many seeds it takes at most."""
+    plan: Plan | None = None
+    """What happens, but for the seed; None where that says all of it."""
 
 
 def lost_acknowledgement(patch: Patch) -> None:
@@ -112,6 +118,57 @@ def line_that_stands_twice(patch: Patch) -> None:
     patch.setattr(Coverage, "take", lambda coverage, attempt, first, count: [(first, first + count - 1)])
 
 
+def stall_that_is_taken_for_deaths(patch: Patch) -> None:
+    def tick(leases: Any, monotonic: float, *, blocked: bool = False) -> None:
+        if leases._ticked is not None and not blocked:
+            leases._clock += monotonic - leases._ticked
+        leases._ticked = monotonic
+
+    patch.setattr(Leases, "tick", tick)
+
+
+def restart_of_the_broker_that_is_taken_for_deaths(patch: Patch) -> None:
+    reset = Leases.reset
+
+    def as_if_nothing_were(leases: Any, *, same_broker: bool = False) -> None:
+        heard, ticked = dict(leases._heard), leases._ticked
+        reset(leases, same_broker=True)
+        leases._heard, leases._ticked = heard, ticked
+
+    patch.setattr(Leases, "reset", as_if_nothing_were)
+    stall_that_is_taken_for_deaths(patch)
+
+
+def alarm_that_is_taken_for_deaths(patch: Patch) -> None:
+    tick = Leases.tick
+    patch.setattr(Leases, "tick", lambda leases, monotonic, *, blocked=False: tick(leases, monotonic))
+
+
+def former_leader_that_keeps_what_comes(patch: Patch) -> None:
+    patch.setattr(Takeover, "evict", lambda takeover, former: None)
+
+
+def seat_of_one_that_is_stopped(patch: Patch) -> None:
+    patch.setitem(_PATIENCE_S, "seat", _PATIENCE_S["others"])
+
+
+SCHEDULER: Final = 1
+"""The place of one of them among the processes of such a history."""
+
+
+def happens(kind: Break, *, to: int = 0, schedulers: int = 2) -> Plan:
+    """One thing alone, while one node has a job."""
+    fault = Fault(at=5.0, kind=kind, where=to, seconds=20.0, fuse=0)
+    jobs = (Submission("J1", at=1.0, version=1, cancel_at=None),)
+    return Plan(0, slots=(1,), schedulers=schedulers, weather=Weather(), jobs=jobs, faults=(fault,))
+
+
+STALL: Final = happens(Break.CONTROLLER_STALLS, schedulers=1)
+TAKEOVER: Final = happens(Break.STOPPED, to=SCHEDULER)
+RESTART: Final = happens(Break.BROKER_RESTARTS)
+ALARM: Final = happens(Break.BROKER_BLOCKS)
+
+
 PLANTED: Final = [
     Planted(lost_acknowledgement, "orders wait for", 5),
     Planted(acknowledged_before_the_journal, "has not journalled it"),
@@ -127,6 +184,11 @@ PLANTED: Final = [
     Planted(cancel_that_is_forgotten, "has not ended"),
     Planted(end_that_stays_in_the_journal, "holds", 5),
     Planted(line_that_stands_twice, "log_chunk"),
+    Planted(stall_that_is_taken_for_deaths, "is taken for dead", 20, STALL),
+    Planted(restart_of_the_broker_that_is_taken_for_deaths, "is taken for dead", 20, RESTART),
+    Planted(alarm_that_is_taken_for_deaths, "is taken for dead", 20, ALARM),
+    Planted(former_leader_that_keeps_what_comes, "hears nothing", 20, TAKEOVER),
+    Planted(seat_of_one_that_is_stopped, "leads yet", 20, TAKEOVER),
 ]
 
 
@@ -148,8 +210,18 @@ def test_a_planted_fault_is_found(planted: Planted, monkeypatch: Patch, tmp_path
     planted.plant(monkeypatch)
     seen: list[str] = []
     for seed in range(planted.within):
-        found = play(seed, tmp_path / "history").found
+        found = play(seed, tmp_path / "history", plan=_of_seed(planted.plan, seed)).found
         seen += found
         if any(re.search(planted.words, words) for words in found):
             return
     pytest.fail(f"not found by {planted.words!r} in {planted.within} histories; found was {seen[:5]}")
+
+
+def _of_seed(plan: Plan | None, seed: int) -> Plan | None:
+    return None if plan is None else dataclasses.replace(plan, seed=seed)
+
+
+@pytest.mark.parametrize("plan", [STALL, TAKEOVER, RESTART, ALARM], ids=["stall", "takeover", "restart", "alarm"])
+def test_without_a_planted_fault_nothing_is_found(plan: Plan, tmp_path: Path) -> None:
+    for seed in range(20):
+        assert play(seed, tmp_path / "history", plan=_of_seed(plan, seed)).found == []

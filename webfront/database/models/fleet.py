@@ -47,6 +47,10 @@ class Node(Model):
     """How many slots its agent says it has."""
     trial = peewee.BooleanField(default=False, constraints=[peewee.SQL("DEFAULT 0")])
     """It had been set aside, and is tried with one attempt at a time."""
+    silent_s = peewee.DoubleField(default=0.0, constraints=[peewee.SQL("DEFAULT 0")])
+    """For how long schedulers have listened to it in vain: noted once that is longer than between two heartbeats."""
+    awaited_s = peewee.DoubleField(default=0.0, constraints=[peewee.SQL("DEFAULT 0")])
+    """Its agent said that it is back in so many seconds; 0 where it did not."""
 
     @property
     def agentless(self) -> bool:

@@ -16,6 +16,11 @@ class Leadership(Model):
 
 
 class Look(Model):
-    """One row: when the scheduler last decided about the jobs that wait. Written while there are some."""
+    """One row: when the scheduler last decided about the jobs that wait, written while there are some; and what keeps
+    the broker from working, as far as the scheduler knows."""
 
     at = peewee.DoubleField()
+    trouble = peewee.CharField(200, default="", constraints=[peewee.SQL("DEFAULT ''")])
+    """"the broker blocks: its disk is full"; empty while there is none."""
+    trouble_at = peewee.DoubleField(null=True)
+    """When that began."""
