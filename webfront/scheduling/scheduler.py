@@ -56,7 +56,7 @@ _log = logging.getLogger(__name__)
 _SWEEP_S: Final = 1.0
 _STANDBY_S: Final = 1.0
 _CANARY: Final = "skerry.canary"
-"""A routing key that leads nowhere: a broker in need says so to who publishes, and to nobody else."""
+"""A routing key of no queue: a broker in need says so to who publishes, and to nobody else."""
 _NOTE_S: Final = 0.2
 """How long the broker's confirms may wait for a turn that notes them."""
 
