@@ -18,7 +18,7 @@ from node_scripts.elsewhere import Elsewhere
 from node_scripts.memory import give_back_memory
 from wire import VERSION, topology
 from wire.broker import Broker
-from wire.messages import Heartbeat, HeldAttempt, Metrics, encode
+from wire.messages import Heartbeat, HeldAttempt, Metrics, Unable, encode
 
 _log = logging.getLogger(__name__)
 
@@ -38,8 +38,10 @@ class Heartbeats:
         every_s: float,
         state_dir: Path,
         now: Callable[[], float],
+        unable: Callable[[], tuple[Unable, ...]],
         elsewhere: Elsewhere | None = None,
     ) -> None:
+        self._unable = unable
         self._broker = broker
         self._held = held
         self._slots = slots
@@ -81,6 +83,7 @@ class Heartbeats:
                     agent_version=VERSION,
                     arch=self._elsewhere.arch if self._elsewhere is not None else os.uname().machine,
                     boot=self._boot,
+                    unable=self._unable(),
                 )
             ),
         )

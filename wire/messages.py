@@ -36,6 +36,16 @@ class Cause(enum.StrEnum):
     CANCELLED = "cancelled"
 
 
+class Refusal(enum.StrEnum):
+    """What a node refuses for itself; `wire.refusals` has the words. It travels as text: a later release has more."""
+
+    NO_SPACE = "no_space"
+    NO_USER = "no_user"
+    NO_SHARE = "no_share"
+    NO_SANDBOX = "no_sandbox"
+    NO_JOURNAL = "no_journal"
+
+
 class Resources(msgspec.Struct, frozen=True):
     """What one attempt may use. The agent enforces each of these but the last."""
 
@@ -164,6 +174,10 @@ class Finished(msgspec.Struct, frozen=True, tag="finished", tag_field="type"):
     log_lines: int = 0
     """How many lines the log has, so that a gap can be told."""
     usage: Usage = Usage()
+    refusal: str = ""
+    """Of a `rejected` attempt: the kind of `Refusal`, where the node has made sure that the fault is its own."""
+    node_fell: bool = False
+    """Of a `node_lost` attempt: the machine went down while the app ran, and nobody had asked it to."""
 
 
 Event = Claimed | Preparing | Started | LogLines | Finished
@@ -205,6 +219,16 @@ class HeldAttempt(msgspec.Struct, frozen=True):
     attempt: int
 
 
+class Unable(msgspec.Struct, frozen=True):
+    """What a node cannot do now, so that it would refuse every attempt."""
+
+    kind: str
+    """A `Refusal`."""
+    words: str = ""
+    """What the node found, for a person ("3 MB are free below /var/lib/skerry")."""
+    since: float = 0.0
+
+
 class Heartbeat(Message, frozen=True, tag="heartbeat", kw_only=True):
     """Agent -> scheduler, every few seconds: I live, this is my load, and these attempts are mine."""
 
@@ -217,6 +241,8 @@ class Heartbeat(Message, frozen=True, tag="heartbeat", kw_only=True):
     """As `platform.machine()` says it: `x86_64`, `aarch64`."""
     boot: str = ""
     """A fresh identifier for each start of the agent process."""
+    unable: tuple[Unable, ...] = ()
+    """Why it can take no attempt now; empty when it can, and of an agent of 0.1.0."""
 
 
 class Cancel(Message, frozen=True, tag="cancel", kw_only=True):

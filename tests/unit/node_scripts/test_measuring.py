@@ -123,6 +123,7 @@ def test_a_figure_that_is_measured_while_the_agent_runs_is_told_with_the_next_he
             every_s=0.05,
             state_dir=tmp_path,
             now=lambda: 1.0,
+            unable=tuple,
         )
         running = asyncio.create_task(heartbeats.run())
         while len(sent) < 2:
