@@ -106,6 +106,8 @@ def _attempt_view(row: Attempt) -> AttemptView:
         log_lines=row.log_lines,
         usage=row.usage,
         stage=None if row.stage is None else msgspec.convert(row.stage, Stage),
+        refusal=row.refusal,
+        node_fell=row.node_fell,
     )
 
 

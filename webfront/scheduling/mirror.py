@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from webfront.database.rows import locked, many, rows
+from webfront.fleet.refusing import kept
 from webfront.fleet.states import NodeState
 from webfront.jobs.lifecycle import AttemptRecord
 from webfront.jobs.states import LIVE_ATTEMPTS, AttemptState
@@ -23,7 +24,7 @@ from wire.messages import Heartbeat
 
 _NODES: Final = (
     "SELECT name, state, state_reason, labels, slots, arch, metrics, consecutive_failures, last_heartbeat_at, "
-    "agent_slots, trial FROM node WHERE state <> ?"
+    "agent_slots, trial, refusals FROM node WHERE state <> ?"
 )
 _LIVE: Final = (
     "SELECT a.job_id, a.number, a.node, a.state, a.placed_at, a.published_at, a.claimed_at, a.started_at, "
@@ -50,6 +51,7 @@ class _NodeRow(NamedTuple):
     last_heartbeat_at: float | None
     agent_slots: int | None
     trial: int
+    refusals: str | None
 
 
 class _LiveRow(NamedTuple):
@@ -123,6 +125,7 @@ class Mirror:
                 agent_slots=row.agent_slots,
                 metrics_at=(metrics.measured_at if metrics is not None else None) or row.last_heartbeat_at or 0.0,
                 trial=bool(row.trial),
+                refusals=kept(msgspec.json.decode(row.refusals)) if row.refusals else (),
             )
             before = known.get(row.name)
             if before is not None:
@@ -209,6 +212,7 @@ class Mirror:
             score=self._score(node, held),
             memory_gb=node.metrics.memory_gb if node.metrics is not None else 0.0,
             agentless=node.metrics is not None and node.metrics.measured_at is not None,
+            aside=node.is_set_aside,
         )
 
     def flush(self) -> None:

@@ -174,7 +174,7 @@ class Turns:
             node = self.mirror.nodes.get(name)
             held = {(one.job, one.attempt) for one in beat.held}
             if node is not None:
-                self._judge.heard(node)
+                self._judge.heard(node, beat, now)
                 self.mirror.beat(node, beat, now)
             for key in held:
                 live = self.mirror.live.get(key)
@@ -190,7 +190,13 @@ class Turns:
         """The attempts that are lost with their nodes."""
         lost = {name: f"{name} has sent no heartbeat for too long" for name in self._judge.sweep(now)}
         return [
-            Conclusion(one.job, one.number, Cause.NODE_LOST, lost.get(one.node) or f"{one.node} was removed")
+            Conclusion(
+                one.job,
+                one.number,
+                Cause.NODE_LOST,
+                lost.get(one.node) or f"{one.node} was removed",
+                node_fell=one.node in lost,
+            )
             for one in self.mirror.live.values()
             if one.node in lost or one.node not in self.mirror.nodes
         ]

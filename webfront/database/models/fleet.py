@@ -47,6 +47,8 @@ class Node(Model):
     """How many slots its agent says it has."""
     trial = peewee.BooleanField(default=False, constraints=[peewee.SQL("DEFAULT 0")])
     """It had been set aside, and is tried with one attempt at a time."""
+    refusals = JsonField(null=True)
+    """What it refuses for itself, so that it is set aside: `webfront.fleet.refusing.Told` as dicts. None: nothing."""
 
     @property
     def agentless(self) -> bool:

@@ -104,6 +104,10 @@ class Attempt(Model):
     """How often the broker has confirmed its order."""
     stage = JsonField(null=True)
     """What its node has told last of what it is at: `webfront.jobs.views.Stage` as a dict."""
+    refusal = peewee.CharField(32, default="", constraints=[peewee.SQL("DEFAULT ''")])
+    """Of a rejected one, what its node refused for itself (`wire.refusals`); empty where it is no fault of its own."""
+    node_fell = peewee.BooleanField(default=False, constraints=[peewee.SQL("DEFAULT 0")])
+    """Its node went down while its app ran."""
 
     class Meta:
         indexes = ((("job", "number"), True), (("state", "node"), False))
