@@ -100,6 +100,10 @@ class Platform:
                 names = [topology.EVENTS, *map(topology.jobs_queue, nodes)]
                 if (queue := self.rabbit.queues.get(names[fault.where % len(names)])) is not None:
                     queue.ready.clear()
+            case Break.DISK_FULL:
+                machine = self.machines[nodes[fault.where % len(nodes)]]
+                machine.is_full = True
+                self.timeline.after(fault.seconds, functools.partial(setattr, machine, "is_full", False))
             case Break.NODE_GOES:
                 name = nodes[fault.where % len(nodes)]
                 if len(self.gone | {name}) < len(nodes):
@@ -155,5 +159,7 @@ class Platform:
         self._faults_over = True
         self.rabbit.weather = Weather()
         self.rabbit.start()
+        for machine in self.machines.values():
+            machine.is_full = False
         for process in self.running.values():
             process.fuse = None
