@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 from benchmarks.lanes.lane import note_start
 from node_scripts.agent import Agent
-from node_scripts.running.interface import Ended, Prepared, Recovered
+from node_scripts.running.interface import Ended, Prepared, Recovered, Refused
 from node_scripts.settings import NodeSettings
 from wire.logs import configure_logging
 from wire.messages import Cause, Order
@@ -75,6 +75,9 @@ class NoopRunner:
 
     def clear(self, held: Iterable[Order]) -> None:
         return
+
+    def refusals(self, besides: Order | None = None, *, thorough: bool = False) -> tuple[Refused, ...]:
+        return ()
 
     def tidy(self) -> None:
         return

@@ -54,9 +54,10 @@ class DispatchedAttempt:
         share: Share,
         preparing: Telling,
         discard: Callable[[Order], None],
+        refused: Callable[[str, str], None],
         may_run: bool = False,
     ) -> None:
-        """`may_run`: an earlier process sent it, perhaps."""
+        """`may_run`: an earlier process sent it, perhaps. `refused` is told what the machine refuses for itself."""
         self._order = order
         self._key = attempt_key(order)
         self._folder = folder
@@ -65,6 +66,7 @@ class DispatchedAttempt:
         self._share = share
         self._preparing = preparing
         self._discard = discard
+        self._refused = refused
         self._following = Following(line, self._key, folder / "log", 2 * bound_of(order.log_mb).bytes, self._put_kit)
         self._log = LogReader(folder / "log")
         self._work: asyncio.Task[None] | None = None
@@ -175,7 +177,10 @@ class DispatchedAttempt:
             await asyncio.wait([self._work], timeout=within_s)
 
     def _end(self) -> Ended | None:
-        return self._following.ended
+        ended = self._following.ended
+        if ended is not None and ended.refusal:
+            self._refused(ended.refusal, ended.message)
+        return ended
 
     async def _send_and_follow(self) -> None:
         try:

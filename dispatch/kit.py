@@ -47,7 +47,7 @@ def _contents(source: Path) -> dict[str, bytes]:
         *agent.glob("running/*.py"),
         *agent.glob("dispatched/*.py"),
     ]
-    shipped += [source / "wire" / "__init__.py", source / "wire" / "messages.py"]
+    shipped += [source / "wire" / "__init__.py", source / "wire" / "messages.py", source / "wire" / "refusals.py"]
     return found | {str(path.relative_to(source)): path.read_bytes() for path in shipped}
 
 

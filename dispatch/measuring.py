@@ -4,7 +4,9 @@ The node's heartbeats go out every few seconds, as an agent's do, with the newes
 leases of what runs there. Once three measurings in a row were in vain they say that the machine is out of reach, and
 the scheduler gives it up. The newest figures are kept on disk, so that a restart of this process costs nobody a lease.
 
-Each measuring also tells the machine which attempts are wanted there; it ends and removes all others.
+Each measuring also tells the machine which attempts are wanted there; it ends and removes all others. And it is by its
+readings that such a machine counts as one that can take none: by the room on its disk, and by what it has refused an
+attempt for, until a measuring finds that it would not any more.
 """
 
 from __future__ import annotations
@@ -21,9 +23,11 @@ import msgspec
 
 from dispatch.line import Reached
 from dispatch.plays import Plays
+from node_scripts.running.interface import Refused
 from node_scripts.running.rooms import read_record, write_record
+from node_scripts.running.soundness import LEAST_FREE_MB
 from webfront.fleet.agentless import MISSES
-from wire.messages import Metrics
+from wire.messages import Metrics, Refusal
 
 _log = logging.getLogger(__name__)
 
@@ -34,6 +38,8 @@ class Measured(msgspec.Struct, frozen=True):
     at: float
     metrics: Metrics
     arch: str = ""
+    refusals: tuple[Refused, ...] = ()
+    """What it refuses for itself."""
 
 
 class FarMachine:
@@ -73,16 +79,35 @@ class FarMachine:
         """See `Elsewhere.benchmark`."""
         return bool(await self._measure_again())
 
-    def measured(self, metrics: Metrics, arch: str) -> None:
+    def refusal(self) -> Refused | None:
+        """What it cannot do for itself, by its newest reading."""
+        if self._measured is None:
+            return None
+        if self._measured.refusals:
+            return self._measured.refusals[0]
+        free = self._measured.metrics.free_disk_gb
+        if free is not None and free * 1000 < LEAST_FREE_MB:
+            return Refused(Refusal.NO_SPACE, f"{free * 1000:.0f} MB are free on the machine")
+        return None
+
+    def refused(self, kind: str, words: str) -> None:
+        """It has refused an attempt for itself; the next reading says whether it would again."""
+        if self._measured is not None:
+            self._keep(msgspec.structs.replace(self._measured, refusals=(Refused(kind, words),)))
+
+    def measured(self, metrics: Metrics, arch: str, refusals: tuple[Refused, ...] = ()) -> None:
         """The machine answered."""
         at = self._now()
-        self._measured = Measured(at, msgspec.structs.replace(metrics, measured_at=at), arch)
         self._misses = 0
+        self._keep(Measured(at, msgspec.structs.replace(metrics, measured_at=at), arch, refusals))
+        self.heard.set()
+
+    def _keep(self, measured: Measured) -> None:
+        self._measured = measured
         try:
-            write_record(self._file, self._measured, sync=False)
+            write_record(self._file, measured, sync=False)
         except OSError as error:
             _log.warning("figures cannot be kept: %s", error)
-        self.heard.set()
 
     def missed(self) -> int:
         """The machine did not answer; how often in a row."""
@@ -112,7 +137,7 @@ async def measure(plays: Plays, nodes: Mapping[str, Measurable], *, benchmark: b
     def take(name: str, said: Measured) -> None:
         if name not in answered:
             answered.add(name)
-            nodes[name].machine.measured(said.metrics, said.arch)
+            nodes[name].machine.measured(said.metrics, said.arch, said.refusals)
 
     def heard(name: str, said: Any) -> None:
         if name in nodes and (read := _read(said)) is not None:
@@ -134,6 +159,9 @@ def _read(said: Any) -> Measured | None:
     """What `measure` of the kit printed; None for anything else."""
     try:
         told = json.loads(said)
-        return Measured(time.time(), msgspec.convert(told["metrics"], Metrics), str(told.get("arch", ""))[:32])
+        refusals = msgspec.convert(told.get("refusals", []), tuple[Refused, ...])
+        return Measured(
+            time.time(), msgspec.convert(told["metrics"], Metrics), str(told.get("arch", ""))[:32], refusals
+        )
     except (ValueError, KeyError, TypeError, msgspec.ValidationError):
         return None

@@ -51,8 +51,9 @@ class Proxy:
         self._plays = plays
         self.folder = settings.state_dir / "dispatch" / "nodes" / node.name
         make_folder(self.folder, 0o700)
-        self._runner = DispatchRunner(Line(node, identity, self.folder, kit), plays, self.folder, settings.share_dir)
         self.machine = FarMachine(self.folder / "measured.json", settings.agentless_measure_s, self._measure_again)
+        line = Line(node, identity, self.folder, kit)
+        self._runner = DispatchRunner(line, plays, self.folder, settings.share_dir, self.machine)
         self._agent: Agent | None = None
         self._work = asyncio.create_task(self._keep_working(), name=f"agent of {node.name}")
 

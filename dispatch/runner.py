@@ -26,10 +26,19 @@ from typing import Any, Final
 
 from dispatch.attempt import CANCELLED, DispatchedAttempt, attempt_key
 from dispatch.line import Line
+from dispatch.measuring import FarMachine
 from dispatch.plays import Plays
 from node_scripts.dispatched.places import Staged
-from node_scripts.running import trees
-from node_scripts.running.interface import AttemptEnded, Ended, Prepared, Recovered, RunningAttempt, Telling
+from node_scripts.running import soundness, trees
+from node_scripts.running.interface import (
+    AttemptEnded,
+    Ended,
+    Prepared,
+    Recovered,
+    Refused,
+    RunningAttempt,
+    Telling,
+)
 from node_scripts.running.rooms import make_folder, read_record, write_record
 from node_scripts.running.share import Share
 from wire.messages import Cause, Order
@@ -48,8 +57,9 @@ class _Prepared(Prepared):
 class DispatchRunner:
     """Prepares, launches and recovers attempts on one machine. `folder` is the node's own on the controller."""
 
-    def __init__(self, line: Line, plays: Plays, folder: Path, share_dir: Path) -> None:
+    def __init__(self, line: Line, plays: Plays, folder: Path, share_dir: Path, machine: FarMachine) -> None:
         self._line = line
+        self._machine = machine
         self._plays = plays
         self._attempts = folder / "attempts"
         self._share = Share(share_dir)
@@ -133,6 +143,14 @@ class DispatchRunner:
                 with suppress(OSError):
                     trees.remove(folder)
 
+    def refusals(self, besides: Order | None = None, *, thorough: bool = False) -> tuple[Refused, ...]:
+        """See `Runner.refusals`: of the controller's own disk and share, and of the machine what it has told last."""
+        return soundness.first(
+            lambda: soundness.space([self._attempts]),
+            lambda: soundness.share_usable(self._share),
+            self._machine.refusal,
+        )
+
     def tidy(self) -> None:
         """See `Runner.tidy`. Nothing is set aside here."""
 
@@ -155,6 +173,7 @@ class DispatchRunner:
             share=self._share,
             preparing=preparing,
             discard=self.forget,
+            refused=self._machine.refused,
             may_run=may_run,
         )
         self._live.add(attempt)

@@ -18,17 +18,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from node_scripts.ability import Ability
 from node_scripts.attempts import Attempts
 from node_scripts.elsewhere import Elsewhere
 from node_scripts.heartbeat import Heartbeats
-from node_scripts.journal import Journal, JournalError
+from node_scripts.journal import Journal, JournalDamaged, JournalError
 from node_scripts.outbox import Outbox
 from node_scripts.running.interface import Runner
 from node_scripts.settings import NodeSettings
 from wire import topology
 from wire.broker import Broker, BrokerAddress, Connect, Connection, Delivery
 from wire.logs import LogShipper
-from wire.messages import Cancel, MessageError, Order, RunBenchmark, decode
+from wire.messages import Cancel, MessageError, Order, Refusal, RunBenchmark, decode
 
 _log = logging.getLogger(__name__)
 
@@ -80,6 +81,7 @@ class Agent:
             connect=connect,
         )
         self._outbox = Outbox(self._broker)
+        self._ability = Ability(runner, now, self._ability_changed)
         self._attempts = Attempts(
             slots=settings.slots,
             runner=runner,
@@ -87,6 +89,7 @@ class Agent:
             outbox=self._outbox,
             now=now,
             on_failure=self._fail,
+            ability=self._ability,
         )
         self._heartbeats = Heartbeats(
             broker=self._broker,
@@ -95,6 +98,7 @@ class Agent:
             every_s=settings.heartbeat_s,
             state_dir=settings.state_dir,
             now=now,
+            unable=lambda: self._ability.unable,
             elsewhere=elsewhere,
         )
         self._shipper: LogShipper | None = None
@@ -113,6 +117,7 @@ class Agent:
             self._shipper.attach()
         held = self._journal.held()
         self._journal.start(loop, self._fail)
+        await self._ability.begin()
         self._attempts.recover(held)
         parts = [
             asyncio.create_task(part, name=name)
@@ -122,6 +127,7 @@ class Agent:
                 ("logs", self._attempts.follow_logs()),
                 ("heartbeats", self._heartbeats.run()),
                 ("tidying", self._attempts.tidy()),
+                ("ability", self._ability.run()),
             )
         ]
         for task in parts:
@@ -203,11 +209,16 @@ class Agent:
             batch, self._arrived = self._arrived, []
             try:
                 await self._attempts.claim([order for _, order in batch])
-            except JournalError:
-                # Given back after a while. The queue's delivery limit ends it as rejected, for another node to run.
+            except JournalDamaged:
+                # Given back after a while: this process ends, and the next one has a journal again.
                 await asyncio.sleep(_UNJOURNALLED_PAUSE_S)
                 for delivery, _ in batch:
                     self._broker.reject(delivery, requeue=True)
+            except JournalError as error:
+                kind = Refusal.NO_SPACE if error.is_full else Refusal.NO_JOURNAL
+                await self._attempts.refuse([order for _, order in batch], kind, str(error))
+                for delivery, _ in batch:
+                    self._broker.ack(delivery)
             else:
                 self._broker.ack(batch[-1][0], multiple=True)
 
@@ -244,6 +255,10 @@ class Agent:
             self._heartbeats.send()
         else:
             _log.error("the benchmark failed with exit code %d", code)
+
+    def _ability_changed(self) -> None:
+        if self._broker.connected:
+            self._heartbeats.send()
 
     def _part_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

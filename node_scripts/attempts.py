@@ -3,6 +3,8 @@
 An attempt is claimed (in the journal, on disk), waits for a slot, is prepared, launched, followed while it runs, and
 finished (`node_scripts.execution`); its slot is free then. Its end is journalled before anybody is told, and it is held
 until the broker has confirmed that. Whatever dies on the way, the journal and the attempt's folder say where to go on.
+Where the journal cannot be written for some seconds, a full disk for one, the end is told without: should the agent die
+then, the attempt may be gone through once more, of which the scheduler, who has its end, takes nothing.
 
 The broker's confirm is not the scheduler's: a queue may be purged, a database restored from an older copy. So an order
 that comes once more is never dropped in silence, but answered with how far its attempt has come. A death before that
@@ -17,10 +19,12 @@ from __future__ import annotations
 import asyncio
 import collections
 import functools
+import itertools
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 
+from node_scripts.ability import Ability
 from node_scripts.discarding import Discarding
 from node_scripts.execution import CANCELLED, Execution
 from node_scripts.held import Held
@@ -31,12 +35,15 @@ from node_scripts.recovery import find_all
 from node_scripts.running.interface import Ended, Recovered, Runner, RunningAttempt
 from node_scripts.slots import Slots
 from wire.messages import Cause, Claimed, Finished, HeldAttempt, Order, Started
+from wire.refusals import words_for
 
 _log = logging.getLogger(__name__)
 
 _CANCELS_REMEMBERED: Final = 1000
 _JOURNAL_PAUSE_S: Final = 1.0
+_JOURNAL_TRIES: Final = 3
 _STOP_S: Final = 3.0
+_TIDY_AGAIN_S: Final = 30.0
 _TIDY_EVERY_S: Final = 3600.0
 _GONE: Final = "it is gone: it ended here before, and the node no longer knows how"
 
@@ -53,6 +60,7 @@ class Attempts:
         outbox: Outbox,
         now: Callable[[], float],
         on_failure: Callable[[BaseException], None],
+        ability: Ability,
     ) -> None:
         """`on_failure` is told of an error that nothing here can put right; a restart of the agent may."""
         self._runner = runner
@@ -66,7 +74,8 @@ class Attempts:
         self._early_cancels: collections.OrderedDict[Key, None] = collections.OrderedDict()
         self._discarding = Discarding(runner, journal, on_failure)
         self._follower = LogFollower()
-        self._execution = Execution(runner, journal, outbox, self._follower, now)
+        self._ability = ability
+        self._execution = Execution(runner, journal, outbox, self._follower, now, ability)
 
     def held(self) -> tuple[HeldAttempt, ...]:
         """What a heartbeat lists: every attempt whose end the broker has not confirmed."""
@@ -95,7 +104,8 @@ class Attempts:
             self._begin(held, self._hand_over(held))
         elif found is Recovered.LOST:
             text = "the node was restarted while it ran, and nothing was left of it"
-            self._begin(held, self._conclude(held, Ended(Cause.NODE_LOST, text, log_lines=record.lines_confirmed)))
+            ended = Ended(Cause.NODE_LOST, text, log_lines=record.lines_confirmed, node_fell=True)
+            self._begin(held, self._conclude(held, ended))
         elif found is Recovered.NOT_LAUNCHED or record.slot is None:
             # Its slot may now become another's, which the journal must not say of both.
             self._journal.note_slot(held.key, None)
@@ -144,6 +154,25 @@ class Attempts:
         if over:
             await self._tell_ends(over)
 
+    async def refuse(self, orders: Sequence[Order], kind: str, words: str) -> None:
+        """Refuse orders that cannot be journalled; when this returns the broker has that safe.
+
+        Those that are held already go on. One that comes again all the same, after a death, is taken for new: its
+        outcome counts no more, and the scheduler has it cancelled.
+        """
+        self._ability.note(kind, words)
+        told = []
+        for order in orders:
+            if (known := self._held.get((order.job, order.attempt))) is not None:
+                self._tell_again(known)
+                continue
+            done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            message = f"the node {words_for(kind, words)}"
+            end = Finished(order.job, order.attempt, self._now(), Cause.REJECTED, message, refusal=kind)
+            self._outbox.put(end, functools.partial(done.set_result, None))
+            told.append(done)
+        await asyncio.gather(*told)
+
     def _tell_again(self, held: Held) -> None:
         """How far a held attempt has come. Its end, where that is on its way, says it all."""
         if held.told:
@@ -190,13 +219,24 @@ class Attempts:
         await self._follower.run()
 
     async def tidy(self) -> None:
-        """Remove what was set aside, at the start and then every hour, until cancelled."""
-        while True:
+        """Remove what was set aside and what belongs to nobody, until cancelled: at the start, soon after, then hourly.
+
+        Soon after, since what ran yet at the start, unknown to the journal, has ended then.
+        """
+        for pause in itertools.chain((_TIDY_AGAIN_S,), itertools.repeat(_TIDY_EVERY_S)):
             try:
                 await asyncio.to_thread(self._runner.tidy)
             except Exception:
                 _log.exception("what was set aside cannot be tidied now")
-            await asyncio.sleep(_TIDY_EVERY_S)
+            await asyncio.sleep(pause)
+            self._clear()
+
+    def _clear(self) -> None:
+        kept = [held.order for held in (*self._held.values(), *self._discarding.under_way())]
+        try:
+            self._runner.clear(kept)
+        except Exception:
+            _log.exception("what belongs to no attempt cannot be cleared now")
 
     async def stop(self) -> None:
         """Let go of everything without ending it; the next start goes on with it."""
@@ -270,6 +310,8 @@ class Attempts:
             # An end made up here, not by the runner, has counted nothing.
             log_lines=max(ended.log_lines, held.tail.last_line if held.tail is not None else 0),
             usage=ended.usage,
+            refusal=ended.refusal,
+            node_fell=ended.node_fell,
         )
         written = self._journal.finish(finished)
         held.finished = finished
@@ -277,7 +319,7 @@ class Attempts:
         self._slots.give_back(held.slot)
         held.slot = None
         self._fill_slots()
-        while True:
+        for _ in range(_JOURNAL_TRIES):
             try:
                 await written
                 break

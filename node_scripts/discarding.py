@@ -26,6 +26,7 @@ class Discarding:
         self._journal = journal
         self._on_failure = on_failure
         self._waiting: list[Held] = []
+        self._removing: list[Held] = []
         self._task: asyncio.Task[None] | None = None
 
     def add(self, held: Held) -> None:
@@ -35,6 +36,10 @@ class Discarding:
             self._task = asyncio.create_task(self._discard())
             self._task.add_done_callback(self._ended)
 
+    def under_way(self) -> list[Held]:
+        """Those whose folders may still stand, or are being removed."""
+        return [*self._removing, *self._waiting]
+
     async def done(self) -> None:
         """Return when all so far is out of the journal's hands, after a few seconds in any case."""
         if self._task is not None:
@@ -43,7 +48,9 @@ class Discarding:
     async def _discard(self) -> None:
         while self._waiting:
             confirmed, self._waiting = self._waiting, []
+            self._removing = confirmed
             await asyncio.to_thread(self._remove_folders, confirmed)
+            self._removing = []
             self._journal.end([held.key for held in confirmed])
 
     def _remove_folders(self, confirmed: Sequence[Held]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
+from node_scripts.ability import Ability
 from node_scripts.held import Held
 from node_scripts.journal import Journal
 from node_scripts.logtail import LogFollower, LogTail
@@ -30,9 +31,16 @@ class Execution:
     """Sees attempts through, each in a task of its own, and tells what happens on the way."""
 
     def __init__(
-        self, runner: Runner, journal: Journal, outbox: Outbox, follower: LogFollower, now: Callable[[], float]
+        self,
+        runner: Runner,
+        journal: Journal,
+        outbox: Outbox,
+        follower: LogFollower,
+        now: Callable[[], float],
+        ability: Ability,
     ) -> None:
         self._runner = runner
+        self._ability = ability
         self._journal = journal
         self._outbox = outbox
         self._follower = follower
@@ -53,7 +61,14 @@ class Execution:
         self._follower.add(held.tail)
 
     async def run(self, held: Held) -> Ended:
-        """From its slot, or its adoption, to how it ended. Nothing of it runs any more when this returns."""
+        """From its slot, or its adoption, to how it ended. Nothing of it runs any more when this returns.
+
+        Whether a rejection is the node's own fault is made sure of before anybody hears of it.
+        """
+        ended = await self._run(held)
+        return await self._ability.judged(held.order, ended) if ended.cause is Cause.REJECTED else ended
+
+    async def _run(self, held: Held) -> Ended:
         try:
             running = held.running or await self._launch(held)
             await running.wait()

@@ -21,7 +21,7 @@ from node_scripts.elsewhere import Elsewhere
 from node_scripts.memory import give_back_memory
 from wire import VERSION, topology
 from wire.broker import Broker
-from wire.messages import Heartbeat, HeldAttempt, Metrics, encode
+from wire.messages import Heartbeat, HeldAttempt, Metrics, Unable, encode
 
 _log = logging.getLogger(__name__)
 
@@ -41,8 +41,10 @@ class Heartbeats:
         every_s: float,
         state_dir: Path,
         now: Callable[[], float],
+        unable: Callable[[], tuple[Unable, ...]],
         elsewhere: Elsewhere | None = None,
     ) -> None:
+        self._unable = unable
         self._broker = broker
         self._held = held
         self._slots = slots
@@ -95,6 +97,7 @@ class Heartbeats:
                     boot=self._boot,
                     back_in_s=self._back_in_s,
                     out_of_reach=self._metrics is None,
+                    unable=self._unable(),
                 )
             ),
             persistent=False,

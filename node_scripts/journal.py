@@ -86,6 +86,11 @@ _TRIM_EVERY: Final = 500
 class JournalError(Exception):
     """The journal cannot be written or read (a full disk, for one)."""
 
+    def __init__(self, words: str, *, is_full: bool = False) -> None:
+        super().__init__(words)
+        self.is_full = is_full
+        """It is the disk that is full."""
+
 
 class JournalDamaged(JournalError):
     """What the file holds is no journal any more; it will not be written again."""
@@ -227,7 +232,8 @@ class Journal:
                 self._connection.rollback()
             _log.error("the journal cannot be written: %s", error)
             kind = JournalDamaged if _is_damage(error) else JournalError
-            return [[] for _ in requests], kind(f"the journal cannot be written: {error}")
+            is_full = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+            return [[] for _ in requests], kind(f"the journal cannot be written: {error}", is_full=is_full)
         return answers, None
 
 

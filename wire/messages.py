@@ -36,6 +36,16 @@ class Cause(enum.StrEnum):
     CANCELLED = "cancelled"
 
 
+class Refusal(enum.StrEnum):
+    """What a node refuses for itself; `wire.refusals` has the words. It travels as text: a later release has more."""
+
+    NO_SPACE = "no_space"
+    NO_USER = "no_user"
+    NO_SHARE = "no_share"
+    NO_SANDBOX = "no_sandbox"
+    NO_JOURNAL = "no_journal"
+
+
 class Resources(msgspec.Struct, frozen=True):
     """What one attempt may use. The agent enforces each of these but the last."""
 
@@ -168,6 +178,10 @@ class Finished(msgspec.Struct, frozen=True, tag="finished", tag_field="type"):
     log_lines: int = 0
     """How many lines the log has, so that a gap can be told."""
     usage: Usage = Usage()
+    refusal: str = ""
+    """Of a `rejected` attempt: the kind of `Refusal`, where the node has made sure that the fault is its own."""
+    node_fell: bool = False
+    """Of a `node_lost` attempt: the machine went down while the app ran, and nobody had asked it to."""
 
 
 Event = Claimed | Preparing | Started | LogLines | Finished
@@ -209,6 +223,16 @@ class HeldAttempt(msgspec.Struct, frozen=True):
     attempt: int
 
 
+class Unable(msgspec.Struct, frozen=True):
+    """What a node cannot do now, so that it would refuse every attempt."""
+
+    kind: str
+    """A `Refusal`."""
+    words: str = ""
+    """What the node found, for a person ("3 MB are free below /var/lib/skerry")."""
+    since: float = 0.0
+
+
 class Heartbeat(Message, frozen=True, tag="heartbeat", kw_only=True):
     """Agent -> scheduler, every few seconds: I live, this is my load, and these attempts are mine."""
 
@@ -225,6 +249,8 @@ class Heartbeat(Message, frozen=True, tag="heartbeat", kw_only=True):
     """The agent ends now, what it runs goes on, and it is back within so many seconds; 0 while it does not end."""
     out_of_reach: bool = False
     """Of a node without an agent: its machine could not be measured, several times in a row. The figures are old."""
+    unable: tuple[Unable, ...] = ()
+    """Why it can take no attempt now; empty when it can, and of an agent of 0.1.0."""
 
 
 class Cancel(Message, frozen=True, tag="cancel", kw_only=True):

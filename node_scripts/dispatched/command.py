@@ -39,7 +39,12 @@ def _run(places: Places, kit: Path, command: str, given: list[str]) -> object:
             return {"events_per_second": figure}
         case "measure", [serial, *held]:
             left = orders.sweep(places, set(held), int(serial), kit)
-            return {"metrics": figures.measure(places), "arch": os.uname().machine, "ending": left}
+            return {
+                "metrics": figures.measure(places),
+                "arch": os.uname().machine,
+                "ending": left,
+                "refusals": host.refusals(places),
+            }
         case "has", [key, version, serial]:
             return orders.has(places, key, version, int(serial))
         case "stage", [key]:

@@ -23,13 +23,16 @@ from pathlib import Path
 from typing import Final
 
 from node_scripts.dispatched.places import OrderPlace, Places, Site, State
-from node_scripts.running.interface import AttemptEnded, Ended, Recovered, RunningAttempt
+from node_scripts.running.interface import AttemptEnded, Ended, Recovered, Refused, RunningAttempt
 from node_scripts.running.rooms import FolderLock, is_locked, write_record
 from node_scripts.running.sandbox import SandboxRunner
-from wire.messages import Cause, Order
+from wire.messages import Cause, Order, Refusal
+from wire.refusals import words_for
 
 _LOOK_S: Final = 0.1
-_LOST: Final = Ended(Cause.NODE_LOST, "the machine was restarted while it ran, and nothing was left of it")
+_LOST: Final = Ended(
+    Cause.NODE_LOST, "the machine was restarted while it ran, and nothing was left of it", node_fell=True
+)
 _CANCELLED: Final = Ended(Cause.CANCELLED, "cancelled before it was started")
 
 
@@ -79,15 +82,48 @@ def attend(places: Places, key: str) -> None:
         lock.close()
 
 
+def refusals(places: Places) -> list[dict[str, str]]:
+    """What the machine refuses for itself: looked at where it has refused an attempt, until it would not any more."""
+    if not places.refused.exists():
+        return []
+    try:
+        found = _runner(places).refusals(thorough=True)
+    except (OSError, RuntimeError) as error:
+        found = (Refused(Refusal.NO_SANDBOX, str(error)),)
+    if not found:
+        places.refused.unlink(missing_ok=True)
+    return [{"kind": one.kind, "words": one.words} for one in found]
+
+
+def _runner(places: Places) -> SandboxRunner:
+    # The interpreter's real place: `-I` and the shipped file must not follow into apps' environments.
+    return SandboxRunner(Site(places.state, places.share, Path(sys.executable)))
+
+
 class _Attending:
     def __init__(self, places: Places, place: OrderPlace, order: Order, slot: int) -> None:
+        self._places = places
         self._place = place
         self._order = order
         self._slot = slot
-        # The interpreter's real place: `-I` and the shipped file must not follow into apps' environments.
-        self._runner = SandboxRunner(Site(places.state, places.share, Path(sys.executable)))
+        self._runner = _runner(places)
 
     async def to_its_end(self) -> Ended:
+        ended = await self._to_its_end()
+        return self._judged(ended) if ended.cause is Cause.REJECTED else ended
+
+    def _judged(self, ended: Ended) -> Ended:
+        """A rejection, with what the machine refuses for itself where that is it."""
+        found = self._runner.refusals(self._order, thorough=True)
+        if not found:
+            return ended
+        with suppress(OSError):  # a full disk: then the readings say so
+            self._places.refused.touch()
+        kind, words = found[0].kind, words_for(found[0].kind, found[0].words)
+        message = f"the machine {words}: {ended.message}"
+        return Ended(ended.cause, message, ended.exit_code, log_lines=ended.log_lines, usage=ended.usage, refusal=kind)
+
+    async def _to_its_end(self) -> Ended:
         found = self._runner.recover(self._order, self._slot)
         if found is Recovered.LOST:
             return _LOST

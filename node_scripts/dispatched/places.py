@@ -10,6 +10,7 @@
         state.json          how far it has come, in words
         end.json            how it ended; written whole, once its results stand in `share/results`
     share/                  this machine's own share: `apps`, `inputs`, `results`, as on the platform's
+    refused                 there: the machine has refused an attempt for itself, and not been found able since
     state/                  as an agent's: `attempts`, `cache`, the benchmark's figure
     outgoing/JOB.N/         results, as the user who signs in may fetch them
 
@@ -114,6 +115,7 @@ class Places:
         self.apps = self.share / "apps"
         self.state = root / "state"
         self.outgoing = root / "outgoing"
+        self.refused = root / "refused"
 
     def make(self) -> None:
         """The folders. Apps' users pass through the root to their own rooms and see nothing else."""

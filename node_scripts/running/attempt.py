@@ -13,7 +13,7 @@ from node_scripts.running.logfile import LogReader, count_lines
 from node_scripts.running.processes import end_strays
 from node_scripts.running.rooms import Exit, Room, read_record, write_record
 from node_scripts.running.share import Share
-from node_scripts.running.users import kill_user
+from node_scripts.running.users import SlotUsers
 from wire.messages import Cause, Order, OutputFile
 
 _KILLED: Final = "the process that watched over the app was killed on the node"
@@ -22,11 +22,14 @@ _KILLED: Final = "the process that watched over the app was killed on the node"
 class SandboxAttempt:
     """One launched attempt: a keeper that may still be at work, and the folder."""
 
-    def __init__(self, order: Order, room: Room, share: Share, *, handle: KeeperHandle | None) -> None:
+    def __init__(
+        self, order: Order, room: Room, share: Share, *, handle: KeeperHandle | None, users: SlotUsers
+    ) -> None:
         self._order = order
         self._room = room
         self._share = share
         self._handle = handle
+        self._users = users
         self._log = LogReader(room.log)
 
     @property
@@ -83,6 +86,7 @@ class SandboxAttempt:
             return before
         owner = self._room.app_user()
         end = self._room.read_exit()
+        was_seen = end is not None
         if end is None:
             # What it held of the log went with it: so many lines there were at least.
             glimpse = read_record(self._room.live, LiveLog)
@@ -90,8 +94,10 @@ class SandboxAttempt:
             end = Exit(Cause.NODE_LOST, _KILLED, log_lines=max(seen, count_lines(self._room.log)))
             # Without a keeper its app died by PDEATHSIG, but not what the app had started.
             if owner is not None:
-                kill_user(owner)
+                self._users.end_left(owner)
             end_strays(job_variables(self._order))
+        if owner is not None and (not was_seen or end.left_running):
+            self._users.doubt(owner)
         # The slot's user may be the next job's soon, also when what follows fails: nothing in here is for it.
         with suppress(FileNotFoundError):
             self._room.box.chmod(0o700)

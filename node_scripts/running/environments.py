@@ -102,8 +102,10 @@ class Environments:
         self._bare = folder / f"bare-{hashlib.sha256(interpreter.identity.encode()).hexdigest()[:16]}"
         self._make_bare()
 
-    async def acquire(self, app: AppRef, user: User | None, room: Room, slot: int, preparing: Telling) -> Lease:
-        """The app's files and environment, built if need be, kept from removal by the lease.
+    async def acquire(
+        self, app: AppRef, user: User | None, room: Room, slot: int, preparing: Telling, *, claim: int | None
+    ) -> Lease:
+        """The app's files and environment, built if need be, kept from removal by the lease. `claim`: see `install`.
 
         Raises `InstallFailed` for requirements that cannot be installed, OSError for the node's or share's troubles.
         """
@@ -123,7 +125,7 @@ class Environments:
                 # The lock is let go before it is taken for use; whoever comes in between only makes us look again.
                 try:
                     if self._whole(version, app) is None:
-                        await self._build(app, user, room, lock, slot, preparing)
+                        await self._build(app, user, room, lock, slot, preparing, claim)
                 finally:
                     lock.close()
                 continue
@@ -133,7 +135,14 @@ class Environments:
             await asyncio.sleep(_LOOK_AGAIN_S)
 
     async def _build(
-        self, app: AppRef, user: User | None, room: Room, lock: FolderLock, slot: int, preparing: Telling
+        self,
+        app: AppRef,
+        user: User | None,
+        room: Room,
+        lock: FolderLock,
+        slot: int,
+        preparing: Telling,
+        claim: int | None,
     ) -> None:
         entry = self._folder / app.version
         began = time.monotonic()
@@ -160,6 +169,7 @@ class Environments:
                     lock=lock,
                     disk_mb=self._most_bytes // MB,
                     slot=slot,
+                    claim=claim,
                     tell=functools.partial(preparing, BUILDING),
                 )
                 await to_its_end(trees.remove, entry / "build")

@@ -102,11 +102,13 @@ async def install(
     lock: FolderLock,
     disk_mb: int,
     slot: int,
+    claim: int | None,
     tell: Callable[[str], None],
 ) -> None:
     """Install into the virtual environment `environment` inside `entry`. Raises `InstallFailed`.
 
-    `tell` is called with what pip is at, as far as its output and the environment say.
+    `claim` holds the user's id, for as long as anything of this may run. `tell` is called with what pip is
+    at, as far as its output and the environment say.
     When cancelled, every process of it is gone before the cancellation goes on.
     """
     scratch = entry / "build"
@@ -142,7 +144,15 @@ async def install(
     end_record = room.folder / "installed.json"
     handle = keeper.start(
         command,
-        keeper.Post(record=record, exit=end_record, log=room.log, lock=lock.fd, ends_with_agent=True),
+        keeper.Post(
+            record=record,
+            exit=end_record,
+            log=room.log,
+            lock=lock.fd,
+            # Should the agent die, this ends by itself, and at its end kills all that runs under the id.
+            held=(claim,) if claim is not None else (),
+            ends_with_agent=True,
+        ),
     )
     following = asyncio.create_task(follow(room.log, environment, tell))
     try:

@@ -26,6 +26,19 @@ class Ended(msgspec.Struct, frozen=True):
     """The committed results: they stand on the share, whole."""
     log_lines: int = 0
     usage: Usage = Usage()
+    refusal: str = ""
+    """See `wire.messages.Finished`."""
+    node_fell: bool = False
+    """See `wire.messages.Finished`."""
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """One thing that the machine cannot do now."""
+
+    kind: str
+    """A `wire.messages.Refusal`."""
+    words: str
+    """What was found, for a person."""
 
 
 class LiveLog(msgspec.Struct, frozen=True):
@@ -139,9 +152,17 @@ class Runner(Protocol):
         """After the agent's restart: the attempt if it was launched and its keeper lives or its end is written down."""
 
     def clear(self, held: Iterable[Order]) -> None:
-        """After a start, before anything is prepared: move away what stands of attempts that are not `held`.
+        """Move away what stands of attempts that are not `held`. After a start, before anything is prepared, and later.
 
-        What a keeper still holds stays. Never slow, and never raises for what cannot be moved.
+        What a keeper still holds is ended and stays until a later call. Never slow, and never raises for what cannot
+        be moved.
+        """
+
+    def refusals(self, besides: Order | None = None, *, thorough: bool = False) -> tuple[Refused, ...]:
+        """What the machine cannot do for itself now; nothing when it can take attempts. Slow; may run in any thread.
+
+        What stands of the attempt `besides` counts as gone: what an app has filled is not the machine's. `thorough`
+        also tries what costs more than a look, a sandbox.
         """
 
     def tidy(self) -> None:

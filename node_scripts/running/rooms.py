@@ -46,14 +46,26 @@ class Exit(msgspec.Struct, frozen=True):
     usage: Usage = Usage()
     log_lines: int | None = None
     """How many lines there were, whether or not the disk took them; None where nobody counted."""
+    left_running: bool = False
+    """Something that it had started did not end, however often it was killed."""
 
 
 class Room:
     """The paths of one attempt's folder. Making the object touches nothing."""
 
     def __init__(self, attempts: Path, job: str, attempt: int) -> None:
-        self._remover = Remover(attempts)
-        self.folder = attempts / f"{plain_name(job)}.{attempt}"
+        self._in(attempts / f"{plain_name(job)}.{attempt}")
+
+    @classmethod
+    def at(cls, folder: Path) -> Self:
+        """The paths of this folder, whosever it is."""
+        room = cls.__new__(cls)
+        room._in(folder)
+        return room
+
+    def _in(self, folder: Path) -> None:
+        self._remover = Remover(folder.parent)
+        self.folder = folder
         self.keeper = self.folder / "keeper"
         self.log = self.folder / "log"
         self.live = self.folder / "live"

@@ -8,19 +8,28 @@ is `work`, too.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
-from node_scripts.running import app_process, files, keeper, limits, overlay, trees, view
+from node_scripts.running import app_process, ballast, files, keeper, limits, overlay, soundness, trees, view
 from node_scripts.running.app_process import Command
 from node_scripts.running.attempt import SandboxAttempt, job_variables
 from node_scripts.running.environments import Environments, Lease
 from node_scripts.running.installer import InstallFailed
-from node_scripts.running.interface import AttemptEnded, Ended, Prepared, Recovered, RunningAttempt, Telling
+from node_scripts.running.interface import (
+    AttemptEnded,
+    Ended,
+    Prepared,
+    Recovered,
+    Refused,
+    RunningAttempt,
+    Telling,
+)
 from node_scripts.running.interpreter import Interpreter, clean_environment
 from node_scripts.running.keeper import KeeperHandle
 from node_scripts.running.logfile import bound_of
@@ -29,10 +38,14 @@ from node_scripts.running.removal import Remover
 from node_scripts.running.rooms import Exit, FolderLock, Room, is_locked, make_folder, write_record
 from node_scripts.running.share import Share
 from node_scripts.running.threads import to_its_end
-from node_scripts.running.users import SlotUsers, User, kill_user, unreachable_part
-from wire.messages import Cause, Order
+from node_scripts.running.users import SlotUsers, User, unreachable_part
+from wire.messages import Cause, Order, Refusal
 
 _log = logging.getLogger(__name__)
+
+_LITTLE: Final = 2**20
+_KEEPER_ENDS_S: Final = 20.0
+"""A keeper that is told to end takes 15 s at most for its app's processes."""
 
 
 class SandboxSettings(Protocol):
@@ -77,18 +90,20 @@ class SandboxRunner:
 
     def __init__(self, settings: SandboxSettings) -> None:
         """Asks the interpreter, makes the folders, tries which walls this machine has. Raises `SandboxUnusable`."""
+        ballast.let_go(settings.state_dir)
         self._share = Share(settings.share_dir)
+        self._state = settings.state_dir
+        self._slots = settings.slots
         self._attempts = settings.state_dir / "attempts"
         make_folder(self._attempts, 0o711)
         self._remover = Remover(self._attempts)
         self._users = SlotUsers(uid_base=settings.uid_base, slots=settings.slots, owner=settings.state_dir.resolve())
-        self._swept: set[int] = set()
         self._interpreter = Interpreter.ask(settings.python)
-        cache = settings.state_dir / "cache"
+        self._cache = cache = settings.state_dir / "cache"
         kept = (self._attempts, cache, self._interpreter.prefix)
         self._covered = self._walls((settings.state_dir, settings.share_dir, cache), kept)
-        probed = User(settings.uid_base, settings.uid_base)
-        self._overlay = overlay.usable_options(self._attempts, probed) if self._covered is not None else None
+        self._probed = User(settings.uid_base, settings.uid_base)
+        self._overlay = overlay.usable_options(self._attempts, self._probed) if self._covered is not None else None
         self._owners: dict[int, int] = {}
         words = "overlays" if self._overlay is not None else "copies: this machine cannot make overlays here"
         _log.info("apps are given their files as %s", words)
@@ -111,13 +126,14 @@ class SandboxRunner:
         room = self._room(order)
         lease: Lease | None = None
         try:
-            user = self._users.take(slot)
-            self._sweep(slot, user)
+            user = self._users.ready(slot) or await to_its_end(self._users.take, slot)
             if room.folder.exists():
                 preparing("removing what an earlier start left")
+                await self._end_keeper(room)
                 await to_its_end(room.remove)
             room.make(user)
-            lease = await self._environments.acquire(order.app, user, room, slot, preparing)
+            claim = self._users.claim_fd(slot)
+            lease = await self._environments.acquire(order.app, user, room, slot, preparing, claim=claim)
             if order.input is not None:
                 preparing("fetching the input")
                 await to_its_end(self._fetch_input, order.input, room, user)
@@ -149,7 +165,7 @@ class SandboxRunner:
             raise TypeError("not prepared by this runner")
         order, room, lease = prepared.order, prepared.room, prepared.lease
         if lease is None:
-            return SandboxAttempt(order, room, self._share, handle=None)
+            return SandboxAttempt(order, room, self._share, handle=None, users=self._users)
         lock = FolderLock.try_take(room.keeper)
         if lock is None:
             raise AttemptEnded(Ended(Cause.REJECTED, "another process holds the attempt's folder"))
@@ -173,7 +189,7 @@ class SandboxRunner:
         finally:
             lock.close()
             lease.close()
-        return SandboxAttempt(order, room, self._share, handle=handle)
+        return SandboxAttempt(order, room, self._share, handle=handle, users=self._users)
 
     def recover(self, order: Order, slot: int) -> RunningAttempt | Recovered:
         """See `Runner.recover`."""
@@ -188,17 +204,12 @@ class SandboxRunner:
 
     def _recover(self, order: Order, slot: int) -> RunningAttempt | Recovered:
         room = self._room(order)
-        user = self._users.take(slot)
-        with suppress(ProcessLookupError):
-            if is_locked(room.keeper):
-                handle = KeeperHandle(room.wait_for_keeper_pid(), is_child=False)
-                # Still locked now: the descriptor is this keeper's and no later process's of the same number.
-                if is_locked(room.keeper):
-                    return SandboxAttempt(order, room, self._share, handle=handle)
-                handle.close()
-        self._sweep(slot, user)
+        if (handle := _keeper_of(room)) is not None:
+            return SandboxAttempt(order, room, self._share, handle=handle, users=self._users)
+        if (owner := room.app_user()) is not None:
+            self._users.end_left(owner)
         if room.exit.exists() or room.ended.exists():
-            return SandboxAttempt(order, room, self._share, handle=None)
+            return SandboxAttempt(order, room, self._share, handle=None, users=self._users)
         # Where the folder was taken away, its app may still run.
         end_strays(job_variables(order))
         return Recovered.NOT_LAUNCHED if room.keeper_pid() is None else Recovered.LOST
@@ -217,11 +228,51 @@ class SandboxRunner:
             if folder.name in kept or folder.name.startswith("."):
                 continue
             try:
-                if not is_locked(folder / "keeper"):
-                    aside = self._remover.set_aside(folder)
-                    _log.info("%s belongs to no attempt that is held; set aside as %s", folder, aside)
-            except OSError as error:
+                if (handle := _keeper_of(Room.at(folder))) is not None:
+                    # Nobody asks for its end any more. It takes its app along, and the folder goes with a later call.
+                    _log.warning("%s belongs to no attempt that is held, and runs yet; it is ended", folder)
+                    handle.cancel()
+                    handle.close()
+                    continue
+                aside = self._remover.set_aside(folder)
+                _log.info("%s belongs to no attempt that is held; set aside as %s", folder, aside)
+            except (OSError, OverflowError) as error:  # a record may hold any number
                 _log.warning("%s belongs to no attempt that is held, and cannot be set aside: %s", folder, error)
+
+    def refusals(self, besides: Order | None = None, *, thorough: bool = False) -> tuple[Refused, ...]:
+        """See `Runner.refusals`."""
+        folders = (self._state, self._attempts, self._cache)
+        used = 0 if besides is None else self._used(besides)
+        looks: list[Callable[[], Refused | None]] = [
+            lambda: soundness.space(folders, used),
+            lambda: soundness.share_usable(self._share),
+            self._users_free,
+        ]
+        if thorough:
+            # What an attempt has taken up may be what keeps an overlay from being tried.
+            overlays = self._attempts if self._overlay is not None and not used else None
+            looks.append(lambda: soundness.sandbox(self._covered is not None, overlays, self._probed))
+        found = soundness.first(*looks)
+        if not found and besides is None:
+            ballast.keep(self._state)
+        return found
+
+    def _used(self, order: Order) -> int:
+        """The bytes that stand of an attempt; 0 where that is but its folders."""
+        try:
+            used = trees.disk_bytes([self._room(order).folder])
+        except (OSError, ValueError):
+            return 0
+        return used if used > _LITTLE else 0
+
+    def _users_free(self) -> Refused | None:
+        try:
+            short = next((slot for slot in range(self._slots) if not self._users.has_one(slot)), None)
+        except OSError as error:
+            return Refused(Refusal.NO_USER, _words(error))
+        if short is None:
+            return None
+        return Refused(Refusal.NO_USER, f"none is free for slot {short}, or what runs under them does not end")
 
     def tidy(self) -> None:
         """See `Runner.tidy`."""
@@ -258,14 +309,15 @@ class SandboxRunner:
                 )
         return None
 
-    def _sweep(self, slot: int, user: User | None) -> None:
-        """Once after a start: end what an earlier life of the agent may have left in the slot (a half-made build).
-
-        Only with the claim in our own hands: while a keeper of that life holds it, its app runs as this user.
-        """
-        if user is not None and slot not in self._swept and self._users.claim_fd(slot) is not None:
-            self._swept.add(slot)
-            kill_user(user.uid)
+    async def _end_keeper(self, room: Room) -> None:
+        """End a keeper of an earlier life of this very attempt: its records would be taken for those of the new one."""
+        if (handle := _keeper_of(room)) is None:
+            return
+        handle.cancel()
+        try:
+            await asyncio.wait_for(handle.wait(), _KEEPER_ENDS_S)
+        except TimeoutError as error:
+            raise RuntimeError("an earlier start's process of this attempt does not end") from error
 
     def _fetch_input(self, name: str, room: Room, user: User | None) -> None:
         target = room.inputs / files.inside(name).name
@@ -308,6 +360,18 @@ class SandboxRunner:
             log_bound=bound_of(order.log_mb),
             spread=prepared.slot if user is None else user.uid,
         )
+
+
+def _keeper_of(room: Room) -> KeeperHandle | None:
+    """The keeper that lives in this room, of an earlier life of the agent. Raises OSError."""
+    with suppress(ProcessLookupError):
+        if is_locked(room.keeper):
+            handle = KeeperHandle(room.wait_for_keeper_pid(), is_child=False)
+            # Still locked now: the descriptor is this keeper's and no later process's of the same number.
+            if is_locked(room.keeper):
+                return handle
+            handle.close()
+    return None
 
 
 def _words(error: Exception) -> str:

@@ -35,6 +35,9 @@ _END_WITHIN_S: Final = 15.0
 
 _SEES_ALL: Final = sees_every_process()
 
+_NO_SPACE_WORDS: Final = ("No space left on device", "[Errno 28]")
+_FULL_BELOW: Final = 2**20
+
 _OUT_OF_MEMORY_WORDS: Final = ("MemoryError", "Cannot allocate memory", "std::bad_alloc", "Unable to allocate")
 
 
@@ -61,6 +64,7 @@ class Supervision:
         self._main = 0
         self._status: int | None = None
         self._verdict: tuple[Cause, str] | None = None
+        self._left_running = False
         self._started_at = time.monotonic()
         self._ended_at = self._started_at
         user = command.user
@@ -111,7 +115,10 @@ class Supervision:
         """Kill what is left of the command, and return when it is gone, its output taken over."""
         give_up_at = time.monotonic() + _END_WITHIN_S
         # A subreaper without children has no descendants at all: nobody can have slipped away.
-        while self._reap() and time.monotonic() < give_up_at:
+        while self._reap():
+            if time.monotonic() >= give_up_at:
+                self._left_running = True
+                break
             self._kill()
             self._wait(0.02)
         self._ended_at = time.monotonic()
@@ -135,7 +142,7 @@ class Supervision:
             cpu_s=round(used.ru_utime + used.ru_stime, 4),
             peak_memory_mb=round(peak / MB, 1),
         )
-        return Exit(cause, message, code, usage, self._sink.lines)
+        return Exit(cause, message, code, usage, self._sink.lines, self._left_running)
 
     def _judge(self) -> tuple[Cause, str, int | None]:
         status = self._status
@@ -149,6 +156,8 @@ class Supervision:
             return self._judge_signal(-code, said)
         if any(word in said for word in _OUT_OF_MEMORY_WORDS):
             return Cause.OUT_OF_MEMORY, f"could not get the memory it wanted ({said})", code
+        if any(word in said for word in _NO_SPACE_WORDS) and self._is_disk_full():
+            return Cause.REJECTED, self._no_space(said), code
         if "[Errno 27]" in said:
             said += f" (a file may have the {self._resources.disk_mb:,} MB the app asked for)"
         return Cause.APP_ERROR, said or f"exited with status {code} and said nothing", code
@@ -165,6 +174,16 @@ class Supervision:
         if number == signal.SIGXFSZ:
             return Cause.APP_ERROR, f"wrote a file of more than the {self._resources.disk_mb:,} MB it asked for", code
         return Cause.APP_ERROR, f"was ended by {name}" + (f" ({said})" if said else ""), code
+
+    def _no_space(self, said: str) -> str:
+        asked = f"{self._resources.disk_mb:,} MB it asked for"
+        return f"the node's disk was full before the app had used the {asked} ({said})"
+
+    def _is_disk_full(self) -> bool:
+        with suppress(OSError):
+            found = os.statvfs(self._command.measured[0])
+            return found.f_bavail * found.f_frsize < _FULL_BELOW
+        return False
 
     def _wait(self, seconds: float) -> None:
         """Until output, a signal, or the time; takes in whichever came."""

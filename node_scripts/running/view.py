@@ -115,7 +115,12 @@ def _ipc_bounds(memory_mb: int) -> dict[str, str]:
 
 @cache
 def available() -> bool:
-    """Whether this process has the right to give its children a view of their own. Tried in a child, once."""
+    """Whether this process has the right to give its children a view of their own. Tried once."""
+    return can_be_made()
+
+
+def can_be_made() -> bool:
+    """Whether a child can be given a view of its own now. Tried in a child; raises OSError where none can be made."""
     child = os.fork()
     if child == 0:
         try:

@@ -92,20 +92,20 @@ def put_app(platform: Platform, name: str, files: Mapping[str, str], **manifest:
 
 @contextlib.contextmanager
 def working_agent(
-    platform: Platform, command: Sequence[str] = (sys.executable, "-m"), **more: str
+    platform: Platform, command: Sequence[str] = (sys.executable, "-m"), *, name: str = "alpha", **more: str
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """The agent of the node alpha, at work under the platform's scheduler; `more` is added to its environment."""
-    password_file = platform.directory / "alpha.password"
+    """The agent of the node `name`, at work under the platform's scheduler; `more` is added to its environment."""
+    password_file = platform.directory / f"{name}.password"
     password_file.touch(mode=0o600)
     password_file.write_text(secrets.token_urlsafe(24))
-    admit(platform.api, "alpha", password_file.read_text())
+    admit(platform.api, name, password_file.read_text())
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(PROJECT),
-        "SKERRY_NODE_ID": "alpha",
-        "SKERRY_NODE_STATE_DIR": str(platform.directory / "alpha"),
+        "SKERRY_NODE_ID": name,
+        "SKERRY_NODE_STATE_DIR": str(platform.directory / name),
         "SKERRY_SHARE_DIR": str(platform.directory / "share"),
-        "SKERRY_BROKER_URL": f"amqp://node-alpha@127.0.0.1:{platform.rabbit.port}/",
+        "SKERRY_BROKER_URL": f"amqp://node-{name}@127.0.0.1:{platform.rabbit.port}/",
         "SKERRY_BROKER_PASSWORD_FILE": str(password_file),
         "SKERRY_HEARTBEAT_S": "0.5",
         **more,
@@ -122,4 +122,4 @@ def working_agent(
             process.wait(20)
         process.kill()
         process.wait()
-        dismiss(platform.api, "alpha")
+        dismiss(platform.api, name)

@@ -13,7 +13,7 @@ from pathlib import Path
 from support.rabbitmq import PrivateRabbit
 
 from node_scripts.agent import Agent
-from node_scripts.running.interface import AttemptEnded, Ended, Prepared, Recovered, RunningAttempt
+from node_scripts.running.interface import AttemptEnded, Ended, Prepared, Recovered, Refused, RunningAttempt
 from node_scripts.settings import NodeSettings
 from webfront.broker.admission import admit, dismiss
 from webfront.broker.management import Management
@@ -233,11 +233,15 @@ class InProcessRunner:
         self.launches: collections.Counter[tuple[str, int]] = collections.Counter()
         self.slots: list[int] = []
         self.forgotten: list[str] = []
+        self.refused: tuple[Refused, ...] = ()
+        """What the machine cannot do; then it rejects what it is given."""
 
     async def prepare(self, order: Order, slot: int, preparing: Callable[[str], None]) -> Prepared:
         if seconds := float(order.parameters.get("prepare", "0")):
             preparing("getting ready")
             await asyncio.sleep(seconds)
+        if self.refused:
+            raise AttemptEnded(Ended(Cause.REJECTED, "the node could not prepare it"))
         if "refuse" in order.parameters:
             raise AttemptEnded(Ended(Cause.APP_ERROR, order.parameters["refuse"]))
         self.slots.append(slot)
@@ -255,6 +259,9 @@ class InProcessRunner:
 
     def clear(self, held: Iterable[Order]) -> None:
         pass
+
+    def refusals(self, besides: Order | None = None, *, thorough: bool = False) -> tuple[Refused, ...]:
+        return self.refused
 
     def tidy(self) -> None:
         pass

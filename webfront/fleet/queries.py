@@ -7,6 +7,7 @@ from typing import Any
 import peewee
 
 from webfront.database.models import Attempt, Node
+from webfront.fleet.refusing import shown
 from webfront.fleet.rows import edition, find
 from webfront.fleet.states import NodeState
 from webfront.fleet.views import NodeView
@@ -50,6 +51,7 @@ def node_view(row: Node, busy: int = 0) -> NodeView:
         isolated=not row.machine or bool(row.machine.get("as_root", True)),
         joined=row.joined,
         edition=edition(row),
+        refusals=shown(row.refusals),
     )
 
 

@@ -7,16 +7,21 @@ and the fact that tells of it, in one transaction.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from webfront.activity import deeds
 from webfront.activity.facts import Kind
 from webfront.database.connection import transaction
 from webfront.database.models import Node
+from webfront.fleet.refusing import Told, stored
 
 REASON_LENGTH: Final = 500
 """How many characters `state_reason` holds."""
+
+
+SET_ASIDE: Final = "set aside"
+"""So the reason of a suspect node begins that gets no work until it, or a trial, shows that it can be relied on."""
 
 
 class NodeState(enum.StrEnum):
@@ -55,10 +60,18 @@ MEASURED_IN: Final = (NodeState.ACTIVE, NodeState.SUSPECT, NodeState.DRAINED, No
 """Where there is an agent to ask for a benchmark."""
 
 
-def change_node(name: str, to: NodeState, reason: str = "", *, only_from: Iterable[NodeState] | None = None) -> bool:
+def change_node(
+    name: str,
+    to: NodeState,
+    reason: str = "",
+    *,
+    only_from: Iterable[NodeState] | None = None,
+    refusals: Sequence[Told] = (),
+) -> bool:
     """Move a node to another state, if its present state allows that (and is one of `only_from`, where given).
 
-    `reason` says why, in words for the node's page. Taking work again forgets the failures that set a node aside. One
+    `reason` says why, in words for the node's page; `refusals`, what the node itself refuses. Taking work again
+    forgets the failures that set a node aside, and any change what it has refused before. One
     conditional update: of two that happen at once, each sees what the other left. In a transaction of its own, or the
     caller's.
     """
@@ -66,7 +79,7 @@ def change_node(name: str, to: NodeState, reason: str = "", *, only_from: Iterab
     if only_from is not None:
         chosen = set(only_from)
         sources = [state for state in sources if state in chosen]
-    fields: dict[str, Any] = {"state": to.value, "state_reason": reason[:REASON_LENGTH]}
+    fields: dict[str, Any] = {"state": to.value, "state_reason": reason[:REASON_LENGTH], "refusals": stored(refusals)}
     if to is NodeState.ACTIVE:
         fields["consecutive_failures"] = 0
     with transaction():
@@ -79,6 +92,19 @@ def change_node(name: str, to: NodeState, reason: str = "", *, only_from: Iterab
 def record_state(name: str, state: NodeState, reason: str = "") -> None:
     """Record that the node is in this state now, within the caller's transaction."""
     deeds.tell(Kind.NODE_STATE, node=name, data={"state": state.value, "reason": reason})
+
+
+def note_refusals(name: str, reason: str, refusals: Sequence[Told]) -> bool:
+    """A suspect node refuses for another reason, or for none of its own any more."""
+    with transaction():
+        changed = bool(
+            Node.update(state_reason=reason[:REASON_LENGTH], refusals=stored(refusals))
+            .where(Node.name == name, Node.state == NodeState.SUSPECT)
+            .execute()
+        )
+        if changed:
+            record_state(name, NodeState.SUSPECT, reason)
+    return changed
 
 
 def note_reason(name: str, reason: str, *, only_from: Iterable[NodeState]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from webfront.fleet.refusing import RefusalView
 from webfront.fleet.states import NodeState
 
 
@@ -41,6 +42,8 @@ class NodeView(msgspec.Struct, frozen=True):
     """It has joined by itself: no play reaches the machine."""
     edition: str = ""
     """Another one after each change of what can be edited: given back with a change, it guards another's."""
+    refusals: tuple[RefusalView, ...] = ()
+    """What it refuses for itself, so that it is set aside until it finds that it can again."""
 
     @property
     def owned_by(self) -> str:

@@ -11,13 +11,19 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from webfront.jobs.states import JobState
 from wire.messages import Cause
 
 DEFAULT_RETRIES: Final[Mapping[str, int]] = {Cause.NODE_LOST: 3, Cause.REJECTED: 3}
 """How many further attempts a cause allows where the manifest says nothing; 0 for the others."""
+
+FELLED: Final = 3
+"""A job under which so many nodes went down in a row is not tried on another."""
+
+MOST_REFUSED: Final = 20
+"""So many refusals cost a job nothing; from then on one counts as any rejection, so that no job is refused for ever."""
 
 NODES_FAULT: Final = (Cause.NODE_LOST, Cause.REJECTED)
 
@@ -30,6 +36,12 @@ _CAUSE_WORDS: Final[Mapping[Cause, str]] = {
     Cause.REJECTED: "the node could not run it",
     Cause.CANCELLED: "it was cancelled",
 }
+
+
+_FELLED_WORDS: Final = (
+    "nodes went down under {count} of its attempts in a row ({nodes}), so it is not tried on another: find out whether "
+    "it is the job that brings them down before you run it again"
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -45,11 +57,24 @@ class Ending:
     usage: dict[str, Any] | None = None
     withdrawn: bool = False
     """The scheduler took the order back before its node had claimed it, which speaks against nobody."""
+    refusal: str = ""
+    """What the node refused for itself, by `wire.refusals`; then it counts as an attempt that never ran."""
+    node_fell: bool = False
+    """The node went down while the app ran."""
 
     @property
     def words(self) -> str:
         """Why it ended, for a person."""
         return self.message or _CAUSE_WORDS[self.cause]
+
+
+class Past(NamedTuple):
+    """An earlier attempt of a job, ended."""
+
+    node: str
+    cause: str
+    refusal: str = ""
+    node_fell: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -62,8 +87,8 @@ class Tried:
     cancel_requested: bool
     retries: Mapping[str, int]
     """The manifest's: by cause, how many further attempts."""
-    earlier: tuple[str, ...]
-    """The causes of the attempts before this one."""
+    earlier: tuple[Past, ...]
+    """The attempts before this one, in their order."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -103,8 +128,15 @@ def after(kind: str, ending: Ending, tried: Tried) -> After:
     return then
 
 
+def never_ran(ending: Ending, tried: Tried) -> bool:
+    """Whether it counts as no attempt: its node could take none, whatever the job."""
+    return bool(ending.refusal) and sum(1 for one in tried.earlier if one.refusal) < MOST_REFUSED
+
+
 def _job(ending: Ending, tried: Tried) -> After:
     """Once to its outcome, with as many attempts as its manifest allows for each cause."""
+    if never_ran(ending, tried):
+        return Retry(f"attempt {tried.number} was refused on {tried.node}, which costs it nothing: {ending.words}")
     if ending.cause is Cause.OK:
         return Finish(JobState.SUCCEEDED, Cause.OK, ending.message)
     if ending.withdrawn:
@@ -112,11 +144,25 @@ def _job(ending: Ending, tried: Tried) -> After:
     # An agent ends an attempt as cancelled only when asked to; if the user did not ask, it is a node's failure.
     unasked = ending.cause is Cause.CANCELLED and not tried.cancel_requested
     cause = Cause.NODE_LOST if unasked else ending.cause
-    if sum(1 for one in tried.earlier if one == cause) < _allowed(tried.retries, cause):
+    felled = _felled(ending, tried)
+    if len(felled) >= FELLED and not tried.cancel_requested:
+        return Finish(JobState.FAILED, ending.cause, _FELLED_WORDS.format(count=len(felled), nodes=", ".join(felled)))
+    if sum(1 for one in tried.earlier if one.cause == cause and not one.refusal) < _allowed(tried.retries, cause):
         return Retry(f"attempt {tried.number} on {tried.node} ended: {ending.words}")
     if cause is Cause.CANCELLED or (tried.cancel_requested and cause in NODES_FAULT):
         return Finish(JobState.CANCELLED, Cause.CANCELLED, "cancelled")
     return Finish(JobState.FAILED, ending.cause, ending.words)
+
+
+def _felled(ending: Ending, tried: Tried) -> list[str]:
+    """The nodes that went down under the job's newest attempts, one after the other, this one's the last."""
+    nodes = [tried.node] if ending.node_fell else []
+    for one in reversed(tried.earlier):
+        if not nodes or not (one.node_fell or one.refusal):
+            break
+        if one.node_fell:
+            nodes.insert(0, one.node)
+    return nodes
 
 
 def _allowed(retries: Mapping[str, int], cause: Cause) -> int:

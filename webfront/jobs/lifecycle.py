@@ -20,7 +20,7 @@ from webfront.database.connection import transaction
 from webfront.database.models import Job
 from webfront.database.rows import rows
 from webfront.jobs.end_facts import JobEnd, record_ends
-from webfront.jobs.endings import NODES_FAULT, Anew, Ending, Finish, Retry, Tried, after
+from webfront.jobs.endings import NODES_FAULT, Anew, Ending, Finish, Past, Retry, Tried, after, never_ran
 from webfront.jobs.states import (
     ATTEMPT_TRANSITIONS,
     JOB_TRANSITIONS,
@@ -92,6 +92,8 @@ class AttemptRecord:
     outputs: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     log_lines: int | None = None
     usage: dict[str, Any] | None = None
+    refusal: str = ""
+    node_fell: bool = False
     stage: Stage | None = None
     """What the node has told now; the row keeps it when nothing new is told."""
     changed: bool = False
@@ -153,13 +155,13 @@ def end(
     *,
     kind: str,
     retries: Mapping[str, int],
-    earlier: Iterable[str],
+    earlier: Iterable[Past],
     now: float,
 ) -> bool:
     """End the attempt, and do with the job what that leads to for its kind of work (`webfront.jobs.endings`).
 
-    `retries` is the manifest's, `earlier` the causes of the job's earlier attempts. A node that lost or rejected the
-    attempt is excluded from the job's next one.
+    `retries` is the manifest's, `earlier` the job's earlier attempts. A node that lost or rejected the attempt is
+    excluded from the job's next one, unless it could have taken none at all: then it is set aside for every job.
     """
     if not _counts(job, attempt, node):
         return False
@@ -171,9 +173,12 @@ def end(
     attempt.outputs = list(ending.outputs)
     attempt.log_lines = ending.log_lines
     attempt.usage = ending.usage
-    if ending.cause in NODES_FAULT and node not in job.excluded_nodes:
+    attempt.refusal = ending.refusal
+    attempt.node_fell = ending.node_fell
+    tried = Tried(attempt.number, node, job.cancel_requested, retries, tuple(earlier))
+    if ending.cause in NODES_FAULT and node not in job.excluded_nodes and not never_ran(ending, tried):
         job.excluded_nodes = [*job.excluded_nodes, node]
-    match after(kind, ending, Tried(attempt.number, node, job.cancel_requested, retries, tuple(earlier))):
+    match after(kind, ending, tried):
         case Finish(state, cause, message):
             _finish(job, state, cause, message, now)
         case Retry(reason):

@@ -109,6 +109,8 @@ def _attempt_view(row: Attempt, ranking: list[dict[str, Any]] | None) -> Attempt
         log_lines=row.log_lines,
         usage=row.usage,
         stage=None if row.stage is None else msgspec.convert(row.stage, Stage),
+        refusal=row.refusal,
+        node_fell=row.node_fell,
     )
 
 

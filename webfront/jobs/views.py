@@ -49,6 +49,10 @@ class AttemptView(msgspec.Struct, frozen=True):
     usage: dict[str, Any] | None
     stage: Stage | None = None
     """The stage that its node has told last."""
+    refusal: str = ""
+    """Of a rejected one, what its node refused for itself: then it counts as an attempt that never ran."""
+    node_fell: bool = False
+    """Its node went down while its app ran."""
 
 
 class Deletion(msgspec.Struct, frozen=True):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from webfront.errors import KeyReused, SkerryError
+from webfront.jobs.endings import FELLED
 from webfront.jobs.states import JobState
 from webfront.jobs.views import AttemptView, JobView, Stage
 from webfront.pages.rendering import CAUSES, duration, figure
@@ -66,6 +67,12 @@ def headline(job: JobView, why: Explanation) -> str:
     return why.sentence
 
 
+def _felled(job: JobView) -> bool:
+    """Whether it ended because so many nodes went down under it."""
+    newest = [one for one in job.attempts if not one.refusal][-FELLED:]
+    return len(newest) == FELLED and all(one.node_fell for one in newest)
+
+
 def failure(job: JobView) -> FailureWords:
     """What a failed job's cause means, and what a person can do about it."""
     match job.cause:
@@ -85,6 +92,12 @@ def failure(job: JobView) -> FailureWords:
             return FailureWords(
                 "It used more memory than its manifest asks for",
                 "Raise resources.memory_mb in the app's manifest, or give it a smaller input.",
+            )
+        case Cause.NODE_LOST if _felled(job):
+            return FailureWords(
+                "Nodes went down under it, one after the other",
+                "It was not tried on another. Find out what it does to a machine (memory, devices, the kernel's log) "
+                "before you run it again.",
             )
         case Cause.NODE_LOST:
             return FailureWords(

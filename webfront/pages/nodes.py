@@ -70,7 +70,7 @@ def register(app: bottle.Bottle, services: Services) -> None:
             plays=plays,
             busy_play=busy,
             busy_words=nodewords.play_now(busy) if busy else "",
-            state_words=nodewords.STATES[found.state],
+            state_words=nodewords.state_words(found),
             actions=nodewords.actions(found) if may(account, Act.CHANGE_NODE, found) and not busy else [],
             searchable=services.logs.is_searchable and may(account, Act.SEE_EVERY_RECORD),
             kibana=kibana.node(name) if (kibana := services.logs.kibana(account)) else "",

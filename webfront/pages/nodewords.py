@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from webfront.fleet.states import ACTIVATED_FROM, MEASURED_IN, NodeState
+from webfront.fleet.states import ACTIVATED_FROM, MEASURED_IN, SET_ASIDE, NodeState
 from webfront.fleet.views import NodeView
 from webfront.plays.phases import PhaseState, PhaseView
 from webfront.plays.states import PlayState, StepState
@@ -23,6 +23,19 @@ STATES: Final = {
     NodeState.DEAD: "It has not been heard for too long; its jobs were given to others.",
     NodeState.REMOVED: "It is no longer part of the platform.",
 }
+
+_ASIDE: Final = "It is there, and gets no new jobs."
+_LOOKS: Final = "It looks by itself whether it can again, every five minutes at least, and takes jobs then."
+
+
+def state_words(node: NodeView) -> str:
+    """What its state means, in a sentence or two."""
+    if node.refusals:
+        return f"{_ASIDE} {_LOOKS}"
+    if node.state is NodeState.SUSPECT and node.state_reason.startswith(SET_ASIDE):
+        return _ASIDE
+    return STATES[node.state]
+
 
 LEAVE_LINE: Final = "sudo python3 /opt/skerry-agent/join/skerry.pyz leave"
 """What takes the platform off a machine that has joined by itself, where its agent is in the usual place."""

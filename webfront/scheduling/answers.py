@@ -67,6 +67,8 @@ def answers(
 def _words(constraint: Constraint, demand: Demand, view: Candidate, node: NodeEntry) -> str:
     """What this node does that fails the constraint, more closely than a sentence about many nodes can say it."""
     match constraint.name:
+        case "set_aside" if node.state_reason:
+            return f"is {node.state_reason}"
         case "state" if view.state is NodeState.ACTIVE:
             return "has not told its figures yet"
         case "state":

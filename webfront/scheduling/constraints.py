@@ -46,6 +46,8 @@ class Candidate(msgspec.Struct, frozen=True):
     """All the memory it has, free or not."""
     agentless: bool = False
     """Plays give it its work."""
+    aside: bool = False
+    """It is there and set aside: it refuses for itself, or failed several jobs in a row."""
 
 
 Fits = Callable[[Demand, Candidate], bool]
@@ -83,9 +85,16 @@ def _is_not_excluded(demand: Demand, node: Candidate) -> bool:
 
 CONSTRAINTS: Final = (
     Constraint(
-        # Active, and it has told its metrics.
+        "set_aside",
+        lambda demand, node: not node.aside,
+        lambda demand, node: not node.aside,
+        lambda demand, one: f"{'is' if one else 'are'} set aside",
+        "set aside",
+    ),
+    Constraint(
+        # Active, and it has told its metrics. One that is set aside has been told of.
         "state",
-        lambda demand, node: node.state is NodeState.ACTIVE and node.score is not None,
+        lambda demand, node: node.aside or (node.state is NodeState.ACTIVE and node.score is not None),
         _is_active,
         lambda demand, one: f"{'is' if one else 'are'} not active",
         "not active",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from webfront.fleet.states import NodeState
+from webfront.fleet.refusing import Told
+from webfront.fleet.states import SET_ASIDE, NodeState
 from webfront.jobs.states import AttemptState
 from wire.messages import Metrics
 
@@ -47,6 +48,8 @@ class NodeEntry:
     """What the agent itself says."""
     metrics_at: float = 0.0
     """When its newest metrics were taken: by its own clock, or as its row says until it is heard here."""
+    refusals: tuple[Told, ...] = ()
+    """What it refuses for itself."""
     trial: bool = False
     """Set aside before, and now tried out: one attempt at a time until one succeeds."""
     silent_s: float = 0.0
@@ -58,6 +61,12 @@ class NodeEntry:
     def agentless(self) -> bool:
         """Plays do for it what an agent does elsewhere."""
         return self.metrics is not None and self.metrics.measured_at is not None
+
+    @property
+    def is_set_aside(self) -> bool:
+        """Whether it gets no work although it is there: it refuses, or failed several jobs in a row."""
+        suspect = self.state is NodeState.SUSPECT
+        return suspect and (bool(self.refusals) or self.state_reason.startswith(SET_ASIDE))
 
     def room(self, backlog: int) -> int:
         """How many attempts it may hold."""

@@ -11,7 +11,7 @@ import msgspec
 
 from webfront.database.models import LARGEST_NUMBER
 from webfront.jobs import lifecycle
-from webfront.jobs.endings import Ending
+from webfront.jobs.endings import Ending, Past
 from webfront.jobs.lifecycle import AttemptRecord, JobRecord
 from webfront.jobs.states import AttemptState
 from webfront.jobs.views import Stage
@@ -29,6 +29,7 @@ _log = logging.getLogger(__name__)
 
 _LONGEST_MESSAGE: Final = 2000
 _MOST_OUTPUTS: Final = 100
+_LONGEST_KIND: Final = 32
 
 _BLAMED: Final = frozenset({Cause.APP_ERROR, Cause.TIMEOUT, Cause.OUT_OF_MEMORY, Cause.REJECTED})
 """Causes that speak against a node when the job then succeeds elsewhere. A lost node has been judged already."""
@@ -46,6 +47,8 @@ class Conclusion:
     """Of no effect once the node has claimed the attempt."""
     withdrawn: bool = False
     """It was not begun there, and is to be begun elsewhere: it counts as no failure."""
+    node_fell: bool = False
+    """Its node is down, and was not asked to go."""
 
 
 class Unwanted(NamedTuple):
@@ -154,6 +157,8 @@ class EventBook:
                     outputs=tuple(msgspec.to_builtins(one) for one in event.outputs[:_MOST_OUTPUTS] if _is_plain(one)),
                     log_lines=event.log_lines,
                     usage=msgspec.to_builtins(event.usage),
+                    refusal=event.refusal[:_LONGEST_KIND] if event.cause is Cause.REJECTED else "",
+                    node_fell=event.node_fell and event.cause is Cause.NODE_LOST,
                 )
                 self._end(ledger, job, attempt, ending, now)
 
@@ -174,7 +179,9 @@ class EventBook:
             return
         if one.only_unclaimed and attempt.state is not AttemptState.PLACED:
             return
-        self._end(ledger, job, attempt, Ending(one.cause, now, one.message, withdrawn=one.withdrawn), now)
+        fell = one.node_fell and attempt.started_at is not None
+        ending = Ending(one.cause, now, one.message, withdrawn=one.withdrawn, node_fell=fell)
+        self._end(ledger, job, attempt, ending, now)
 
     def _end(self, ledger: Ledger, job: JobRecord, attempt: AttemptRecord, ending: Ending, now: float) -> None:
         earlier = ledger.earlier.get(job.id, [])
@@ -186,7 +193,7 @@ class EventBook:
             ending,
             kind=version.kind,
             retries=version.retries,
-            earlier=[one.cause for one in earlier],
+            earlier=[Past(one.node, one.cause, one.refusal, bool(one.node_fell)) for one in earlier],
             now=now,
         ):
             return
@@ -196,10 +203,12 @@ class EventBook:
         if attempt.pk is not None:
             self._coverage.forget(attempt.pk)
             self._backlog.forget(attempt.pk)
+        if ending.refusal:
+            self._judge.refused(attempt.node, ending.refusal, ending.at, now)
         if ending.cause is Cause.OK:
             self._judge.succeeded(attempt.node)
             for one in earlier:
-                if one.node != attempt.node and one.cause in _BLAMED:
+                if one.node != attempt.node and one.cause in _BLAMED and not one.refusal:
                     self._judge.blame(one.node)
         _log.log(
             logging.DEBUG if ending.cause is Cause.OK else logging.INFO,

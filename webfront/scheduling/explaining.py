@@ -10,13 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-import msgspec
-
 from webfront.fleet.states import NodeState
 from webfront.jobs.states import AttemptState, JobState
 from webfront.jobs.views import JobView
-from webfront.scheduling.constraints import Candidate, Demand, could_ever_take
 from webfront.scheduling.explanation import Explanation, Facts, Situation
+from webfront.scheduling.reach import all_set_aside, aside_words, could_be_taken
 from webfront.scheduling.turn import CLAIM_OVERDUE_S
 
 DECISION_OVERDUE_S: Final = 5.0
@@ -57,19 +55,6 @@ def _is_undecided(facts: Facts) -> bool:
 
 def _last_word(facts: Facts) -> float:
     return max(facts.queued_since, facts.looked_at or 0.0)
-
-
-def _fits_nowhere(facts: Facts) -> bool:
-    idle = [_at_best(one, facts.demand) for one in facts.views.values()]
-    return _is_queued(facts) and not any(could_ever_take(facts.demand, one) for one in idle)
-
-
-def _at_best(view: Candidate, demand: Demand) -> Candidate:
-    """The node active; where it has not told its figures yet, they are what the job asks for."""
-    if view.score is not None:
-        return msgspec.structs.replace(view, state=NodeState.ACTIVE)
-    arch = view.arch or next(iter(demand.arch), "")
-    return msgspec.structs.replace(view, state=NodeState.ACTIVE, memory_gb=demand.memory_mb / 1000, arch=arch)
 
 
 def _is_silent(facts: Facts) -> bool:
@@ -147,7 +132,7 @@ SITUATIONS: Final = (
     ),
     Rule(
         Situation.NOWHERE,
-        _fits_nowhere,
+        lambda facts: _is_queued(facts) and not could_be_taken(facts),
         lambda facts: "No node there is could ever take it, however idle.",
         "a node that has what it asks for",
         _queued_since,
@@ -155,6 +140,18 @@ SITUATIONS: Final = (
         lambda facts: (
             "it is placed within a second of one becoming active: register such a node, change the labels of one, "
             "or cancel the job and ask for less in the app's manifest"
+        ),
+    ),
+    Rule(
+        Situation.SET_ASIDE,
+        lambda facts: _is_queued(facts) and all_set_aside(facts),
+        aside_words,
+        "a node that is set aside to be able again",
+        _queued_since,
+        _never,
+        lambda facts: (
+            "a node looks by itself, every five minutes at least, whether it can again, and the job is placed within "
+            "seconds of that; the node's page says what mends it"
         ),
     ),
     Rule(

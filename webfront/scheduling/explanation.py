@@ -28,6 +28,7 @@ class Situation(enum.StrEnum):
     UNDECIDED = "undecided"
     NO_NODE = "no_node"
     NOWHERE = "nowhere"
+    SET_ASIDE = "set_aside"
     NO_ROOM = "no_room"
     NEXT = "next"
     UNHEARD = "unheard"

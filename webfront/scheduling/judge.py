@@ -8,18 +8,27 @@ silence, or a closed connection, is that process's own, and there is as much tim
 A node is **set aside** when several jobs in a row have failed on it and then succeeded on another node: the fault is
 the node's then, not the apps'. It is `suspect` with the reason in words, gets no work for a while, and is then tried
 with one attempt at a time until one succeeds on it.
+
+A node is set aside, too, for what it refuses for itself (`wire.refusals`): at once when it ends an attempt so, and for
+as long as its heartbeats say so. It gets no work meanwhile; it looks by itself whether it can again, and the first
+heartbeat that says nothing of it any more, and is of later than the refusal, gives it work again. What it refuses is in
+its row, so that a new scheduler knows it; a node that goes dead is asked anew when it is back.
 """
 
 from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Sequence
 from typing import Final
 
-from webfront.fleet.states import NodeState, change_node
+from webfront.fleet.refusing import LONGEST_WORDS, Told
+from webfront.fleet.states import SET_ASIDE, NodeState, change_node, note_refusals
 from webfront.scheduling.entries import NodeEntry
 from webfront.scheduling.leases import OWN_EAR_S, Leases
 from webfront.scheduling.mirror import Mirror
+from wire.messages import Heartbeat
+from wire.refusals import words_for
 
 _log = logging.getLogger(__name__)
 
@@ -29,7 +38,10 @@ SET_ASIDE_AFTER: Final = 3
 REST_S: Final = 300.0
 """How long a node that was set aside gets no work."""
 
-_SET_ASIDE: Final = "set aside"
+_OLDEST_BEAT_S: Final = 30.0
+"""No heartbeat that comes can be older, whatever the node's clock says: the broker keeps it for 15 s."""
+
+_MOST_KINDS: Final = 5
 
 _LEFT: Final = "its connection to the broker is closed"
 _LEAVING: Final = "its agent has stopped"
@@ -58,10 +70,19 @@ class NodeJudge:
         self._rests_since: dict[str, float] = {}
         """By node, of those set aside. Not in the database: a new scheduler lets them rest anew."""
 
-    def heard(self, node: NodeEntry) -> None:
-        """A heartbeat came: a node that was awaited, silent or dead takes work; one set aside goes on resting."""
+    def heard(self, node: NodeEntry, beat: Heartbeat | None = None, now: float = 0.0) -> None:
+        """A heartbeat came: a node that was awaited, silent or dead takes work; one set aside goes on resting.
+
+        One that says that it can take none is set aside, and one that refused before and no longer says so takes work.
+        """
         self._leases.heard(node.name)
-        if node.state is not NodeState.SUSPECT or not self._leases.is_away(node.name):
+        if beat is not None and beat.unable:
+            found = [(one.kind, words_for(one.kind, one.words)) for one in beat.unable[:_MOST_KINDS]]
+            self._refuses(node, found, beat.at, now)
+        elif node.refusals:
+            if beat is not None and _is_over(node, beat.at, now):
+                self._can_again(node)
+        elif node.state is not NodeState.SUSPECT or not self._leases.is_away(node.name):
             self._welcome(node)
 
     def leaves(self, node: NodeEntry) -> None:
@@ -77,9 +98,9 @@ class NodeJudge:
     def _welcome(self, node: NodeEntry) -> None:
         if node.state not in _AWAITED:
             return
-        if not _set_aside(node):
+        if not _has_failed(node):
             self._change(node, NodeState.ACTIVE, "")
-        elif not (node.state is NodeState.SUSPECT and node.state_reason.startswith(_SET_ASIDE)):
+        elif not node.is_set_aside:
             # It was silent on top of being set aside. It rests anew; the way there leads through active.
             failures = node.consecutive_failures
             if self._change(node, NodeState.ACTIVE, ""):
@@ -105,7 +126,7 @@ class NodeJudge:
                 self._welcome(node)
             elif silence >= self._suspect_s and node.state is NodeState.ACTIVE:
                 self._change(node, NodeState.SUSPECT, f"no heartbeat for {silence:.0f} s")
-            elif node.state is NodeState.SUSPECT and _set_aside(node) and self._rested(node, now):
+            elif node.is_set_aside and not node.refusals and _has_failed(node) and self._rested(node, now):
                 self._try_again(node)
             if node.state is not NodeState.SUSPECT:
                 self._rests_since.pop(node.name, None)
@@ -118,7 +139,7 @@ class NodeJudge:
             and self._leases.is_there(node.name)
             and silence < self._suspect_s
             and not node.awaited_s
-            and not node.state_reason.startswith(_SET_ASIDE)
+            and not node.is_set_aside
         )
 
     def _limit(self, node: NodeEntry) -> float:
@@ -141,16 +162,54 @@ class NodeJudge:
         if node is None:
             return
         self._mirror.count_failures(node, node.consecutive_failures + 1)
-        if _set_aside(node) and node.state is NodeState.ACTIVE:
+        if _has_failed(node) and node.state is NodeState.ACTIVE:
             self._set_aside(node, node.consecutive_failures)
+
+    def refused(self, name: str, kind: str, told_at: float, now: float) -> None:
+        """The node has ended an attempt as one that it could take none of. Its heartbeats say more closely why."""
+        if (node := self._mirror.nodes.get(name)) is not None:
+            self._refuses(node, [(kind, words_for(kind, ""))], told_at, now)
+
+    def _refuses(self, node: NodeEntry, found: Sequence[tuple[str, str]], told_at: float, now: float) -> None:
+        """Set it aside for this, or say so where it is already."""
+        if node.state is not NodeState.ACTIVE and node.state not in _AWAITED:
+            return  # it gets no work in any case
+        before = {one.kind: one for one in node.refusals}
+        told = tuple(
+            Told(kind, words[:LONGEST_WORDS], before[kind].since if kind in before else now, told_at)
+            for kind, words in dict(found).items()
+        )
+        if node.is_set_aside and all(_is_known(one, before.get(one.kind)) for one in told) and len(told) == len(before):
+            return
+        reason = f"{SET_ASIDE}: it {'; '.join(one.words for one in told)}"
+        if node.state is NodeState.SUSPECT:
+            if not note_refusals(node.name, reason, told):
+                return
+            node.state_reason = reason
+            self._tell(node)
+        else:
+            # The way there leads through active, on which failures are forgotten.
+            failures = node.consecutive_failures
+            if node.state is not NodeState.ACTIVE and not self._change(node, NodeState.ACTIVE, ""):
+                return
+            if not self._change(node, NodeState.SUSPECT, reason, told):
+                return
+            self._mirror.count_failures(node, failures)
+        node.refusals = told
+
+    def _can_again(self, node: NodeEntry) -> None:
+        if not _has_failed(node):
+            self._change(node, NodeState.ACTIVE, "")
+        elif note_refusals(node.name, reason := self._failed_words(node.consecutive_failures), ()):
+            node.state_reason, node.refusals = reason, ()
+            self._tell(node)
 
     def _rested(self, node: NodeEntry, now: float) -> bool:
         # A clock that was set back must not make the rest longer.
         return not 0 <= now - self._rests_since.setdefault(node.name, now) < REST_S
 
     def _set_aside(self, node: NodeEntry, failures: int) -> None:
-        reason = f"{_SET_ASIDE}: {failures} jobs in a row failed here and then succeeded on other nodes"
-        if self._change(node, NodeState.SUSPECT, reason):
+        if self._change(node, NodeState.SUSPECT, self._failed_words(failures)):
             self._mirror.count_failures(node, failures)
             node.trial = False
             self._rests_since.pop(node.name, None)
@@ -161,23 +220,30 @@ class NodeJudge:
             self._mirror.count_failures(node, SET_ASIDE_AFTER - 1)
             node.trial = True
 
-    def _change(self, node: NodeEntry, to: NodeState, reason: str) -> bool:
+    def _failed_words(self, failures: int) -> str:
+        return f"{SET_ASIDE}: {failures} jobs in a row failed here and then succeeded on other nodes"
+
+    def _change(self, node: NodeEntry, to: NodeState, reason: str, refusals: Sequence[Told] = ()) -> bool:
         before = node.state
-        if not change_node(node.name, to, reason, only_from=[before]):
+        if not change_node(node.name, to, reason, only_from=[before], refusals=refusals):
             return False  # someone else changed it meanwhile; the next refresh shows how
         node.state = to
         node.state_reason = reason
-        _log.log(
-            logging.INFO if to is NodeState.ACTIVE else logging.WARNING,
-            "node %s is %s%s",
-            node.name,
-            to,
-            f": {reason}" if reason else "",
-            extra={"event.action": "node.state", "skerry.node": node.name, "skerry.state": to.value},
-        )
+        node.refusals = tuple(refusals)
+        self._tell(node)
         if to is NodeState.ACTIVE:
             node.consecutive_failures = 0
         return True
+
+    def _tell(self, node: NodeEntry) -> None:
+        _log.log(
+            logging.INFO if node.state is NodeState.ACTIVE else logging.WARNING,
+            "node %s is %s%s",
+            node.name,
+            node.state,
+            f": {node.state_reason}" if node.state_reason else "",
+            extra={"event.action": "node.state", "skerry.node": node.name, "skerry.state": node.state.value},
+        )
 
 
 def _why(silence: float, *, away: bool) -> str:
@@ -186,5 +252,16 @@ def _why(silence: float, *, away: bool) -> str:
     return f"{_LEFT} for {silence:.0f} s" if away else f"no heartbeat for {silence:.0f} s"
 
 
-def _set_aside(node: NodeEntry) -> bool:
+def _is_known(told: Told, before: Told | None) -> bool:
+    """Whether this was told before, at least as closely. Figures in its words are no news."""
+    bare = words_for(told.kind, "")
+    return before is not None and (before.words != bare or told.words == bare)
+
+
+def _is_over(node: NodeEntry, told_at: float, now: float) -> bool:
+    """Whether what was told then, of no refusal, is later than the refusals that are known."""
+    return all(told_at > one.told_at or not 0 <= now - one.since <= _OLDEST_BEAT_S for one in node.refusals)
+
+
+def _has_failed(node: NodeEntry) -> bool:
     return node.consecutive_failures >= SET_ASIDE_AFTER

@@ -28,7 +28,8 @@ _LOAD: Final = (
     "LEFT JOIN attempt a ON a.job_id = j.id AND a.number = j.attempts WHERE j.id IN (?*)"
 )
 _EARLIER: Final = (
-    "SELECT a.job_id, a.node, COALESCE(a.cause, '') AS cause FROM attempt a JOIN job j ON j.id = a.job_id "
+    "SELECT a.job_id, a.node, COALESCE(a.cause, '') AS cause, a.refusal, a.node_fell "
+    "FROM attempt a JOIN job j ON j.id = a.job_id "
     "WHERE a.job_id IN (?*) AND a.number < j.attempts ORDER BY a.job_id, a.number"
 )
 _UPDATE_JOB: Final = (
@@ -45,7 +46,8 @@ _UPDATE_ATTEMPT: Final = (
 )
 _END_ATTEMPT: Final = (
     "UPDATE attempt SET state = ?, claimed_at = ?, preparing = ?, started_at = ?, ended_at = ?, cause = ?, "
-    "message = ?, exit_code = ?, outputs = ?, log_lines = ?, `usage` = ? WHERE job_id = ? AND number = ?"
+    "message = ?, exit_code = ?, outputs = ?, log_lines = ?, `usage` = ?, refusal = ?, node_fell = ? "
+    "WHERE job_id = ? AND number = ?"
 )
 # Chunks before pieces, as whoever moves them has it: so neither misses what the other is just doing.
 _OUTDATE: Final = (
@@ -113,6 +115,8 @@ class Earlier(NamedTuple):
     job_id: str
     node: str
     cause: str
+    refusal: str
+    node_fell: int
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -295,6 +299,8 @@ def _end_values(attempt: AttemptRecord) -> tuple[Any, ...]:
         _json.encode(attempt.outputs).decode() if attempt.outputs else "[]",
         _whole(attempt.log_lines),
         None if attempt.usage is None else _json.encode(attempt.usage).decode(),
+        attempt.refusal,
+        attempt.node_fell,
         attempt.job_id,
         attempt.number,
     )

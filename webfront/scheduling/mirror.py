@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from webfront.database.rows import locked, many, rows
+from webfront.fleet.refusing import kept
 from webfront.fleet.states import NodeState
 from webfront.jobs.lifecycle import AttemptRecord
 from webfront.jobs.states import LIVE_ATTEMPTS, AttemptState
@@ -23,7 +24,7 @@ from wire.messages import Heartbeat
 
 _NODES: Final = (
     "SELECT name, state, state_reason, labels, slots, arch, metrics, consecutive_failures, last_heartbeat_at, "
-    "agent_slots, trial, silent_s, awaited_s FROM node WHERE state <> ?"
+    "agent_slots, trial, silent_s, awaited_s, refusals FROM node WHERE state <> ?"
 )
 _LIVE: Final = (
     "SELECT a.job_id, a.number, a.node, a.state, a.placed_at, a.published_at, a.claimed_at, a.started_at, "
@@ -58,6 +59,7 @@ class _NodeRow(NamedTuple):
     trial: int
     silent_s: float
     awaited_s: float
+    refusals: str | None
 
 
 class _LiveRow(NamedTuple):
@@ -135,6 +137,7 @@ class Mirror:
                 trial=bool(row.trial),
                 silent_s=row.silent_s,
                 awaited_s=row.awaited_s,
+                refusals=kept(msgspec.json.decode(row.refusals)) if row.refusals else (),
             )
             before = known.get(row.name)
             if before is not None:
@@ -229,6 +232,7 @@ class Mirror:
             score=self._score(node, held),
             memory_gb=node.metrics.memory_gb if node.metrics is not None else 0.0,
             agentless=node.agentless,
+            aside=node.is_set_aside,
         )
 
     def flush(self) -> None:

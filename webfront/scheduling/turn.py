@@ -210,7 +210,7 @@ class Turns:
                 if node.awaited_s:
                     self._judge.leaves(node)
                 else:
-                    self._judge.heard(node)
+                    self._judge.heard(node, beat, now)
             for key in held:
                 live = self.mirror.live.get(key)
                 if live is None or live.node != name:
@@ -225,7 +225,13 @@ class Turns:
         """The attempts that are lost with their nodes."""
         lost = {name: f"{name} has sent no heartbeat for too long" for name in self._judge.sweep(now)}
         return [
-            Conclusion(one.job, one.number, Cause.NODE_LOST, lost.get(one.node) or f"{one.node} was removed")
+            Conclusion(
+                one.job,
+                one.number,
+                Cause.NODE_LOST,
+                lost.get(one.node) or f"{one.node} was removed",
+                node_fell=one.node in lost,
+            )
             for one in self.mirror.live.values()
             if one.node in lost or one.node not in self.mirror.nodes
         ]

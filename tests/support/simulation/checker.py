@@ -1,8 +1,8 @@
 """What must be true of the database after each change, and at the end.
 
 One outcome a job, which never changes; one live attempt a job, the newest, and no other changes any more; an outcome
-is what the app on that attempt's own node came to. No node is taken for dead for what happened to the broker or to the
-scheduler. In the end each end is recorded once and nothing is in hand.
+is what the app on that attempt's own node came to, and never what a node has refused for itself. No node is taken for
+dead for what happened to the broker or to the scheduler. In the end each end is recorded once and nothing is in hand.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from node_scripts.journal import Key
 from node_scripts.running.interface import Ended
+from webfront.jobs.endings import MOST_REFUSED
 from webfront.jobs.states import ENDED_JOBS
 from wire.messages import Cause
 
@@ -21,8 +22,8 @@ _JOBS: Final = (
     "SELECT id, state, attempts, cause, message, finished_at, cancel_requested, submitted_at FROM job ORDER BY id"
 )
 _ATTEMPTS: Final = (
-    "SELECT job_id, number, node, state, cause, ended_at, outputs, log_lines, exit_code, message, id FROM attempt "
-    "ORDER BY job_id, number"
+    "SELECT job_id, number, node, state, cause, ended_at, outputs, log_lines, exit_code, message, id, refusal "
+    "FROM attempt ORDER BY job_id, number"
 )
 _DEATHS: Final = "SELECT node FROM fact WHERE kind = 'node.state' AND data LIKE '%\"dead\"%' ORDER BY id"
 _APPS_OWN: Final = frozenset({Cause.OK, Cause.APP_ERROR, Cause.TIMEOUT, Cause.OUT_OF_MEMORY})
@@ -54,6 +55,7 @@ class AttemptRow(NamedTuple):
     exit_code: int | None
     message: str
     row: int
+    refusal: str
 
 
 class Checker:
@@ -146,6 +148,8 @@ class Checker:
             self._found(f"{job.id} is {job.state} with {well} attempts that went well")
         if job.state == "cancelled" and not job.cancel_requested:
             self._found(f"{job.id} is cancelled, which nobody asked for")
+        if job.state == "failed" and newest is not None and newest.refusal and number <= MOST_REFUSED:
+            self._found(f"{job.id} failed of what {newest.node} has refused for itself: {newest}")
         if job.state == "failed" and (newest is None or newest.cause != job.cause):
             self._found(f"{job.id} failed of {job.cause}, its last attempt ended {newest}")
 

@@ -78,7 +78,7 @@ class Errors(logging.Handler):
 def prepare_database() -> None:
     """The user and the app versions of all histories, in an empty database that is bound."""
     user = models.User.create(name="ada", password_hash="-", created_at=0)
-    for number, retries in ((1, {}), (2, {"app_error": 2, "timeout": 1})):
+    for number, retries in ((1, {"rejected": 0}), (2, {"app_error": 2, "timeout": 1})):
         app = models.App.create(name=f"app{number}", owner=user, created_at=0)
         manifest = {"name": f"app{number}", "retries": retries}
         models.AppVersion.create(
@@ -223,6 +223,9 @@ class History:
                 found.append(f"{queue} orders wait for {name}")
             if not found and (held := journalled(self._platform.site, name)[0]):
                 found.append(f"the journal of {name} holds {held}")
+        aside = {name for (name,) in self._connection.execute("SELECT name FROM node WHERE refusals IS NOT NULL")}
+        if aside := aside - self._platform.gone:
+            found.append(f"{sorted(aside)} are set aside, and can take attempts again")
         events = self._platform.rabbit.queues.get(topology.EVENTS)
         if events is not None and events.unsettled():
             found.append(f"{events.unsettled()} messages with events wait")

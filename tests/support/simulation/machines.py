@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from node_scripts.journal import Key
-from node_scripts.running.interface import AttemptEnded, Ended, Prepared, Recovered, RunningAttempt, Telling
+from node_scripts.running.interface import AttemptEnded, Ended, Prepared, Recovered, Refused, RunningAttempt, Telling
 from node_scripts.writing import Request, Write
-from wire.messages import Cause, Metrics, Order
+from wire.messages import Cause, Metrics, Order, Refusal
 
 from .loop import Loop, Timeline
 
@@ -98,6 +98,8 @@ class Machine:
         self.unknown: list[App] = []
         """Apps that run on after the journal that knew of them was lost."""
         self.told: dict[Key, list[Ended]] = collections.defaultdict(list)
+        self.is_full = False
+        """It has no room for an attempt, whatever the attempt."""
         self._found = found
 
     def launch(self, order: Order, slot: int) -> App:
@@ -191,6 +193,8 @@ class MachineRunner:
         if fate.prepare_s:
             preparing("getting ready")
             await asyncio.sleep(fate.prepare_s)
+        if self.machine.is_full:
+            raise AttemptEnded(Ended(Cause.REJECTED, "the node could not prepare it"))
         if fate.refused:
             ended = Ended(fate.cause, "its requirements cannot be installed")
             if self.alive():
@@ -216,6 +220,9 @@ class MachineRunner:
             app = self.machine.apps.pop(key)
             if app.runs:
                 self.machine.unknown.append(app)
+
+    def refusals(self, besides: Order | None = None, *, thorough: bool = False) -> tuple[Refused, ...]:
+        return (Refused(Refusal.NO_SPACE, "0 MB are free"),) if self.machine.is_full else ()
 
     def tidy(self) -> None:
         pass  # nothing here takes up room

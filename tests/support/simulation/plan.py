@@ -40,6 +40,8 @@ class Break(enum.StrEnum):
     """A process, as by SIGSTOP."""
     BROKER_BLOCKS = "broker blocks"
     """It takes nothing of what is published: its disk is full."""
+    DISK_FULL = "disk full"
+    """A node's, which refuses what it is given for as long."""
 
 
 _SHARES: Final = {
@@ -55,6 +57,9 @@ _SHARES: Final = {
     Break.STOPPED: 4,
     Break.BROKER_BLOCKS: 2,
 }
+"""Of the faults that are drawn one by one. Full disks are drawn apart, so that a seed is otherwise what it was."""
+
+_FULL_SHARE: Final = 0.4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,8 +134,23 @@ def draw(seed: int) -> Plan:
             slow=sometimes(0.1),
         ),
         jobs=jobs,
-        faults=tuple(sorted((_fault(rng) for _ in range(rng.randint(0, _MOST_FAULTS))), key=lambda fault: fault.at)),
+        faults=tuple(
+            sorted(
+                [*(_fault(rng) for _ in range(rng.randint(0, _MOST_FAULTS))), *_full_disks(seed)],
+                key=lambda fault: fault.at,
+            )
+        ),
     )
+
+
+def _full_disks(seed: int) -> list[Fault]:
+    """Of one node or of all."""
+    rng = random.Random(f"disks {seed}")
+    if rng.random() >= _FULL_SHARE:
+        return []
+    at, seconds = rng.random() * FAULTS_S * 0.8, 1 + rng.random() * FAULTS_S
+    nodes = range(3) if rng.random() < 0.5 else [rng.randrange(3)]
+    return [Fault(at, Break.DISK_FULL, where, seconds, 0) for where in nodes]
 
 
 def _submission(rng: random.Random, job: str) -> Submission:

@@ -125,6 +125,10 @@ class Platform:
                     self.beginnings += 1
                     self.rabbit.block("low on disk")
                     self.timeline.after(fault.seconds, lambda: self.rabbit.block(""))
+            case Break.DISK_FULL:
+                machine = self.machines[nodes[fault.where % len(nodes)]]
+                machine.is_full = True
+                self.timeline.after(fault.seconds, functools.partial(setattr, machine, "is_full", False))
             case Break.NODE_GOES:
                 name = nodes[fault.where % len(nodes)]
                 if len(self.gone | {name}) < len(nodes):
@@ -234,6 +238,8 @@ class Platform:
         self.rabbit.weather = Weather()
         self.rabbit.start()
         self.rabbit.block("")
+        for machine in self.machines.values():
+            machine.is_full = False
         for process in self.running.values():
             process.fuse = None
 

@@ -14,6 +14,7 @@ from dispatch.attempt import STEPS
 from dispatch.line import Line, Reached
 from dispatch.measuring import FarMachine, measure
 from dispatch.plays import Plays
+from node_scripts.running.interface import Refused
 from webfront.fleet.agentless import Machine
 from wire.messages import Metrics
 
@@ -52,6 +53,25 @@ def test_a_new_process_beats_on_with_the_figures_of_the_one_before(tmp_path: Pat
     assert far(tmp_path, lambda: 1181.0).collect() is None
 
 
+def test_what_it_refuses_is_what_its_newest_reading_says_and_what_it_has_refused_since(tmp_path: Path) -> None:
+    machine = far(tmp_path, lambda: 1000.0)
+    assert machine.refusal() is None
+    machine.refused("no_user", "before it was ever measured")
+    assert machine.refusal() is None
+    machine.measured(msgspec.structs.replace(IDLE, free_disk_gb=0.01), "x86_64")
+    assert machine.refusal() == Refused("no_space", "10 MB are free on the machine")
+    machine.measured(msgspec.structs.replace(IDLE, free_disk_gb=50.0), "x86_64")
+    assert machine.refusal() is None
+    machine.refused("no_sandbox", "it cannot fork")
+    assert machine.refusal() == Refused("no_sandbox", "it cannot fork")
+    # A new process goes on with it, and the next reading says whether it would refuse again.
+    assert far(tmp_path, lambda: 1001.0).refusal() == Refused("no_sandbox", "it cannot fork")
+    machine.measured(IDLE, "x86_64", (Refused("no_sandbox", "not yet"),))
+    assert machine.refusal() == Refused("no_sandbox", "not yet")
+    machine.measured(IDLE, "x86_64")
+    assert machine.refusal() is None
+
+
 class OnePlay:
     """Answers for the nodes it is given words for."""
 
@@ -83,6 +103,9 @@ def test_one_play_measures_all_and_tells_each_what_is_wanted_there(tmp_path: Pat
     assert asyncio.run(measure(cast(Plays, play), nodes)) == {"a"}
     assert play.asked["c"][1] == {"dispatch_measure": ["17", "j.1"], "dispatch_benchmark": False}
     assert nodes["a"].machine.collect() is not None
+    refusing = msgspec.json.encode({"metrics": IDLE, "refusals": [{"kind": "no_user", "words": "none"}]}).decode()
+    assert asyncio.run(measure(cast(Plays, OnePlay({"a": refusing})), nodes)) == {"a"}
+    assert nodes["a"].machine.refusal() == Refused("no_user", "none")
     assert nodes["b"].machine.collect() is None
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from dispatch.line import Line, Reached
+from dispatch.measuring import FarMachine
 from dispatch.plays import Played, Plays
 from dispatch.runner import DispatchRunner
 from node_scripts.dispatched.places import Staged
@@ -37,7 +38,8 @@ def runner(folder: Path, plays: Broken) -> DispatchRunner:
     share = folder / "share"
     (share / "apps" / VERSION).mkdir(parents=True, exist_ok=True)
     line = Line(NODE, folder / "key", folder, Path("/x/kit.pyz"))
-    return DispatchRunner(line, cast(Plays, plays), folder, share)
+    machine = FarMachine(folder / "measured.json", 60.0, lambda: None)
+    return DispatchRunner(line, cast(Plays, plays), folder, share, machine)
 
 
 def test_what_an_earlier_process_sent_is_wanted_before_anything_was_recovered(tmp_path: Path) -> None:

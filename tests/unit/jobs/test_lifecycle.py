@@ -10,7 +10,7 @@ import pytest
 from webfront.database.models import App, AppVersion, Job, Node, User
 from webfront.fleet.states import NODE_TRANSITIONS, NodeState, change_node
 from webfront.jobs import lifecycle
-from webfront.jobs.endings import Ending
+from webfront.jobs.endings import Ending, Past
 from webfront.jobs.lifecycle import AttemptRecord, IllegalTransitionError, JobRecord, request_cancel
 from webfront.jobs.states import ATTEMPT_TRANSITIONS, JOB_TRANSITIONS, AttemptState, JobState
 from webfront.jobs.views import Stage
@@ -28,7 +28,8 @@ def placed(node: str = "alpha", job: JobRecord | None = None) -> Pair:
 
 def end(pair: Pair, cause: Cause, *, node: str = "alpha", earlier: tuple[str, ...] = (), **retries: int) -> bool:
     ending = Ending(cause, at=150.0)
-    return lifecycle.end(*pair, node, ending, kind="job", retries=retries, earlier=earlier, now=200.0)
+    past = [Past("omega", one) for one in earlier]
+    return lifecycle.end(*pair, node, ending, kind="job", retries=retries, earlier=past, now=200.0)
 
 
 def test_every_state_has_its_row_in_the_tables() -> None:

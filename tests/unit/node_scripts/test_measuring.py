@@ -140,6 +140,7 @@ def beating(broker: Confirming, state_dir: Path) -> Heartbeats:
         every_s=0.05,
         state_dir=state_dir,
         now=lambda: 1.0,
+        unable=tuple,
     )
 
 

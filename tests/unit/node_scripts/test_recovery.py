@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from node_scripts.journal import JournalledAttempt
 from node_scripts.recovery import find_all
-from node_scripts.running.interface import Prepared, Recovered, RunningAttempt
+from node_scripts.running.interface import Prepared, Recovered, Refused, RunningAttempt
 from wire.messages import AppRef, Cause, Finished, Order
 
 
@@ -27,6 +27,9 @@ class AskedRunner:
         return Recovered.NOT_LAUNCHED
 
     def clear(self, held: Iterable[Order]) -> None:
+        raise NotImplementedError
+
+    def refusals(self, besides: Order | None = None, *, thorough: bool = False) -> tuple[Refused, ...]:
         raise NotImplementedError
 
     def tidy(self) -> None:

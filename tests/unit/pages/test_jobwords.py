@@ -109,6 +109,17 @@ def test_a_job_that_never_started_ends_without_a_start() -> None:
     assert "another" not in jobwords.failure(ended).title
 
 
+def test_a_job_under_which_nodes_went_down_says_that_and_not_to_run_it_again() -> None:
+    fell = attempt(state="ended", ended_at=T + 9, cause="node_lost", node_fell=True)
+    refused = attempt(state="ended", ended_at=T + 9, cause="rejected", refusal="no_space")
+    lost = attempt(state="ended", ended_at=T + 9, cause="node_lost")
+    ended = job("failed", fell, fell, refused, fell, cause="node_lost", finished_at=T + 9)
+    assert jobwords.failure(ended).title == "Nodes went down under it, one after the other"
+    for others in ((fell, fell, lost), (fell, lost, fell), (fell, fell)):
+        ended = job("failed", *others, cause="node_lost", finished_at=T + 9)
+        assert jobwords.failure(ended).title == "The node was lost while it ran, each time it was tried"
+
+
 def test_a_retried_job_tells_of_the_attempt_before() -> None:
     lost = attempt(state="ended", ended_at=T + 9, cause="node_lost")
     again = job("queued", lost)

@@ -52,3 +52,20 @@ def test_a_broker_in_need_is_told_where_nodes_are_shown(browse: Callable[..., ht
     Look.create(at=0, trouble="the broker blocks: its disk is full", trouble_at=1.0)
     for page in ("/nodes", "/nodes/alpha"):
         assert "The broker blocks: its disk is full." in bob.get(page).text
+
+
+def test_a_node_that_refuses_says_what_and_since_when_and_what_mends_it(browse: Callable[..., httpx.Client]) -> None:
+    told = [
+        {"kind": "no_space", "words": "has no space left on its disk (3 MB are free)", "since": 100.0, "told_at": 9.0}
+    ]
+    reason = "set aside: it has no space left on its disk (3 MB are free)"
+    fields = {"connection": "local", "address": "localhost", "registered_by": "bob", "created_at": 0}
+    Node.create(name="alpha", state="suspect", state_reason=reason, refusals=told, **fields)
+    bob = browse("bob")
+    page = bob.get("/nodes/alpha").text
+    assert "It is there, and gets no new jobs. It looks by itself whether it can again" in page
+    assert "Free space on the file system that holds the agent&#39;s state folder" in page
+    assert reason in bob.get("/nodes").text
+    (refusal,) = bob.get("/api/v1/nodes/alpha").json()["node"]["refusals"]
+    assert {name: refusal[name] for name in ("kind", "since")} == {"kind": "no_space", "since": 100.0}
+    assert refusal["mending"].startswith("Free space")

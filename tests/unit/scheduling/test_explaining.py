@@ -145,6 +145,35 @@ TABLE: tuple[tuple[Situation, Facts, str, float | None, float | None], ...] = (
         None,
     ),
     (
+        # One that is dead, or lacks what the job asks for, is no way out.
+        Situation.SET_ASIDE,
+        facts(
+            candidate(state=NodeState.SUSPECT, aside=True),
+            candidate("beta", state=NodeState.DEAD),
+            candidate("gamma", labels=()),
+            demand=Demand(labels=("gpu",)),
+            nodes={
+                "alpha": entry(
+                    candidate(state=NodeState.SUSPECT),
+                    reason="set aside: it has no space left on its disk (3 MB are free below /srv)",
+                ),
+                "beta": entry(candidate("beta", state=NodeState.DEAD)),
+                "gamma": entry(candidate("gamma")),
+            },
+        ),
+        "Every node that could take it is set aside: alpha (it has no space left on its disk (3 MB are free below "
+        "/srv)).",
+        NOW - 40,
+        None,
+    ),
+    (
+        Situation.NO_ROOM,
+        facts(candidate(state=NodeState.SUSPECT, aside=True), candidate("beta", live=3), work=FULL),
+        "No node can take it now: alpha is set aside; beta has no free slot.",
+        NOW - 40,
+        None,
+    ),
+    (
         Situation.NO_ROOM,
         facts(candidate(live=3), candidate("beta", labels=()), demand=Demand(labels=("gpu",)), work=FULL),
         "No node can take it now: beta lacks the label gpu; alpha has no free slot.",
@@ -293,7 +322,8 @@ def test_a_node_names_every_constraint_that_excludes_it() -> None:
     demand = Demand(labels=("gpu", "fast"), arch=("aarch64",), memory_mb=9000, accelerator="tpu", excluded=("alpha",))
     view = candidate(state=NodeState.SUSPECT, live=3)
     (answer,) = answers(demand, {"alpha": entry(view, reason="no heartbeat for 19 s")}, {"alpha": view}, FULL)
-    assert answer.constraints == tuple(one.name for one in CONSTRAINTS)
+    # Either it is set aside, or it is not active for another reason.
+    assert answer.constraints == tuple(one.name for one in CONSTRAINTS if one.name != "set_aside")
     assert answer.words.split("; ") == [
         "is suspect: no heartbeat for 19 s",
         "lacks the labels gpu, fast",
@@ -312,6 +342,7 @@ def test_a_node_names_every_constraint_that_excludes_it() -> None:
         ({}, "can take it now"),
         ({"score": None}, "has not told its figures yet"),
         ({"state": NodeState.DRAINED}, "is drained"),
+        ({"state": NodeState.SUSPECT, "aside": True}, "is set aside"),
         ({"live": 1, "room": 1}, "has no free slot: it holds 1 job, as many as it may"),
         (
             {"score": score(msgspec.structs.replace(METRICS, free_memory_gb=0.3), ScoreSettings())},

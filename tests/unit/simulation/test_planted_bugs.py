@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import re
 from collections.abc import Callable, Sequence
@@ -14,15 +15,17 @@ from support.simulation.network import Weather
 from support.simulation.plan import Break, Fault, Plan, Submission
 from support.simulation.platform import _PATIENCE_S
 
+from node_scripts.ability import Ability
 from node_scripts.agent import Agent
 from node_scripts.attempts import Attempts
 from node_scripts.journal import Journal
-from webfront.jobs import lifecycle
+from webfront.jobs import endings, lifecycle
 from webfront.jobs.end_facts import AttemptEnd, JobEnd, record_ends
 from webfront.jobs.states import AttemptState, JobState
 from webfront.scheduling import events, placing, turn
 from webfront.scheduling.inbox import Inbox
 from webfront.scheduling.joblog import Coverage
+from webfront.scheduling.judge import NodeJudge
 from webfront.scheduling.leases import Leases
 from webfront.scheduling.takeover import Takeover
 
@@ -114,6 +117,22 @@ def end_that_stays_in_the_journal(patch: Patch) -> None:
     patch.setattr(Journal, "end", lambda journal, keys: None)
 
 
+def refusal_that_costs_a_retry(patch: Patch) -> None:
+    for room in (endings, lifecycle):
+        patch.setattr(room, "never_ran", lambda ending, tried: False)
+
+
+def node_that_is_never_probed_again(patch: Patch) -> None:
+    async def rests(ability: Any) -> None:
+        await asyncio.Event().wait()
+
+    patch.setattr(Ability, "run", rests)
+
+
+def node_that_is_never_taken_back(patch: Patch) -> None:
+    patch.setattr(NodeJudge, "_can_again", lambda judge, node: None)
+
+
 def line_that_stands_twice(patch: Patch) -> None:
     patch.setattr(Coverage, "take", lambda coverage, attempt, first, count: [(first, first + count - 1)])
 
@@ -183,6 +202,9 @@ PLANTED: Final = [
     Planted(exclusion_that_is_never_lifted, "has not ended"),
     Planted(cancel_that_is_forgotten, "has not ended"),
     Planted(end_that_stays_in_the_journal, "holds", 5),
+    Planted(refusal_that_costs_a_retry, "has refused for itself"),
+    Planted(node_that_is_never_probed_again, "has not ended|are set aside"),
+    Planted(node_that_is_never_taken_back, "has not ended|are set aside"),
     Planted(line_that_stands_twice, "log_chunk"),
     Planted(stall_that_is_taken_for_deaths, "is taken for dead", 20, STALL),
     Planted(restart_of_the_broker_that_is_taken_for_deaths, "is taken for dead", 20, RESTART),

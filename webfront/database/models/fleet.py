@@ -51,6 +51,8 @@ class Node(Model):
     """For how long schedulers have listened to it in vain: noted once that is longer than between two heartbeats."""
     awaited_s = peewee.DoubleField(default=0.0, constraints=[peewee.SQL("DEFAULT 0")])
     """Its agent said that it is back in so many seconds; 0 where it did not."""
+    refusals = JsonField(null=True)
+    """What it refuses for itself, so that it is set aside: `webfront.fleet.refusing.Told` as dicts. None: nothing."""
 
     @property
     def agentless(self) -> bool:

@@ -110,6 +110,10 @@ class Attempt(Model):
     """What its node has told last of what it is at: `webfront.jobs.views.Stage` as a dict."""
     log_bytes = peewee.BigIntegerField(default=0, constraints=[peewee.SQL("DEFAULT 0")])
     """How much of its log's file is taken: each byte before that is some piece's, or was to become one's."""
+    refusal = peewee.CharField(32, default="", constraints=[peewee.SQL("DEFAULT ''")])
+    """Of a rejected one, what its node refused for itself (`wire.refusals`); empty where it is no fault of its own."""
+    node_fell = peewee.BooleanField(default=False, constraints=[peewee.SQL("DEFAULT 0")])
+    """Its node went down while its app ran."""
 
     class Meta:
         indexes = ((("job", "number"), True), (("state", "node"), False))
