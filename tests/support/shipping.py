@@ -214,6 +214,7 @@ class Shipping:
                 "written": len(wanted),
                 "missing": sorted(set(wanted) - set(found))[:5],
                 "twice": [name for name, times in found.items() if times > 1][:5],
+                "of others": sorted(set(found) - set(wanted))[:5],
             }
             time.sleep(0.3)
 

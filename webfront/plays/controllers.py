@@ -7,6 +7,9 @@ here. Looks are counted, and no clocks compared: those of two machines may diffe
 can say anything.
 
 A process that was only stopped for a while finds, when it goes on, that its plays have ended, and stops them.
+
+One of them works for the nodes without an agent, and its row says so. It goes on as long as it is there, whoever else
+comes: what runs on those nodes is known to it alone, and would be tried again elsewhere.
 """
 
 from __future__ import annotations
@@ -32,27 +35,41 @@ class Controllers:
         self._own = own
         self._seen: dict[str, tuple[int, int]] = {}
         """Of each other: the newest number, and the looks since it changed."""
+        self.works = False
+        """Whether this one works for the nodes without an agent, as of its last look."""
 
     def beat(self) -> None:
         """Say that this one is there, and look at the others. peewee's errors when the database is away."""
         with transaction():
             if not Controller.update(beats=Controller.beats + 1).where(Controller.name == self._own).execute():
                 Controller.insert(name=self._own, beats=1).on_conflict_ignore().execute()
-        found = {row.name: row.beats for row in Controller.select() if row.name != self._own}
+        rows = list(Controller.select())
+        found = {row.name: row.beats for row in rows if row.name != self._own}
         for name, beats in found.items():
             before, looks = self._seen.get(name, (-1, 0))
             self._seen[name] = (beats, looks + 1 if beats == before else 0)
         for name in self._seen.keys() - found.keys():
             del self._seen[name]
+        self._settle({row.name for row in rows if row.works} - self.gone)
+
+    def _settle(self, working: set[str]) -> None:
+        """Who works for the nodes without an agent: who did, or else the first by name of those that are there.
+
+        Two that came in the same moment may both say so. The first by name stays.
+        """
+        there = working or {self._own, *self._seen} - self.gone
+        works = min(there) == self._own
+        with transaction():
+            # One that was taken to be gone finds, when it goes on, that its right has gone too.
+            if works and self.gone:
+                Controller.update(works=False).where(Controller.name.in_(self.gone), Controller.works).execute()
+            if works is not (self._own in working):
+                Controller.update(works=works).where(Controller.name == self._own).execute()
+        self.works = works
 
     @property
     def gone(self) -> frozenset[str]:
         return frozenset(name for name, (_, looks) in self._seen.items() if looks >= STILL_LOOKS)
-
-    @property
-    def is_first(self) -> bool:
-        """Whether this one does what only one may do: of those that are there, the first by name."""
-        return all(self._own < name for name in self._seen.keys() - self.gone)
 
     def runs_for(self) -> list[str]:
         """Whose queued plays are run here."""

@@ -101,7 +101,7 @@ class PlaysProcess:
                     with models.database.obj.connection_context():
                         self._look_at_the_others()
                         self._start_what_can()
-                        self._dispatching.keep(leads=self._controllers.is_first)
+                        self._dispatching.keep(leads=self._controllers.works)
                 except peewee.PeeweeException as error:
                     _log.warning("the queued plays cannot be read: %s", error)
                 self._keeper.forget_old()

@@ -11,7 +11,6 @@ import pytest
 
 from webfront.database.models import Node
 from webfront.fleet.agentless import Machine, machine_of, note_machine
-from webfront.plays.controllers import STILL_LOOKS, Controllers
 from webfront.plays.dispatching import Dispatching
 
 
@@ -55,16 +54,6 @@ def test_of_several_controllers_one_has_it(database: object, command: tuple[str,
     assert running is not None
     dispatching.keep(leads=False)
     assert running.poll() is not None
-    first, second = Controllers("alpha"), Controllers("beta")
-    first.beat()
-    second.beat()
-    assert (first.is_first, second.is_first) == (True, False)
-    for _ in range(STILL_LOOKS):
-        second.beat()
-    assert second.is_first
-    first.beat()
-    second.beat()
-    assert (first.is_first, second.is_first) == (True, False)
 
 
 def test_it_runs_while_a_node_has_none_and_is_started_again_when_it_died(

@@ -54,6 +54,43 @@ def test_one_that_is_there_is_left_alone_and_one_that_returns_has_its_own_again(
     assert one.runs_for() == ["one", ""]
 
 
+def test_one_works_for_the_nodes_without_an_agent_for_as_long_as_it_is_there(database: object) -> None:
+    second = Controllers("two")
+    second.beat()
+    assert second.works
+    first = Controllers("one")
+    for _ in range(3 * STILL_LOOKS):
+        first.beat()
+        second.beat()
+        assert (first.works, second.works) == (False, True)
+    # It dies, and is back before the other takes it to be gone.
+    for _ in range(STILL_LOOKS):
+        first.beat()
+    second = Controllers("two")
+    second.beat()
+    first.beat()
+    assert (first.works, second.works) == (False, True)
+    # It is stopped for longer, and goes on.
+    for _ in range(STILL_LOOKS):
+        assert not first.works
+        first.beat()
+    assert first.works
+    for _ in range(3):
+        second.beat()
+        first.beat()
+        assert (first.works, second.works) == (True, False)
+
+
+def test_of_two_that_come_in_the_same_moment_the_first_by_name_works(database: object) -> None:
+    first, second = Controllers("one"), Controllers("two")
+    first.beat()
+    second.beat()
+    Controller.update(works=True).execute()
+    second.beat()
+    first.beat()
+    assert (first.works, second.works) == (True, False)
+
+
 def test_a_name_that_is_taken_out_is_forgotten(one: Controllers) -> None:
     Controllers("two").beat()
     one.beat()

@@ -39,6 +39,8 @@ class Controller(Model):
     name = peewee.CharField(64, unique=True)
     beats = peewee.IntegerField()
     """Grows while it is there."""
+    works = peewee.BooleanField(default=False, constraints=[peewee.SQL("DEFAULT 0")])
+    """It works for the nodes without an agent."""
 
 
 class PlayEvent(Model):
