@@ -27,7 +27,8 @@ from node_scripts.running.interface import Refused
 from node_scripts.running.rooms import read_record, write_record
 from node_scripts.running.soundness import LEAST_FREE_MB
 from webfront.fleet.agentless import MISSES
-from wire.messages import Metrics, Refusal
+from wire.messages import Metrics
+from wire.refusals import Refusal
 
 _log = logging.getLogger(__name__)
 

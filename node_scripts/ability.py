@@ -18,8 +18,8 @@ from typing import Final
 import msgspec
 
 from node_scripts.running.interface import Ended, Refused, Runner
-from wire.messages import Order, Refusal, Unable
-from wire.refusals import words_for
+from wire.messages import Order, Unable
+from wire.refusals import Refusal, words_for
 
 _log = logging.getLogger(__name__)
 

@@ -29,7 +29,8 @@ from node_scripts.settings import NodeSettings
 from wire import topology
 from wire.broker import Broker, BrokerAddress, Connect, Connection, Delivery
 from wire.logs import LogShipper
-from wire.messages import Cancel, MessageError, Order, Refusal, RunBenchmark, decode
+from wire.messages import Cancel, MessageError, Order, RunBenchmark, decode
+from wire.refusals import Refusal
 
 _log = logging.getLogger(__name__)
 

@@ -36,16 +36,6 @@ class Cause(enum.StrEnum):
     CANCELLED = "cancelled"
 
 
-class Refusal(enum.StrEnum):
-    """What a node refuses for itself; `wire.refusals` has the words. It travels as text: a later release has more."""
-
-    NO_SPACE = "no_space"
-    NO_USER = "no_user"
-    NO_SHARE = "no_share"
-    NO_SANDBOX = "no_sandbox"
-    NO_JOURNAL = "no_journal"
-
-
 class Resources(msgspec.Struct, frozen=True):
     """What one attempt may use. The agent enforces each of these but the last."""
 

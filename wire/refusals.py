@@ -7,10 +7,19 @@ later release has added has no row here: its own words are all that is told of i
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from wire.messages import Refusal
+
+class Refusal(enum.StrEnum):
+    """The kinds. They travel as text: a later release has more."""
+
+    NO_SPACE = "no_space"
+    NO_USER = "no_user"
+    NO_SHARE = "no_share"
+    NO_SANDBOX = "no_sandbox"
+    NO_JOURNAL = "no_journal"
 
 
 class Row(NamedTuple):

@@ -26,8 +26,8 @@ from node_scripts.dispatched.places import OrderPlace, Places, Site, State
 from node_scripts.running.interface import AttemptEnded, Ended, Recovered, Refused, RunningAttempt
 from node_scripts.running.rooms import FolderLock, is_locked, write_record
 from node_scripts.running.sandbox import SandboxRunner
-from wire.messages import Cause, Order, Refusal
-from wire.refusals import words_for
+from wire.messages import Cause, Order
+from wire.refusals import Refusal, words_for
 
 _LOOK_S: Final = 0.1
 _LOST: Final = Ended(

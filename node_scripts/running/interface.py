@@ -36,7 +36,7 @@ class Refused(msgspec.Struct, frozen=True):
     """One thing that the machine cannot do now."""
 
     kind: str
-    """A `wire.messages.Refusal`."""
+    """A `wire.refusals.Refusal`."""
     words: str
     """What was found, for a person."""
 

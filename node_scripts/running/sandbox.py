@@ -39,7 +39,8 @@ from node_scripts.running.rooms import Exit, FolderLock, Room, is_locked, make_f
 from node_scripts.running.share import Share
 from node_scripts.running.threads import to_its_end
 from node_scripts.running.users import SlotUsers, User, unreachable_part
-from wire.messages import Cause, Order, Refusal
+from wire.messages import Cause, Order
+from wire.refusals import Refusal
 
 _log = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from node_scripts.running.limits import MB
 from node_scripts.running.rooms import make_folder
 from node_scripts.running.share import Share
 from node_scripts.running.users import User
-from wire.messages import Refusal
+from wire.refusals import Refusal
 
 LEAST_FREE_MB: Final = 16
 """A disk with less is full: the log of one attempt may take as much."""

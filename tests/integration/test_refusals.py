@@ -25,7 +25,8 @@ from webfront.fleet.queries import get_node
 from webfront.scheduling.explanation import Explanation, Situation
 from webfront.scheduling.service import PlacementService
 from webfront.settings import Settings
-from wire.messages import Cause, Refusal
+from wire.messages import Cause
+from wire.refusals import Refusal
 
 NODES = ("alpha", "beta")
 BACK_WITHIN_S = 45.0

@@ -14,7 +14,7 @@ from webfront.jobs.end_facts import AttemptEnd, JobEnd, record_ends
 from webfront.jobs.lifecycle import AttemptRecord, JobRecord
 from webfront.jobs.states import AttemptState, JobState
 from webfront.scheduling.joblog import Coverage
-from webfront.scheduling.placement import Placement
+from webfront.scheduling.placement import Placement, kept_decision, kept_ranking
 from webfront.scheduling.versions import Versions
 from wire.messages import LogLines
 
@@ -196,13 +196,13 @@ class Ledger:
         many(
             _INSERT_ATTEMPT,
             [
-                (a.job_id, a.number, a.node, a.state.value, _without_ranking(placement), a.placed_at)
+                (a.job_id, a.number, a.node, a.state.value, kept_decision(placement), a.placed_at)
                 for a, placement in self._new
             ],
         )
         many(
             _INSERT_RANKING,
-            [(a.job_id, a.number, _ranking(placement)) for a, placement in self._new],
+            [(a.job_id, a.number, kept_ranking(placement)) for a, placement in self._new],
         )
         changed = [one for one in self.attempts.values() if one.changed]
         many(
@@ -254,18 +254,6 @@ def job_record(row: QueuedRow | _LoadedRow) -> JobRecord:
         waiting_reason=row.waiting_reason,
         finished_at=row.finished_at,
     )
-
-
-def _without_ranking(placement: Placement) -> str:
-    return _json.encode(msgspec.structs.replace(placement, ranking=())).decode()
-
-
-def _ranking(placement: Placement) -> str:
-    """As `webfront.jobs.rankings` reads it."""
-    nodes = [
-        (one.node, one.live, one.slots, one.agentless, *msgspec.structs.astuple(one.score)) for one in placement.ranking
-    ]
-    return _json.encode(nodes).decode()
 
 
 def _job_values(job: JobRecord) -> tuple[Any, ...]:

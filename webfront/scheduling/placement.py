@@ -108,6 +108,19 @@ def _difference(winner: Ranked, second: Ranked) -> str:
     return f"{second.node} has {less} GB of memory free, {winner.node} {more} GB"
 
 
+def kept_decision(placement: Placement) -> str:
+    """As an attempt's row keeps it: the ranking has a row of its own."""
+    return msgspec.json.encode(msgspec.structs.replace(placement, ranking=())).decode()
+
+
+def kept_ranking(placement: Placement) -> str:
+    """The ranking, as `webfront.jobs.rankings` reads it."""
+    nodes = [
+        (one.node, one.live, one.slots, one.agentless, *msgspec.structs.astuple(one.score)) for one in placement.ranking
+    ]
+    return msgspec.json.encode(nodes).decode()
+
+
 def _told_apart(one: float, other: float, digits: int = 0) -> tuple[str, str]:
     """Both in figures, with as many digits as it takes to see that they differ; four at most."""
     while digits < 4 and f"{one:.{digits}f}" == f"{other:.{digits}f}":

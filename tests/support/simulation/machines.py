@@ -15,7 +15,8 @@ from typing import Final
 from node_scripts.journal import Key
 from node_scripts.running.interface import AttemptEnded, Ended, Prepared, Recovered, Refused, RunningAttempt, Telling
 from node_scripts.writing import Request, Write
-from wire.messages import Cause, Metrics, Order, Refusal
+from wire.messages import Cause, Metrics, Order
+from wire.refusals import Refusal
 
 from .loop import Loop, Timeline
 

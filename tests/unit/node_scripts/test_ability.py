@@ -12,7 +12,8 @@ import pytest
 from node_scripts import ability
 from node_scripts.ability import Ability
 from node_scripts.running.interface import Ended, Refused
-from wire.messages import AppRef, Cause, Order, Refusal
+from wire.messages import AppRef, Cause, Order
+from wire.refusals import Refusal
 
 ORDER = Order(job="J", attempt=1, app=AppRef("noop", "0" * 64))
 REJECTED = Ended(Cause.REJECTED, "the node could not prepare it")

@@ -15,8 +15,7 @@ from node_scripts.running import overlay, soundness, view
 from node_scripts.running.ballast import BALLAST_BYTES
 from node_scripts.running.sandbox import SandboxRunner
 from node_scripts.running.users import SlotUsers
-from wire.messages import Refusal
-from wire.refusals import REFUSALS
+from wire.refusals import REFUSALS, Refusal
 
 
 def kinds(bench: Bench, **how: object) -> list[str]:

@@ -14,8 +14,8 @@ from webfront.jobs.lifecycle import request_cancel
 from webfront.scheduling.leadership import Leadership
 from webfront.scheduling.turn import Input, Output, Turns
 from webfront.settings import Settings
-from wire.messages import Cause, Claimed, Event, Events, Finished, Heartbeat, Metrics, Refusal, Started, Unable
-from wire.refusals import REFUSALS
+from wire.messages import Cause, Claimed, Event, Events, Finished, Heartbeat, Metrics, Started, Unable
+from wire.refusals import REFUSALS, Refusal
 
 IDLE = Metrics(cpu_count=4, free_cpu_percent=90, memory_gb=8, free_memory_gb=6, free_memory_percent=75)
 FULL = Unable(Refusal.NO_SPACE, "3 MB are free below /srv", 0.0)
