@@ -12,8 +12,7 @@ from typing import Final, NamedTuple
 
 from webfront.fleet.states import NodeState
 from webfront.jobs.states import AttemptState, JobState
-from webfront.jobs.views import JobView
-from webfront.scheduling.explanation import Explanation, Facts, Situation
+from webfront.scheduling.explanation import Explanation, Facts, Situation, as_sentence, ended_sentence
 from webfront.scheduling.reach import all_set_aside, aside_words, could_be_taken
 from webfront.scheduling.turn import CLAIM_OVERDUE_S
 
@@ -84,7 +83,7 @@ SITUATIONS: Final = (
     Rule(
         Situation.ENDED,
         lambda facts: facts.job.is_over,
-        lambda facts: _ended(facts.job),
+        lambda facts: ended_sentence(facts.job),
         "",
         lambda facts: facts.job.finished_at,
         _never,
@@ -93,7 +92,7 @@ SITUATIONS: Final = (
     Rule(
         Situation.BLOCKED,
         lambda facts: facts.connected and bool(facts.trouble),
-        lambda facts: _sentence(facts.trouble),
+        lambda facts: as_sentence(facts.trouble),
         "the broker to take messages again",
         lambda facts: facts.trouble_at,
         _never,
@@ -157,7 +156,7 @@ SITUATIONS: Final = (
     Rule(
         Situation.NO_ROOM,
         lambda facts: _is_queued(facts) and facts.placement.node is None,
-        lambda facts: _sentence(facts.placement.sentence),
+        lambda facts: as_sentence(facts.placement.sentence),
         "a node that can take it",
         _queued_since,
         Facts.first_free,
@@ -296,12 +295,3 @@ def explain(facts: Facts) -> Explanation:
         before=facts.before if queued else 0,
         nodes=facts.answers if queued else (),
     )
-
-
-def _sentence(words: str) -> str:
-    return f"{words[0].upper()}{words[1:].rstrip('.')}." if words else ""
-
-
-def _ended(job: JobView) -> str:
-    said = {JobState.CANCELLED: "It was cancelled"}.get(job.state, f"It {job.state}")
-    return f"{said}: {job.message.rstrip('.')}." if job.message else f"{said}."

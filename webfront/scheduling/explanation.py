@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from webfront.jobs.states import JobState
 from webfront.jobs.views import AttemptView, JobView, Stage
 from webfront.scheduling.answers import NodeAnswer, Work, answers
 from webfront.scheduling.constraints import Candidate, Demand
@@ -138,3 +139,14 @@ class Facts:
         """When a slot of a node that could take it is free at the latest."""
         known = [one.free_by for one in self.answers if one.free_by is not None and one.constraints == ("slots",)]
         return min(known, default=None)
+
+
+def as_sentence(words: str) -> str:
+    """With a capital and a full stop."""
+    return f"{words[0].upper()}{words[1:].rstrip('.')}." if words else ""
+
+
+def ended_sentence(job: JobView) -> str:
+    """How the job ended."""
+    said = {JobState.CANCELLED: "It was cancelled"}.get(job.state, f"It {job.state}")
+    return f"{said}: {job.message.rstrip('.')}." if job.message else f"{said}."

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from webfront.broker.consuming import Item, Source
 from webfront.broker.unread import Unread
 from webfront.scheduling.events import Conclusion
-from webfront.scheduling.turn import Input
+from webfront.scheduling.given import Input
 from wire import topology
 from wire.batches import UnreadEvent, decode_readable
 from wire.broker import Delivery

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Final, NamedTuple
 
 from webfront.database.rows import change, rows, value
+
+_log = logging.getLogger(__name__)
 
 _LOOKS: Final = "SELECT COUNT(*) FROM look"
 _FIRST_LOOK: Final = "INSERT INTO look (at, trouble) VALUES (0, '')"
@@ -38,6 +41,26 @@ def note_trouble(words: str, now: float) -> None:
     """What is wrong with the broker since now; empty when nothing is any more. In the caller's transaction."""
     _begin()
     change(_TROUBLE, words, now if words else None)
+
+
+class Trouble:
+    """What the scheduler has told of the broker, so that it writes only what is new."""
+
+    def __init__(self) -> None:
+        self._told: str | None = None
+
+    def forget(self) -> None:
+        """What was written last may not stand."""
+        self._told = None
+
+    def tell(self, reason: str, now: float) -> None:
+        """The broker blocks for this reason, as it says itself; for none, it works. In the caller's transaction."""
+        words = words_of(reason)
+        if words != self._told:
+            note_trouble(words, now)
+            if words or self._told:
+                _log.warning("%s", words or "the broker works again", extra={"event.action": "broker.blocked"})
+            self._told = words
 
 
 def words_of(reason: str) -> str:

@@ -37,19 +37,17 @@ from webfront.database.schema import open_database
 from webfront.errors import Unavailable
 from webfront.logs.losses import Losses
 from webfront.scheduling.beside import Beside
-from webfront.scheduling.entries import Key
-from webfront.scheduling.events import Conclusion
+from webfront.scheduling.given import Input
 from webfront.scheduling.inbox import SOURCES, Content, Inbox
 from webfront.scheduling.leadership import Leadership
 from webfront.scheduling.mirror import node_names
 from webfront.scheduling.seat import Seat
+from webfront.scheduling.sending import Sending
 from webfront.scheduling.takeover import Takeover, connection_name
-from webfront.scheduling.turn import Input, Output, Turns
+from webfront.scheduling.turn import Turns
 from webfront.settings import Settings
-from wire import topology
-from wire.broker import Broker, BrokerError, BrokerLost, Connect, Connection, Unroutable
+from wire.broker import Broker, BrokerLost, Connect, Connection
 from wire.logs import LogShipper
-from wire.messages import Cancel, Cause, Submitted, encode
 
 _log = logging.getLogger(__name__)
 
@@ -57,8 +55,6 @@ _SWEEP_S: Final = 1.0
 _STANDBY_S: Final = 1.0
 _CANARY: Final = "skerry.canary"
 """A routing key of no queue: a broker in need says so to who publishes, and to nobody else."""
-_NOTE_S: Final = 0.2
-"""How long the broker's confirms may wait for a turn that notes them."""
 
 _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 5.0
@@ -127,12 +123,9 @@ class Scheduler:
             # No job could start any sooner then.
             may_gather=lambda: not self._turns.mirror.has_free_slot(),
         )
+        self._sending = Sending(self._broker, clock, self._consumer.wake)
         self._losses = Losses(self._broker, _forget_database)
-        self._conclusions: list[Conclusion] = []
-        self._published: list[tuple[Key, float]] = []
-        self._in_flight: set[Key] = set()
         self._sweep_due = False
-        self._note_timer: asyncio.TimerHandle | None = None
         self._stopping = asyncio.Event()
         self._failure: Unavailable | None = None
         self._ships_logs = ships_logs
@@ -255,60 +248,26 @@ class Scheduler:
             # A failed turn before it left the sweep to the first one that is not alone.
             given, sweep = Input(), False
         else:
-            given = Input(conclusions=self._conclusions, published=self._published)
-            self._conclusions, self._published = [], []
+            given = self._sending.take_notes()
             sweep, self._sweep_due = self._sweep_due, False
             given.blocked = self._broker.blocked
             given.connected = self._connected if sweep else {}
         conclusions, published = list(given.conclusions), given.published
         try:
             self._inbox.sort(items, given)
-            output = self._turns.take(given, self._clock(), sweep=sweep, place=not alone, in_flight=self._in_flight)
+            output = self._turns.take(
+                given, self._clock(), sweep=sweep, place=not alone, in_flight=self._sending.in_flight
+            )
         except Exception as error:
             self._sweep_due = True
             if isinstance(error, Deposed):
                 self._failure = Unavailable(f"{error.args[0]}; start this one again to have it stand by")
                 self.stop()
             elif isinstance(error, TROUBLE):
-                self._conclusions[:0] = conclusions
-                self._published[:0] = published
+                self._sending.give_back(conclusions, published)
             # Otherwise these notes may be at fault: the sweep and the leases come to the same again.
             raise
-        return functools.partial(self._send, output)
-
-    def _send(self, output: Output) -> None:
-        for node, order in output.orders:
-            key = (order.job, order.attempt)
-            self._in_flight.add(key)
-            future = self._broker.publish(topology.JOBS, node, encode(order), mandatory=True)
-            future.add_done_callback(functools.partial(self._order_done, key, node))
-        for one in sorted(output.cancels):
-            message = encode(Cancel(job=one.job, attempt=one.attempt))
-            self._broker.publish_unconfirmed(topology.CONTROL, one.node, message)
-        for token in output.fences:
-            self._broker.publish(topology.EVENTS, "", encode(Submitted(job=token)))
-
-    def _order_done(self, key: Key, node: str, future: asyncio.Future[None]) -> None:
-        self._in_flight.discard(key)
-        error: BaseException | None = None
-        with contextlib.suppress(asyncio.CancelledError):
-            error = future.exception()
-        if error is None and not future.cancelled():
-            self._published.append((key, self._clock()))
-            # No hurry: until it is noted, a successor would merely publish it again.
-            if self._note_timer is None:
-                self._note_timer = asyncio.get_running_loop().call_later(_NOTE_S, self._note)
-        elif isinstance(error, Unroutable):
-            words = f"{node} has no queue that takes its orders"
-            self._conclusions.append(Conclusion(*key, Cause.REJECTED, words, only_unclaimed=True))
-            self._consumer.wake()
-        elif isinstance(error, BrokerError):
-            _log.debug("an order to %s was not confirmed: %s", node, error)
-
-    def _note(self) -> None:
-        self._note_timer = None
-        if self._published:
-            self._consumer.wake()
+        return functools.partial(self._sending.send, output)
 
 
 def _forget_database(error: Exception) -> None:

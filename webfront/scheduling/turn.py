@@ -13,8 +13,6 @@ attempt says as well.
 
 from __future__ import annotations
 
-import dataclasses
-import logging
 import secrets
 from collections.abc import Collection
 from typing import Final, NamedTuple
@@ -30,20 +28,18 @@ from webfront.fleet.states import NodeState
 from webfront.jobs.states import LIVE_JOBS, AttemptState
 from webfront.scheduling.entries import Key, Live
 from webfront.scheduling.events import Conclusion, EventBook, Unwanted
+from webfront.scheduling.given import Input, Output
 from webfront.scheduling.joblog import Coverage
 from webfront.scheduling.judge import NodeJudge
 from webfront.scheduling.leadership import Leadership
 from webfront.scheduling.leases import Leases
 from webfront.scheduling.ledger import Ledger, OrderRow
-from webfront.scheduling.looks import note_trouble, words_of
+from webfront.scheduling.looks import Trouble
 from webfront.scheduling.mirror import Mirror
 from webfront.scheduling.placing import explain_waiting, place_queued
 from webfront.scheduling.versions import Versions
 from webfront.settings import Settings
-from wire.batches import UnreadEvent
 from wire.messages import Cause, Claimed, Events, Heartbeat, Order
-
-_log = logging.getLogger(__name__)
 
 CLAIM_OVERDUE_S: Final = 30.0
 """An order that a living node has not claimed by then is sent once more: the first may have gone with a lost queue."""
@@ -70,36 +66,6 @@ class _OrderedRow(NamedTuple):
     parameters: str
 
 
-@dataclasses.dataclass(slots=True)
-class Input:
-    """What one turn takes in."""
-
-    events: list[tuple[str, Events]] = dataclasses.field(default_factory=list)
-    """Each with the node that sent it, in the order they came."""
-    unread: list[tuple[str, UnreadEvent]] = dataclasses.field(default_factory=list)
-    """Events left out of those, each with the node that sent it."""
-    fences: list[str] = dataclasses.field(default_factory=list)
-    """Tokens of fences that came back among these events."""
-    beats: list[tuple[str, Heartbeat]] = dataclasses.field(default_factory=list)
-    conclusions: list[Conclusion] = dataclasses.field(default_factory=list)
-    published: list[tuple[Key, float]] = dataclasses.field(default_factory=list)
-    """Orders the broker has confirmed, and when."""
-    connected: dict[str, bool] = dataclasses.field(default_factory=dict)
-    """Of nodes, whether somebody is connected to the broker as them now."""
-    blocked: str = ""
-    """Why the broker takes nothing of anybody at present, as it says itself; empty while it works."""
-
-
-@dataclasses.dataclass(slots=True)
-class Output:
-    """What is to be sent now that the turn is committed."""
-
-    orders: list[tuple[str, Order]] = dataclasses.field(default_factory=list)
-    """Each with its node."""
-    cancels: set[Unwanted] = dataclasses.field(default_factory=set)
-    fences: list[str] = dataclasses.field(default_factory=list)
-
-
 class Turns:
     """The scheduler's state in memory, and the turns that change it together with the database."""
 
@@ -119,8 +85,7 @@ class Turns:
         self._book = EventBook(self.mirror, self._judge, self.leases, self._coverage, self._versions)
         self._suspect_s = settings.heartbeat_suspect_s
         self._values = Values(settings)
-        self._trouble: str | None = None
-        """What was last told of the broker; None where that is not known."""
+        self._trouble = Trouble()
         self._sent: dict[Key, float] = {}
         """Of orders whose confirm is awaited, when that was first seen."""
         self._stale = True
@@ -142,7 +107,7 @@ class Turns:
                     self._coverage.forget_all()
                     self._book.forget_unread()
                     self.mirror.load()
-                    self._trouble = None
+                    self._trouble.forget()
                     self._stale = False
                 output = self._within(given, now, sweep=sweep, place=place, in_flight=in_flight)
         except BaseException:
@@ -166,7 +131,7 @@ class Turns:
         unwanted: set[Unwanted] = set()
         if sweep:
             self.mirror.refresh()
-            self._tell_trouble(given.blocked, now)
+            self._trouble.tell(given.blocked, now)
             conclusions.extend(self._lost_attempts(now))
             conclusions.extend(self._withdrawn())
             unwanted = set(rows(Unwanted, _CANCELS, list(LIVE_JOBS)))
@@ -244,15 +209,6 @@ class Turns:
             for key, one in self.mirror.live.items()
             if one.state is AttemptState.PLACED and self.leases.is_away(one.node) and active - {one.node}
         ]
-
-    def _tell_trouble(self, blocked: str, now: float) -> None:
-        """What keeps the broker from working, for pages to show."""
-        words = words_of(blocked)
-        if words != self._trouble:
-            note_trouble(words, now)
-            if words or self._trouble:
-                _log.warning("%s", words or "the broker works again", extra={"event.action": "broker.blocked"})
-            self._trouble = words
 
     def _no_longer_held(self, key: Key) -> Conclusion:
         live = self.mirror.live.get(key)

@@ -14,18 +14,16 @@ from pika.adapters.asyncio_connection import AsyncioConnection
 from pika.channel import Channel
 
 from wire.broker.address import BrokerAddress, Host, describe_ca
+from wire.broker.calls import call, consumers_of
 from wire.broker.confirms import Confirms, retrieve
-from wire.broker.errors import BrokerError, BrokerLost, QueueDiffers, QueueLocked, describe
+from wire.broker.errors import BrokerLost, QueueDiffers, describe
 
-_REFUSALS: Final[dict[int, type[BrokerError]]] = {404: QueueDiffers, 405: QueueLocked, 406: QueueDiffers}
-"""Why the broker closed a channel for a call: not found (or its host is away), locked, precondition failed."""
 _AMQP_HEARTBEAT_S: Final = 20
 _COUNTED_AT_ONCE: Final = 50
 """Queues that one channel asks for, one after the other."""
 _CONNECT_TIMEOUT_S: Final = 15.0
 _NEXT_HOST_S: Final = 5.0
 """How long a host of a cluster may take to answer at all, before the next is tried."""
-_CALL_TIMEOUT_S: Final = 5.0
 _CLOSE_S: Final = 1.0
 
 
@@ -143,7 +141,7 @@ class Connection:
         channel = await self._open_channel()
         channel.add_on_return_callback(self.confirms.on_return)
         channel.add_on_close_callback(lambda _, error: self.broken(describe(error)))
-        await _call(lambda done: channel.confirm_delivery(self.confirms.on_confirm, callback=done), channel)
+        await call(lambda done: channel.confirm_delivery(self.confirms.on_confirm, callback=done), channel)
         self._publisher = channel
 
     async def consume(
@@ -151,7 +149,7 @@ class Connection:
     ) -> str:
         """Consume on a channel of its own. The consumer's tag."""
         channel = await self._open_channel()
-        await _call(lambda done: channel.basic_qos(prefetch_count=prefetch, callback=done), channel)
+        await call(lambda done: channel.basic_qos(prefetch_count=prefetch, callback=done), channel)
 
         def receive(_: Channel, method: Any, properties: pika.BasicProperties, body: bytes) -> None:
             on_delivery(
@@ -161,7 +159,7 @@ class Connection:
             )
 
         tags: list[str] = []
-        await _call(
+        await call(
             lambda done: tags.append(channel.basic_consume(queue, receive, exclusive=exclusive, callback=done)), channel
         )
         channel.add_on_close_callback(self._on_consumer_closed)
@@ -178,7 +176,7 @@ class Connection:
     async def declare(self, method: Callable[[Channel, Callable[..., None]], object]) -> None:
         """Call a pika method on a channel for this one call, since a refused declaration closes its channel."""
         async with self._channel() as channel:
-            await _call(lambda done: method(channel, done), channel)
+            await call(lambda done: method(channel, done), channel)
 
     async def queue_length(self, name: str) -> int:
         """How many messages wait in the queue."""
@@ -192,7 +190,7 @@ class Connection:
 
                 channel.queue_declare(name, passive=True, callback=on_answer)
 
-            await _call(declare, channel)
+            await call(declare, channel)
         return told[0]
 
     async def count_consumers(self, queues: Sequence[str]) -> dict[str, int]:
@@ -212,7 +210,7 @@ class Connection:
                 async with self._channel() as channel:
                     while waiting:
                         name = waiting.pop()
-                        found[name] = await _consumers_of(name, channel)
+                        found[name] = await consumers_of(name, channel)
         return found
 
     def broken(self, reason: str) -> None:
@@ -266,47 +264,3 @@ class Connection:
 
 Connect = Callable[[BrokerAddress, Host, str], Connection]
 """Makes a connection that is not open yet: the broker's address, the host of it, and the connection's name."""
-
-
-async def _consumers_of(queue: str, channel: Channel) -> int:
-    told: list[int] = []
-
-    def ask(done: Callable[..., None]) -> None:
-        def on_answer(frame: Any) -> None:
-            told.append(frame.method.consumer_count)
-            done()
-
-        channel.queue_declare(queue, passive=True, callback=on_answer)
-
-    await _call(ask, channel)
-    return told[0]
-
-
-async def _call(method: Callable[[Callable[..., None]], object], channel: Channel) -> None:
-    """Call a pika method that takes a callback, and wait for its answer or for its channel to be closed instead."""
-    answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    answered.add_done_callback(retrieve)
-
-    def on_closed(_: Channel, error: object) -> None:
-        if not answered.done():
-            kind = _REFUSALS.get(getattr(error, "reply_code", 0), BrokerLost)
-            if "exclusive use" in describe(error):
-                # Of a consumer the broker says it by the number of a right that is missing.
-                kind = QueueLocked
-            answered.set_exception(kind(describe(error)))
-
-    def on_answer(*_: object) -> None:
-        if not answered.done():
-            answered.set_result(None)
-
-    channel.add_on_close_callback(on_closed)
-    try:
-        method(on_answer)
-    except pika.exceptions.AMQPError as error:
-        raise BrokerLost(describe(error)) from error
-    try:
-        # A broker that has just come up can leave a call about a quorum queue unanswered for a minute, while a new
-        # connection is answered at once: better to give up early and begin again.
-        await asyncio.wait_for(answered, _CALL_TIMEOUT_S)
-    except TimeoutError as error:
-        raise BrokerLost(f"the broker did not answer within {_CALL_TIMEOUT_S:.0f} s") from error

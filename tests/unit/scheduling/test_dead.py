@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from webfront.database.models import App, AppVersion, Attempt, Job, Look, Node, User
+from webfront.scheduling.given import Input, Output
 from webfront.scheduling.leadership import Leadership
-from webfront.scheduling.turn import Input, Output, Turns
+from webfront.scheduling.turn import Turns
 from webfront.settings import Settings
 from wire.messages import Claimed, Events, Heartbeat, HeldAttempt, Metrics
 

@@ -9,8 +9,9 @@ import pytest
 from webfront.database.models import App, AppVersion, Attempt, Job, Node, User
 from webfront.jobs.lifecycle import request_cancel
 from webfront.scheduling.entries import Key
+from webfront.scheduling.given import Input, Output
 from webfront.scheduling.leadership import Leadership
-from webfront.scheduling.turn import CLAIM_OVERDUE_S, MOST_RESENDS, UNTAKEN_S, Input, Output, Turns
+from webfront.scheduling.turn import CLAIM_OVERDUE_S, MOST_RESENDS, UNTAKEN_S, Turns
 from webfront.settings import Settings
 from wire.messages import Cause, Events, Finished, Heartbeat, HeldAttempt, Metrics
 
