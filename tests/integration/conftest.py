@@ -104,7 +104,7 @@ def shipping(tmp_path: Path, broker: PrivateRabbit, engine: PrivateElasticsearch
     yield made
     made.end()
     for queue in ("skerry.logs", "skerry.logs.lost"):
-        # Where there are any: a scheduler's policy may hold less than the next test writes. The queue itself goes, since
+        # Where there are any: a scheduler's policy may hold less than the next test writes. The queue itself goes:
         # what a shipper held that was killed comes back to it a moment later.
         for left in (f"queues/%2F/{queue}", f"policies/%2F/{queue}"):
             with contextlib.suppress(OSError):

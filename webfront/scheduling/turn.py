@@ -15,11 +15,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection
-from typing import Final, NamedTuple
+from typing import Final
 
-import msgspec
-
-from webfront.changeable.table import LOGS_MAX_MB
 from webfront.changeable.values import Values
 from webfront.database.connection import transaction
 from webfront.database.rows import rows
@@ -33,13 +30,14 @@ from webfront.scheduling.joblog import Coverage
 from webfront.scheduling.judge import NodeJudge
 from webfront.scheduling.leadership import Leadership
 from webfront.scheduling.leases import Leases
-from webfront.scheduling.ledger import Ledger, OrderRow
+from webfront.scheduling.ledger import Ledger
 from webfront.scheduling.looks import Trouble
 from webfront.scheduling.mirror import Mirror
+from webfront.scheduling.orders import Orders
 from webfront.scheduling.placing import explain_waiting, place_queued
 from webfront.scheduling.versions import Versions
 from webfront.settings import Settings
-from wire.messages import Cause, Claimed, Events, Heartbeat, Order
+from wire.messages import Cause, Claimed, Events, Heartbeat
 
 CLAIM_OVERDUE_S: Final = 30.0
 """An order that a living node has not claimed by then is sent once more: the first may have gone with a lost queue."""
@@ -57,13 +55,6 @@ _CANCELS: Final = (
     "SELECT a.node, a.job_id AS job, a.number AS attempt FROM job j "
     "JOIN attempt a ON a.job_id = j.id AND a.number = j.attempts WHERE j.state IN (?*) AND j.cancel_requested = 1"
 )
-_ORDERS: Final = "SELECT id, input, parameters FROM job WHERE id IN (?*)"
-
-
-class _OrderedRow(NamedTuple):
-    id: str
-    input: str | None
-    parameters: str
 
 
 class Turns:
@@ -84,7 +75,7 @@ class Turns:
         )
         self._book = EventBook(self.mirror, self._judge, self.leases, self._coverage, self._versions)
         self._suspect_s = settings.heartbeat_suspect_s
-        self._values = Values(settings)
+        self._orders = Orders(self._versions, Values(settings))
         self._trouble = Trouble()
         self._sent: dict[Key, float] = {}
         """Of orders whose confirm is awaited, when that was first seen."""
@@ -150,13 +141,13 @@ class Turns:
         if sweep:
             output.cancels |= unwanted
         if sweep and not blocked:
-            output.orders.extend(self._orders(self._unclaimed(now, in_flight)))
+            output.orders.extend(self._orders.again(self._unclaimed(now, in_flight)))
         if place and not blocked:
             # A ledger of its own: it reads rows that the first one has written.
             placed = Ledger(self._versions)
             place_queued(placed, self.mirror, self._versions, now)
             placed.flush()
-            output.orders.extend(self._made(placed.orders))
+            output.orders.extend(self._orders.made(placed.orders))
             if sweep:
                 explain_waiting(self.mirror, self._versions, now)
         self.mirror.flush()
@@ -275,33 +266,6 @@ class Turns:
             if one.state is AttemptState.PLACED and one.published_at is None and key not in in_flight
         ]
         return unpublished + self._overdue(now, in_flight)
-
-    def _orders(self, attempts: list[Live]) -> list[tuple[str, Order]]:
-        if not attempts:
-            return []
-        jobs = {row.id: row for row in rows(_OrderedRow, _ORDERS, [one.job for one in attempts])}
-        found = []
-        for one in attempts:
-            if (row := jobs.get(one.job)) is not None:
-                parameters = msgspec.json.decode(row.parameters)
-                found.append(OrderRow(one.job, one.number, one.node, one.app_version_id, row.input, parameters))
-        return self._made(found)
-
-    def _made(self, orders: list[OrderRow]) -> list[tuple[str, Order]]:
-        log_mb = self._values.get(LOGS_MAX_MB) if orders else 0
-        return [(row.node, self._order(row, log_mb)) for row in orders]
-
-    def _order(self, row: OrderRow, log_mb: int) -> Order:
-        version = self._versions[row.app_version_id]
-        return Order(
-            job=row.job,
-            attempt=row.attempt,
-            app=version.ref,
-            resources=version.resources,
-            input=row.input,
-            parameters=row.parameters,
-            log_mb=log_mb,
-        )
 
 
 def _is_overdue(one: Live, now: float) -> bool:

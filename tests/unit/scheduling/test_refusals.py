@@ -11,8 +11,9 @@ from webfront.fleet.queries import get_node
 from webfront.fleet.states import NodeState, change_node
 from webfront.jobs.endings import FELLED, MOST_REFUSED
 from webfront.jobs.lifecycle import request_cancel
+from webfront.scheduling.given import Input, Output
 from webfront.scheduling.leadership import Leadership
-from webfront.scheduling.turn import Input, Output, Turns
+from webfront.scheduling.turn import Turns
 from webfront.settings import Settings
 from wire.messages import Cause, Claimed, Event, Events, Finished, Heartbeat, Metrics, Started, Unable
 from wire.refusals import REFUSALS, Refusal
