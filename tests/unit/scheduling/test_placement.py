@@ -74,6 +74,7 @@ def test_the_sentence_names_what_set_the_two_apart_most(changes: dict[str, Any],
     [
         ("state", Demand(), {"state": "suspect"}, "alpha is not active"),
         ("state", Demand(), {"score": None}, "alpha is not active"),
+        ("set_aside", Demand(), {"state": NodeState.SUSPECT, "aside": True}, "alpha is set aside"),
         ("labels", Demand(labels=("gpu", "fast")), {}, "alpha lacks the labels gpu, fast"),
         ("architecture", Demand(arch=("aarch64", "armv7l")), {}, "alpha is not aarch64 or armv7l"),
         ("slots", Demand(), {"live": 3}, "alpha has no free slot"),
@@ -98,13 +99,17 @@ def test_each_constraint_excludes_counts_and_explains(
 
 def test_a_node_counts_under_the_first_constraint_it_fails() -> None:
     demand = Demand(labels=("none",), arch=("none",), memory_mb=10**6, accelerator="none", excluded=("alpha",))
-    alpha = node("alpha", state=NodeState.DEAD, live=3)
+    alpha = node("alpha", state=NodeState.DEAD, aside=True, live=3)
     order = []
     for constraint in (one.name for one in CONSTRAINTS):
         found = failed_constraint(demand, alpha)
         order.append(found)
         assert found == constraint
-        mended: dict[str, dict[str, Any]] = {"state": {"state": NodeState.ACTIVE}, "slots": {"live": 0}}
+        mended: dict[str, dict[str, Any]] = {
+            "set_aside": {"aside": False},
+            "state": {"state": NodeState.ACTIVE},
+            "slots": {"live": 0},
+        }
         alpha = msgspec.structs.replace(alpha, **mended.get(found, {}))
         relaxed = {"labels": (), "architecture": (), "memory": 0, "accelerator": "", "excluded": ()}
         fields = {"architecture": "arch", "memory": "memory_mb"}
