@@ -77,6 +77,7 @@ class Loop(asyncio.AbstractEventLoop):
         self._ready: collections.deque[asyncio.Handle] = collections.deque()
         self._tasks: list[asyncio.Task[Any]] = []
         self._dead = self._unwinding = self._stopped = False
+        self._stopped_until = 0.0
 
     def step(self) -> bool:
         """Call the next callback. Whether there are more of them."""
@@ -100,9 +101,12 @@ class Loop(asyncio.AbstractEventLoop):
     def stop_for(self, seconds: float) -> None:
         """As by SIGSTOP and SIGCONT: it does nothing meanwhile, and then all that has become due."""
         self._stopped = True
-        self._timeline.after(seconds, self._go_on)
+        self._stopped_until = max(self._stopped_until, self._timeline.now + seconds)
+        self._timeline.at(self._stopped_until, self._go_on)
 
     def _go_on(self) -> None:
+        if self._timeline.now < self._stopped_until:
+            return  # it was stopped for longer meanwhile
         self._stopped = False
         if self._ready:
             self._timeline.awake(self)

@@ -58,6 +58,7 @@ class Platform:
         self._links = {name: Link() for name in self._names}
         self._faults_over = False
         self._faults = 0
+        self._stalled_until = 0.0
         for name in self._names:
             self.start(name)
 
@@ -74,6 +75,9 @@ class Platform:
             self.running[name] = NodeAgent(
                 self.site, machine, self.slots[name], self.clocks[name], self._links[name], self._ended
             )
+            return
+        if self.timeline.now < self._stalled_until:
+            self.timeline.at(self._stalled_until, lambda: self.start(name))
             return
         self.beginnings += 1
         self.running[name] = Controller(self.site, name, self.clocks["controller"], self._links[name], self._ended)
@@ -187,8 +191,9 @@ class Platform:
                 after = 10 + self.timeline.rng.random() * 30
                 self.timeline.after(after, functools.partial(self._process_gives_up, session, link))
         for process in self.running.values():
-            if isinstance(process, Controller) and not process.is_stopped:
+            if isinstance(process, Controller):
                 process.stop_for(seconds)
+        self._stalled_until = max(self._stalled_until, until)
 
     def _expect_takeover(self, former: Process) -> None:
         """Where it led and another stands by to which nothing happens, that one soon leads and hears the nodes."""

@@ -86,7 +86,7 @@ class Process:
 
     def stop_for(self, seconds: float) -> None:
         """As by SIGSTOP and SIGCONT."""
-        self.stopped_until = self.site.timeline.now + seconds
+        self.stopped_until = max(self.stopped_until, self.site.timeline.now + seconds)
         self.loop.stop_for(seconds)
 
     @property
