@@ -173,14 +173,20 @@ def environ_of(scope: Scope) -> dict[str, Any]:
         "wsgi.file_wrapper": _File,
     }
     for name, value in scope.headers.items():
-        key = name.upper().replace("-", "_")
-        if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-            key = f"HTTP_{key}"
+        key = _key(name)
         if key in environ:
             environ[key] += f"{';' if key == 'HTTP_COOKIE' else ','}{value}"
         else:
             environ[key] = value
+    # One whose value is no ASCII is left out there: it is empty here, so that it does not pass for one that never came.
+    for name in scope.headers.keys():  # noqa: SIM118  # it is no mapping
+        environ.setdefault(_key(name), "")
     return environ
+
+
+def _key(name: str) -> str:
+    key = name.upper().replace("-", "_")
+    return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
 
 
 def _address(text: str) -> tuple[str, str]:
