@@ -173,16 +173,25 @@ def environ_of(scope: Scope) -> dict[str, Any]:
         "wsgi.file_wrapper": _File,
     }
     for name, value in scope.headers.items():
-        if "_" in name:
-            continue  # as its twin with a hyphen, which a proxy may have checked, it would be read
-        key = name.upper().replace("-", "_")
-        if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-            key = f"HTTP_{key}"
+        if (key := _key(name)) is None:
+            continue
         if key in environ:
             environ[key] += f"{';' if key == 'HTTP_COOKIE' else ','}{value}"
         else:
             environ[key] = value
+    # One whose value is no ASCII is left out there: it is empty here, so that it does not pass for one that never came.
+    for name in scope.headers.keys():  # noqa: SIM118  # it is no mapping
+        if (key := _key(name)) is not None:
+            environ.setdefault(key, "")
     return environ
+
+
+def _key(name: str) -> str | None:
+    """None of a name with an underscore: it would be read as its twin with a hyphen, which a proxy may have checked."""
+    if "_" in name:
+        return None
+    key = name.upper().replace("-", "_")
+    return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
 
 
 def _address(text: str) -> tuple[str, str]:

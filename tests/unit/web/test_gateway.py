@@ -9,10 +9,13 @@ from webfront.web.gateway import environ_of
 
 
 class Headers(list[tuple[str, str]]):
-    """As granian hands them over: names in small letters, and one that came twice is there twice."""
+    """As granian hands them over: names in small letters, one that came twice twice, none whose value is no ASCII."""
 
     def items(self) -> list[tuple[str, str]]:
-        return list(self)
+        return [(name, value) for name, value in self if value.isascii()]
+
+    def keys(self) -> list[str]:
+        return [name for name, _ in self]
 
 
 def environ(*headers: tuple[str, str], path: str = "/") -> dict[str, Any]:
@@ -43,3 +46,9 @@ def test_a_name_with_an_underscore_passes_for_no_other() -> None:
     found = environ(("x-forwarded-for", "10.0.0.1"), ("x_forwarded_for", "6.6.6.6"), ("content_length", "9"))
     assert found["HTTP_X_FORWARDED_FOR"] == "10.0.0.1"
     assert "CONTENT_LENGTH" not in found
+
+
+def test_a_value_that_is_no_ascii_is_empty_and_not_missing() -> None:
+    found = environ(("idempotency-key", "ü"), ("x_odd", "ü"))
+    assert found["HTTP_IDEMPOTENCY_KEY"] == ""
+    assert "HTTP_X_ODD" not in found
