@@ -175,10 +175,19 @@ SCHEDULER: Final = 1
 """The place of one of them among the processes of such a history."""
 
 
-def happens(kind: Break, *, to: int = 0, schedulers: int = 2) -> Plan:
-    """One thing alone, while one node has a job."""
-    fault = Fault(at=5.0, kind=kind, where=to, seconds=20.0, fuse=0)
-    jobs = (Submission("J1", at=1.0, version=1, cancel_at=None),)
+def happens(
+    kind: Break,
+    *,
+    to: int = 0,
+    schedulers: int = 2,
+    at: float = 5.0,
+    seconds: float = 20.0,
+    fuse: int = 0,
+    job: float = 1.0,
+) -> Plan:
+    """One thing alone, while one node has a job, which is submitted at `job`."""
+    fault = Fault(at=at, kind=kind, where=to, seconds=seconds, fuse=fuse)
+    jobs = (Submission("J1", at=job, version=1, cancel_at=None),)
     return Plan(0, slots=(1,), schedulers=schedulers, weather=Weather(), jobs=jobs, faults=(fault,))
 
 
@@ -186,6 +195,10 @@ STALL: Final = happens(Break.CONTROLLER_STALLS, schedulers=1)
 TAKEOVER: Final = happens(Break.STOPPED, to=SCHEDULER)
 RESTART: Final = happens(Break.BROKER_RESTARTS)
 ALARM: Final = happens(Break.BROKER_BLOCKS)
+UNCLAIMED: Final = happens(Break.STOPPED, schedulers=1, at=5.9, seconds=7.0, job=6.0)
+"""Its agent stands still when the order comes, for less than it takes to be suspected."""
+UNSENT: Final = happens(Break.SCHEDULER_DIES, schedulers=1, at=0.5, fuse=1)
+"""The scheduler dies when it has placed the job and sent no order."""
 
 
 PLANTED: Final = [
@@ -197,8 +210,8 @@ PLANTED: Final = [
     Planted(end_recorded_twice, "is recorded 2 times", 5),
     Planted(lease_that_never_expires, "has not ended"),
     Planted(lost_claim_that_nobody_misses, "has not ended"),
-    Planted(order_sent_again_and_again, "was sent .+ times"),
-    Planted(order_that_is_never_sent_again, "has not ended"),
+    Planted(order_sent_again_and_again, "was sent .+ times", 20, UNCLAIMED),
+    Planted(order_that_is_never_sent_again, "has not ended", 20, UNSENT),
     Planted(exclusion_that_is_never_lifted, "has not ended"),
     Planted(cancel_that_is_forgotten, "has not ended"),
     Planted(end_that_stays_in_the_journal, "holds", 5),
@@ -243,7 +256,17 @@ def _of_seed(plan: Plan | None, seed: int) -> Plan | None:
     return None if plan is None else dataclasses.replace(plan, seed=seed)
 
 
-@pytest.mark.parametrize("plan", [STALL, TAKEOVER, RESTART, ALARM], ids=["stall", "takeover", "restart", "alarm"])
+ALONE: Final = {
+    "stall": STALL,
+    "takeover": TAKEOVER,
+    "restart": RESTART,
+    "alarm": ALARM,
+    "unclaimed": UNCLAIMED,
+    "unsent": UNSENT,
+}
+
+
+@pytest.mark.parametrize("plan", ALONE.values(), ids=ALONE.keys())
 def test_without_a_planted_fault_nothing_is_found(plan: Plan, tmp_path: Path) -> None:
     for seed in range(20):
         assert play(seed, tmp_path / "history", plan=_of_seed(plan, seed)).found == []
