@@ -13,6 +13,7 @@ import resource
 import shutil
 import signal
 import socket
+import stat
 import sys
 import tempfile
 import threading
@@ -154,13 +155,21 @@ def _end_stalled(port: int, patience_s: float) -> None:
     A connection has this from the socket that it came by, which granian makes once this process serves, and keeps to
     itself.
     """
-    while True:
-        for descriptor in Path("/proc/self/fd").iterdir():
-            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(int(descriptor.name))) as one:
+    while not set_patience(port, patience_s):
+        time.sleep(0.1)
+
+
+def set_patience(port: int, patience_s: float) -> bool:
+    """Look for this process's socket that listens at that port, and set it there. Whether there is one."""
+    for descriptor in [int(entry.name) for entry in Path("/proc/self/fd").iterdir()]:
+        with contextlib.suppress(OSError):  # it is closed by now, as the folder's own is
+            if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+                continue
+            with socket.socket(fileno=os.dup(descriptor)) as one:
                 if one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) and one.getsockname()[1] == port:
                     one.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(patience_s * 1000))
-                    return
-        time.sleep(0.1)
+                    return True
+    return False
 
 
 def _end_with(parent: int) -> None:
