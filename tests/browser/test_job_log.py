@@ -90,6 +90,25 @@ def test_a_log_opens_at_its_end_at_its_start_and_at_any_line(
     assert visitor.problems == []
 
 
+def test_a_log_that_failed_is_at_its_end_and_a_line_with_a_large_number_is_one_line(
+    site: Site, running: Running, visit: Callable[..., Visitor]
+) -> None:
+    running.say(150_000)
+    Attempt.update(state="ended", log_lines=running.last, cause="app_error", ended_at=time.time()).where(
+        Attempt.id == running.attempt.id
+    ).execute()
+    Job.update(state="failed", cause="app_error", finished_at=time.time()).where(Job.id == running.id).execute()
+    visitor = visit(site.url)
+    visitor.sign_in("ada", PASSWORD)
+    visitor.goto(f"/jobs/{running.id}")
+    last = visitor.page.locator(".log li").last
+    expect(last).to_have_attribute("data-n", str(running.last))
+    box = visitor.page.locator(".log")
+    assert box.evaluate("box => box.scrollHeight - box.scrollTop - box.clientHeight") < 24
+    height = box.evaluate("box => parseFloat(getComputedStyle(box).lineHeight)")
+    assert last.evaluate("item => item.getBoundingClientRect().height") < 1.5 * height
+
+
 def test_a_connection_that_is_cut_without_a_word_comes_back_and_fetches_what_came_meanwhile(
     site: Site, running: Running, visit: Callable[..., Visitor]
 ) -> None:

@@ -31,7 +31,7 @@ from webfront.jobs.states import AttemptState
 from webfront.retention.facts import read_until
 from webfront.retention.runs import ended_jobs, go_on, move
 
-SHORT: Final = 4096
+SHORT: Final = 1024
 """Bytes of a whole log that stays in the database."""
 ENOUGH: Final = 2**18
 """Bytes of a log under way that are worth a piece,"""

@@ -78,7 +78,7 @@ function follow(box) {
   // Scrolling up is reading: stop following; back at the end, follow again.
   box.addEventListener("scroll", () => { if (switcher && switcher.checked !== atEnd()) { switcher.checked = atEnd(); setLive(); } });
   setLive();
-  if (switcher?.checked) toEnd();
+  if (switcher?.checked || box.dataset.end === "true") toEnd();
   if (box.dataset.complete === "true") return;
 
   const fewer = () => Math.max(FEWEST_AT_ONCE, Math.floor(limit / 2));

@@ -18,7 +18,7 @@ from webfront.jobs import chunks
 from webfront.jobs.moving import SHORT, MovingLogs
 from wire.messages import Cause
 
-SAID = [[f"line {number} of an epoch", "\tloss=0.123 \N{SNOWMAN}"] for number in range(60)]
+SAID = [[f"line {number}", "\t\N{SNOWMAN}"] for number in range(60)]
 LONG = [[f"{number} " + "x" * 600 + " \N{SNOWMAN}", "and on"] for number in range(40)]
 
 
