@@ -31,6 +31,17 @@ class LongTextField(peewee.TextField):
     field_type = "LONGTEXT"
 
 
+class PartialIndex(peewee.ModelIndex):
+    """An index of some rows only; on MySQL, which has none such, of all of them."""
+
+    def __sql__(self, ctx: Any) -> Any:
+        if not isinstance(database.obj, peewee.MySQLDatabase):
+            return super().__sql__(ctx)  # type: ignore[no-untyped-call]  # as all that peewee makes statements by
+        whole: Any = self.clone()
+        whole._where = None
+        return super(PartialIndex, whole).__sql__(ctx)  # type: ignore[no-untyped-call]
+
+
 class Model(peewee.Model):
     id: Any
     # peewee adds it, and `<name>_id` beside each foreign key; they are named for the type checker alone.

@@ -6,7 +6,7 @@ import peewee
 
 from webfront.database.models.accounts import User
 from webfront.database.models.apps import AppVersion
-from webfront.database.models.base import JsonField, LongTextField, Model
+from webfront.database.models.base import JsonField, LongTextField, Model, PartialIndex
 
 
 class Job(Model):
@@ -58,8 +58,7 @@ class Job(Model):
         return self.user_id
 
 
-# On MySQL it is of all jobs: see the step `room_of_ended_jobs`.
-Job.add_index(Job.schedule, Job.id, name="job_schedule_id", where=Job.schedule.is_null(False))
+Job.add_index(PartialIndex(Job, (Job.schedule, Job.id), name="job_schedule_id", where=Job.schedule.is_null(False)))
 
 
 class SubmissionKey(Model):
