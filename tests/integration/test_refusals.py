@@ -100,7 +100,7 @@ def test_six_jobs_wait_for_nodes_with_full_disks_and_run_when_there_is_room(plat
                     assert Attempt.select().where(Attempt.refusal == "no_space").count() == refused
                     fillings[0].unlink()
                     await until(lambda: platform.states(jobs) == {"succeeded": 6}, BACK_WITHIN_S + 60)
-                    assert states() == {"alpha": "active", "beta": "suspect"}
+                    await until(lambda: states() == {"alpha": "active", "beta": "suspect"}, 10)
                     fillings[1].unlink()
                     await until(lambda: states()["beta"] == "active", BACK_WITHIN_S)
 
@@ -132,7 +132,8 @@ def test_an_app_that_fills_its_disk_sets_no_node_aside(platform: Platform, disk_
                 (job,) = platform.submit(fills)
                 await until(lambda: Job.get_by_id(job).state == "failed", 60)
                 assert (Job.get_by_id(job).cause, Attempt.get().refusal) == (cause, "")
-                assert states() == {"alpha": "active"}
+                assert not get_node("alpha").refusals
+                await until(lambda: states() == {"alpha": "active"}, 10)
 
     asyncio.run(scenario())
 
@@ -148,8 +149,8 @@ def test_a_share_that_is_away_and_comes_back(platform: Platform) -> None:
                 (share / "apps").rename(away)
                 (job,) = platform.submit(version)
                 Job.update(parameters={"ticks": "1", "pause": "0"}).execute()
-                await until(lambda: states() == {"alpha": "suspect"}, 60)
-                assert reason("alpha").startswith("set aside: it cannot use the share")
+                await until(lambda: reason("alpha").startswith("set aside: it cannot use the share"), 60)
+                assert states() == {"alpha": "suspect"}
                 away.rename(share / "apps")
                 await until(lambda: Job.get_by_id(job).state == "succeeded", BACK_WITHIN_S + 60)
                 assert [one.refusal for one in Attempt.select().order_by(Attempt.number)] == ["no_share", ""]

@@ -177,7 +177,7 @@ def test_a_machine_without_an_agent_is_given_up_when_it_is_out_of_reach_and_not_
 
 
 def submit(version: AppVersion) -> None:
-    Job.create(id="J", app_version=version, user=1, state="queued", submitted_at=0, force_insert=True)
+    Job.create(id="J", app_version=version, user=User.get(), state="queued", submitted_at=0, force_insert=True)
 
 
 def test_what_it_has_not_claimed_goes_elsewhere_at_no_retry(clockwork: Clockwork, version: AppVersion) -> None:
