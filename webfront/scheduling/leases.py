@@ -38,6 +38,8 @@ from webfront.scheduling.entries import Key, Live
 
 _LONGEST_STEP_S: Final = 2.0
 """More time than this between two ticks passed while this process did not run."""
+_NEWS_S: Final = 1.0
+"""An answer about a node's connection may be so old; a heartbeat that came since says more."""
 _STALL_S: Final = 5.0
 """So much between two ticks is no busy moment any more."""
 _LONGEST_ALLOWANCE_S: Final = 20.0
@@ -138,6 +140,8 @@ class Leases:
     def connected(self, nodes: Mapping[str, bool]) -> None:
         """What the broker says of nodes' connections. The time of one that comes or goes begins anew."""
         for name, there in nodes.items():
+            if not there and self._clock - self._heard.get(name, -math.inf) < _NEWS_S:
+                continue  # it has been heard since it was asked about
             now, before = (self._there, self._away) if there else (self._away, self._there)
             if name in before:
                 before.remove(name)

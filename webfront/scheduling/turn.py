@@ -110,9 +110,9 @@ class Turns:
         output = Output()
         ledger = Ledger(self._versions)
         blocked = bool(given.blocked)
-        self.leases.connected(given.connected)
         for name, _ in given.beats:
             self.leases.heard(name)  # before anybody is judged by what is older
+        self.leases.connected(given.connected)
         for (job, number), at in given.published:
             ledger.note_published(job, number, at)
             if (live := self.mirror.live.get((job, number))) is not None:

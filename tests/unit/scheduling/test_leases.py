@@ -190,3 +190,20 @@ def test_a_fence_of_an_earlier_connection_proves_nothing() -> None:
     leases.fence("token", leases.doubt(set(), 12.0, live()))
     leases.reset()
     assert leases.fence_returned("token") == frozenset()
+
+
+def test_an_answer_of_before_a_heartbeat_takes_no_node_for_gone() -> None:
+    leases = Leases()
+    for second in range(60):
+        leases.tick(float(second))
+    leases.heard("alpha")
+    leases.connected({"alpha": False})
+    assert not leases.is_away("alpha")
+    leases.tick(59.5)
+    leases.connected({"alpha": False})
+    assert not leases.is_away("alpha")
+    leases.tick(60.5)
+    leases.connected({"alpha": False})
+    assert leases.is_away("alpha")
+    leases.connected({"alpha": True})
+    assert not leases.is_away("alpha")
