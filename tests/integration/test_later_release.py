@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.agents import put_app, working_agent
-from support.platform import PROJECT, Platform, until
+from support.platform import PROJECT, Platform, passable, until
 from support.rabbitmq import PrivateRabbit
 from support.stores import Store
 
@@ -35,12 +35,7 @@ LONG = "import time\nprint('begun', flush=True)\ntime.sleep(600)\n"
 
 @pytest.fixture
 def platform(broker: PrivateRabbit, store: Store, database: object, tmp_path: Path) -> Platform:
-    # Where slots' users may pass through to their attempts' folders, as on a node's own state directory.
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
-    for name in ("apps", "inputs", "results"):
-        (tmp_path / "share" / name).mkdir(parents=True)
-    return Platform(broker, store, tmp_path)
+    return passable(broker, store, tmp_path)
 
 
 async def run_jobs(platform: Platform) -> None:

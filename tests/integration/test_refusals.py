@@ -14,7 +14,7 @@ from support.agents import APP, put_app, working_agent
 from support.disks import fill, small_disk
 from support.node import Controller, InProcessRunner, agent_running, order
 from support.node import until as soon
-from support.platform import Platform, until
+from support.platform import Platform, passable, until
 from support.rabbitmq import PrivateRabbit
 from support.stores import Store
 
@@ -35,11 +35,7 @@ BACK_WITHIN_S = 45.0
 
 @pytest.fixture
 def platform(broker: PrivateRabbit, store: Store, database: object, tmp_path: Path) -> Platform:
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
-    for name in ("apps", "inputs", "results"):
-        (tmp_path / "share" / name).mkdir(parents=True)
-    return Platform(broker, store, tmp_path)
+    return passable(broker, store, tmp_path)
 
 
 @pytest.fixture

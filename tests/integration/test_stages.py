@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 from support.agents import put_app, working_agent
-from support.platform import Platform, until
+from support.platform import Platform, passable, until
 from support.rabbitmq import PrivateRabbit
 from support.stores import Store
 
@@ -60,12 +60,7 @@ SLOW = {
 
 @pytest.fixture
 def platform(broker: PrivateRabbit, store: Store, database: object, tmp_path: Path) -> Platform:
-    # Where slots' users may pass through to their attempts' folders, as on a node's own state directory.
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
-    for name in ("apps", "inputs", "results"):
-        (tmp_path / "share" / name).mkdir(parents=True)
-    return Platform(broker, store, tmp_path)
+    return passable(broker, store, tmp_path)
 
 
 def explain(platform: Platform, job: str) -> Explanation:

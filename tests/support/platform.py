@@ -253,3 +253,12 @@ async def until(condition: Callable[[], object], timeout: float = 20) -> None:
     async with asyncio.timeout(timeout):
         while not condition():
             await asyncio.sleep(0.02)
+
+
+def passable(broker: PrivateRabbit, store: Store, folder: Path) -> Platform:
+    """A platform whose slots' users may pass through to their attempts' folders, as on a node's own state directory."""
+    for one in (folder, *folder.parents[:2]):
+        one.chmod(0o755)
+    for name in ("apps", "inputs", "results"):
+        (folder / "share" / name).mkdir(parents=True)
+    return Platform(broker, store, folder)
