@@ -104,7 +104,7 @@ def test_a_node_tells_what_it_is_at_and_running_begins_with_the_process(platform
                 assert processes(job) == 0
 
                 await until(lambda: Job.get_by_id(job).state == "running", 60)
-                assert processes(job) > 0
+                await until(lambda: processes(job) > 0, 2)
                 running = explain(platform, job)
                 assert (running.situation, running.sentence) == (Situation.RUNNING, "It runs on alpha.")
                 assert running.until == pytest.approx((Attempt.get().started_at or 0.0) + 300)
